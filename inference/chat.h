@@ -1,0 +1,34 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/status.h"
+#include "inference/tokenizer.h"
+
+namespace hadal::inference {
+
+struct ChatMessage {
+  std::string role;  ///< "system", "user" or "assistant"
+  std::string content;
+};
+
+/// Templates are compiled in; a template inside a model file only selects one of them.
+enum class ChatTemplate { kQwen25, kR1DistillQwen, kDeepSeekR1, kSmolLm2 };
+
+/// Picks the template from the text of the one in the model file. INVALID_ARGUMENT when unknown.
+StatusOr<ChatTemplate> IdentifyChatTemplate(std::string_view jinja);
+
+/// The prompt as text, exact against the published template. INVALID_ARGUMENT on an unknown role.
+StatusOr<std::string> RenderChat(ChatTemplate chat_template, const std::vector<ChatMessage>& messages,
+                                 bool add_generation_prompt);
+
+/// The prompt as token ids. Only the template's own markers become special tokens; the same marker
+/// written inside a message is ordinary text.
+StatusOr<std::vector<int32_t>> EncodeChat(ChatTemplate chat_template,
+                                          const std::vector<ChatMessage>& messages,
+                                          bool add_generation_prompt, const Tokenizer& tokenizer);
+
+}  // namespace hadal::inference

@@ -1,0 +1,37 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/status.h"
+
+namespace hadal::inference {
+
+class ThreadPool;
+
+enum class EmbedKind { kRaw, kQuery, kPassage };
+
+struct Embeddings {
+  std::vector<float> values;  ///< [texts, dim] row-major, each row of length 1
+  int32_t dim = 0;
+  int32_t tokens = 0;  ///< encoded in all
+};
+
+/// A BERT-family encoder (multilingual-e5-small, MiniLM): texts to unit vectors by mean pooling.
+/// A text beyond the model's limit is cut. Thread-safe: calls run one after the other.
+class Embedder {
+ public:
+  /// `path`: GGUF file or Hugging Face folder.
+  static StatusOr<std::unique_ptr<Embedder>> Load(const std::string& path,
+                                                  std::shared_ptr<ThreadPool> pool);
+  virtual ~Embedder() = default;
+  virtual StatusOr<Embeddings> Embed(const std::vector<std::string>& texts, EmbedKind kind) = 0;
+  virtual StatusOr<Embeddings> EmbedTokens(const std::vector<std::vector<int32_t>>& ids) = 0;
+  virtual int32_t dim() const = 0;
+  virtual int32_t max_tokens() const = 0;
+  virtual int32_t CountTokens(const std::string& text) const = 0;
+};
+
+}  // namespace hadal::inference

@@ -1,0 +1,65 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "absl/time/time.h"
+#include "base/status.h"
+#include "inference/request.h"
+
+namespace hadal::inference {
+
+class Decoder;
+class Tokenizer;
+
+struct EngineOptions {
+  int32_t kv_blocks = 0;              ///< 0: sized from kv_cache_bytes
+  int64_t kv_cache_bytes = int64_t{512} << 20;
+  int32_t block_size = 16;            ///< tokens per KV block
+  int32_t max_running = 16;           ///< sequences in one batch
+  int32_t max_waiting = 256;          ///< over it Submit() is RESOURCE_EXHAUSTED
+  int32_t max_batch_tokens = 512;     ///< of one Step(): chunked prefill
+  int32_t stream_capacity = 1024;     ///< deltas a slow reader may lag behind before it is cancelled
+};
+
+struct EngineStats {
+  int32_t running = 0;
+  int32_t waiting = 0;
+  int32_t free_blocks = 0;
+  int32_t total_blocks = 0;
+  int64_t prompt_tokens = 0;
+  int64_t cached_tokens = 0;
+  int64_t generated_tokens = 0;
+  int64_t preemptions = 0;
+};
+
+/// The reader's end of one generation. Destroying it cancels. Thread-safe.
+class GenerationStream {
+ public:
+  virtual ~GenerationStream() = default;
+  /// The next delta; waits until `deadline`. nullopt after the delta with finished = true, or on
+  /// time-out (then Next() may be called again).
+  virtual std::optional<GenerateDelta> Next(absl::Time deadline = absl::InfiniteFuture()) = 0;
+  /// The sequence leaves the next batch and its blocks are freed.
+  virtual void Cancel() = 0;
+};
+
+/// Runs one decoder for many requests at once: continuous batching over a paged KV cache. One
+/// engine thread owns all scheduler state. The tokens of a request do not depend on what else runs.
+/// Thread-safe.
+class Engine {
+ public:
+  static StatusOr<std::unique_ptr<Engine>> Create(const EngineOptions& options,
+                                                  std::shared_ptr<Decoder> decoder,
+                                                  std::shared_ptr<const Tokenizer> tokenizer);
+  virtual ~Engine() = default;
+
+  /// INVALID_ARGUMENT (empty prompt, token outside the vocabulary, prompt longer than the context,
+  /// bad sampling), RESOURCE_EXHAUSTED (queue full, or the request can never fit the KV cache).
+  virtual StatusOr<std::unique_ptr<GenerationStream>> Submit(GenerateRequest request) = 0;
+  virtual EngineStats Stats() const = 0;
+};
+
+}  // namespace hadal::inference

@@ -1,0 +1,53 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "absl/types/span.h"
+#include "base/status.h"
+#include "inference/kv/kv_cache.h"
+#include "inference/weights/checkpoint.h"
+
+namespace hadal::inference {
+
+class ThreadPool;
+
+/// One sequence's part of a batch: `tokens` run at positions position, position + 1, ...
+struct SequenceSlice {
+  absl::Span<const int32_t> tokens;       ///< not empty; ids inside the vocabulary
+  int32_t position = 0;                   ///< tokens already in the cache
+  absl::Span<const int32_t> block_table;  ///< blocks for positions [0, position + tokens.size())
+  int32_t num_logits = 1;                 ///< logits wanted for the last so many tokens (0: none)
+};
+
+/// A causal language model over a paged KV cache. Batch-invariant: a row of logits depends on its own
+/// sequence only, bit for bit, whatever the batch, the chunking and the number of threads.
+/// Thread-compatible: one Forward() at a time.
+class Decoder {
+ public:
+  virtual ~Decoder() = default;
+  virtual const ModelConfig& config() const = 0;
+  virtual const KvLayout& kv_layout() const = 0;
+  /// Writes K and V of the new tokens into `cache`, and the wanted logits, in order of slices and
+  /// tokens, into `logits` [sum of num_logits, vocabulary] f32.
+  virtual Status Forward(absl::Span<const SequenceSlice> batch, KvCache& cache,
+                         absl::Span<float> logits) = 0;
+};
+
+enum class ComputeMode {
+  kNative,   ///< packed weights as stored, int8 activations where they are quantised: the fast one
+  kFloat32,  ///< weights widened to float32, float32 activations and KV: the reference
+};
+
+struct DecoderOptions {
+  ComputeMode mode = ComputeMode::kNative;
+};
+
+/// Builds the decoder of config().architecture and packs its weights. UNIMPLEMENTED names the
+/// architecture and those there are.
+StatusOr<std::unique_ptr<Decoder>> LoadDecoder(const Checkpoint& checkpoint,
+                                               const DecoderOptions& options,
+                                               std::shared_ptr<ThreadPool> pool);
+
+}  // namespace hadal::inference

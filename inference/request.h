@@ -1,0 +1,39 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/time/time.h"
+#include "inference/sampling_params.h"
+
+namespace hadal::inference {
+
+/// One generation: token ids in, text out.
+struct GenerateRequest {
+  std::vector<int32_t> prompt_tokens;  ///< not empty; prompt + max_tokens fit the context
+  SamplingParams sampling;
+  std::string cache_namespace;  ///< key of the prefix cache; empty: blocks are shared with nobody
+  absl::Time deadline = absl::InfiniteFuture();
+};
+
+enum class FinishReason { kStop, kLength, kCancelled, kError };
+
+struct Usage {
+  int32_t prompt_tokens = 0;
+  int32_t cached_tokens = 0;  ///< prompt tokens whose KV blocks were reused
+  int32_t completion_tokens = 0;
+};
+
+/// A piece of a running generation. The concatenated `text` is the answer: whole UTF-8 characters
+/// only, and never a part of a stop string.
+struct GenerateDelta {
+  std::string text;
+  std::vector<int32_t> token_ids;
+  bool finished = false;
+  FinishReason finish_reason = FinishReason::kStop;  ///< valid when finished
+  Status error;                                      ///< set with kError
+  Usage usage;                                       ///< valid when finished
+};
+
+}  // namespace hadal::inference

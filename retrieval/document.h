@@ -1,0 +1,79 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "retrieval/access_filter.h"
+
+namespace hadal::retrieval {
+
+/// A span of a document's extracted text; `start` and `end` count code points of that text.
+struct Chunk {
+  std::string text;  ///< exactly the span, as shown to people
+  int64_t start = 0;
+  int64_t end = 0;
+  int32_t page = 0;  ///< page of the first character, 1-based; 0 where there are none
+  std::vector<std::string> heading_path;
+  std::string language;  ///< "zh", "en" or empty
+};
+
+/// A parsed and chunked document on its way into the store.
+struct NewDocument {
+  std::string id;
+  std::string title;
+  std::string file_name;
+  std::string format;
+  Label label;
+  std::string sha256;       ///< of the file, hexadecimal
+  std::string text_sha256;  ///< of the extracted text
+  int64_t size_bytes = 0;
+  int64_t characters = 0;
+  int32_t pages = 0;
+  std::vector<Chunk> chunks;
+};
+
+/// A document as stored.
+struct DocumentInfo {
+  std::string id;
+  std::string title;
+  std::string file_name;
+  std::string format;
+  Label label;
+  std::string sha256;
+  int64_t size_bytes = 0;
+  int64_t characters = 0;
+  int32_t pages = 0;
+  int32_t version = 0;
+  int32_t num_chunks = 0;
+  int64_t added_unix_ms = 0;
+};
+
+struct KnowledgeBaseInfo {
+  std::string id;
+  std::string description;
+  int64_t documents = 0;
+  int64_t chunks = 0;
+  int64_t created_unix_ms = 0;
+};
+
+struct SearchHit {
+  std::string chunk_id;  ///< "<document id>#<version>.<ordinal>"
+  std::string document_id;
+  int32_t document_version = 0;
+  std::string title;
+  Label label;
+  Chunk chunk;
+  double score = 0;           ///< fused
+  float dense_score = 0;      ///< cosine of query and passage
+  float lexical_score = 0;    ///< BM25
+  float lexical_coverage = 0; ///< share of the query's idf weight standing in the chunk, 0..1
+};
+
+struct SearchResult {
+  std::vector<SearchHit> hits;  ///< best first
+  bool complete = true;         ///< every allowed chunk was considered
+  int64_t chunks_allowed = 0;
+};
+
+}  // namespace hadal::retrieval

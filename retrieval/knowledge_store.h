@@ -1,0 +1,69 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/status.h"
+#include "retrieval/document.h"
+#include "retrieval/embedder.h"
+
+namespace hadal::retrieval {
+
+struct KnowledgeStoreOptions {
+  std::string path;                        ///< folder, created when absent
+  int32_t max_documents_per_page = 1000;
+  int64_t max_chunks_per_document = 100'000;
+  int64_t min_free_bytes = int64_t{256} << 20;  ///< writes stop below it, before the disk is full
+};
+
+struct AddResult {
+  int32_t version = 0;
+  int32_t chunks = 0;
+  bool unchanged = false;  ///< same bytes and label were there: nothing was written
+};
+
+struct DocumentPage {
+  std::vector<DocumentInfo> documents;
+  std::string next_page_token;
+};
+
+/// Knowledge bases over RocksDB, the only truth, with FAISS and BM25 derived from it. An OK from a
+/// writing call is durable (fsync) and visible to the next search. A reader sees what his
+/// AccessFilter allows; the rest does not exist for him. Thread-safe.
+class KnowledgeStore {
+ public:
+  /// Opens the store and catches the indexes up from it. DATA_LOSS naming the key on a bad checksum;
+  /// FAILED_PRECONDITION when a base was built with another embedding model.
+  static StatusOr<std::unique_ptr<KnowledgeStore>> Open(const KnowledgeStoreOptions& options,
+                                                        std::shared_ptr<Embedder> embedder,
+                                                        std::shared_ptr<const Clock> clock);
+  virtual ~KnowledgeStore() = default;
+
+  virtual StatusOr<KnowledgeBaseInfo> CreateBase(const std::string& id,
+                                                 const std::string& description) = 0;
+  virtual std::vector<KnowledgeBaseInfo> ListBases() const = 0;
+  virtual StatusOr<int64_t> DeleteBase(const std::string& id) = 0;
+
+  /// Embeds the chunks and writes document, chunks, vectors, postings and label in one batch. A
+  /// document of the same id is replaced as a new version.
+  virtual StatusOr<AddResult> AddDocument(const std::string& base, const NewDocument& document) = 0;
+  virtual StatusOr<int32_t> DeleteDocument(const std::string& base, const std::string& document_id,
+                                           const AccessFilter& filter) = 0;
+  virtual StatusOr<DocumentInfo> GetDocument(const std::string& base,
+                                             const std::string& document_id,
+                                             const AccessFilter& filter) const = 0;
+  virtual StatusOr<DocumentPage> ListDocuments(const std::string& base, const AccessFilter& filter,
+                                               int32_t page_size,
+                                               const std::string& page_token) const = 0;
+
+  /// The best `top_k` chunks the filter allows, filtered inside both channels and checked again
+  /// after them.
+  virtual StatusOr<SearchResult> Search(const std::string& base, const std::string& query,
+                                        int32_t top_k, const AccessFilter& filter) = 0;
+};
+
+}  // namespace hadal::retrieval

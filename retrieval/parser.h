@@ -1,0 +1,16 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "hadal/internal/v1/parse.pb.h"
+
+namespace hadal::retrieval {
+
+/// Reads one file's bytes into blocks. The format is found from the content; `file_name` is a hint
+/// only. Never fails otherwise than by a ParseRejection. Meant to run inside the sandbox of
+/// hadal-parser: a hostile file may still crash or hang it, and then costs that process only.
+/// Not thread-safe; one file per process.
+internal::v1::ParseOutcome ParseFile(std::string_view file_name, std::string_view content);
+
+}  // namespace hadal::retrieval

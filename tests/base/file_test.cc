@@ -1,0 +1,45 @@
+#include "base/file.h"
+
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include "tests/support/status_matchers.h"
+
+namespace hadal {
+namespace {
+
+TEST(FileTest, AtomicWriteReplacesAndReadsBack) {
+  ASSERT_OK_AND_ASSIGN(auto dir, TempDir::Create());
+  const std::string path = dir->path() + "/f";
+  ASSERT_OK(WriteFileAtomic(path, "one", 0600));
+  ASSERT_OK(WriteFileAtomic(path, "two", 0600));
+  ASSERT_OK_AND_ASSIGN(const std::string content, ReadFile(path));
+  EXPECT_EQ(content, "two");
+  struct stat st {};
+  ASSERT_EQ(::stat(path.c_str(), &st), 0);
+  EXPECT_EQ(st.st_mode & 0777, 0600u);
+}
+
+TEST(FileTest, RefusesFifoAtOnceAndLargeFiles) {
+  ASSERT_OK_AND_ASSIGN(auto dir, TempDir::Create());
+  const std::string fifo = dir->path() + "/pipe";
+  ASSERT_EQ(::mkfifo(fifo.c_str(), 0600), 0);
+  EXPECT_STATUS(ReadFile(fifo), kInvalidArgument, "not a regular file");
+  EXPECT_STATUS(MappedFile::Open(fifo), kInvalidArgument, "not a regular file");
+  ASSERT_OK(WriteFileAtomic(dir->path() + "/big", "12345"));
+  EXPECT_STATUS(ReadFile(dir->path() + "/big", 4), kResourceExhausted, "5 bytes");
+  EXPECT_STATUS(ReadFile(dir->path() + "/none"), kNotFound, "none");
+}
+
+TEST(FileTest, MapsContentAndEmptyFile) {
+  ASSERT_OK_AND_ASSIGN(auto dir, TempDir::Create());
+  ASSERT_OK(WriteFileAtomic(dir->path() + "/a", "abc"));
+  ASSERT_OK(WriteFileAtomic(dir->path() + "/empty", ""));
+  ASSERT_OK_AND_ASSIGN(auto a, MappedFile::Open(dir->path() + "/a"));
+  EXPECT_EQ(std::string(a->bytes().begin(), a->bytes().end()), "abc");
+  ASSERT_OK_AND_ASSIGN(auto empty, MappedFile::Open(dir->path() + "/empty"));
+  EXPECT_TRUE(empty->bytes().empty());
+}
+
+}  // namespace
+}  // namespace hadal
