@@ -28,6 +28,10 @@ struct ModelConfig {
   /// Llama weights converted to GGUF are permuted so that pairs are (2j, 2j+1); Hugging Face folders
   /// and qwen2 GGUF files keep halves (j, j + head_dim / 2).
   bool rope_interleaved = false;
+  /// [head_dim / 2]: each inverse frequency is divided by its factor (Llama 3 scaling). Empty: 1.
+  std::vector<float> rope_freq_factors;
+  /// Row of the position table that belongs to position 0: XLM-R folders keep two rows for padding.
+  int32_t position_offset = 0;
   bool tied_embeddings = false;
   std::string chat_template;  ///< jinja text of the file; only identified, never run
 };
@@ -44,14 +48,18 @@ struct Weight {
 /// are mapped. Thread-safe (const after Open).
 class Checkpoint {
  public:
+  /// INVALID_ARGUMENT naming the file and the field; UNIMPLEMENTED naming the architecture.
   static StatusOr<std::unique_ptr<Checkpoint>> Open(const std::string& path);
   virtual ~Checkpoint() = default;
   virtual const ModelConfig& config() const = 0;
-  virtual bool Has(std::string_view name) const = 0;
+  bool Has(std::string_view name) const { return Find(name) != nullptr; }
   /// NOT_FOUND naming the tensor; INVALID_ARGUMENT when the shape differs from `shape`.
-  virtual StatusOr<Weight> Get(std::string_view name, const std::vector<int64_t>& shape) const = 0;
+  StatusOr<Weight> Get(std::string_view name, const std::vector<int64_t>& shape) const;
+  /// nullptr when absent.
+  virtual const Weight* Find(std::string_view name) const = 0;
   /// Every tensor name, sorted.
   virtual std::vector<std::string> names() const = 0;
+  virtual const std::string& path() const = 0;
 };
 
 }  // namespace hadal::inference

@@ -1,0 +1,135 @@
+#include "inference/weights/gguf_checkpoint.h"
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include "inference/weights/model_config.h"
+
+namespace hadal::inference {
+namespace {
+
+class KeyReader {
+ public:
+  KeyReader(const GgufFile& file, std::string architecture)
+      : file_(file), prefix_(std::move(architecture) + ".") {}
+
+  bool Has(std::string_view key) const { return file_.metadata().contains(Full(key)); }
+
+  StatusOr<int32_t> Int(std::string_view key) const {
+    ASSIGN_OR_RETURN(const int64_t value, file_.GetInt(Full(key)));
+    if (value < 0 || value > INT32_MAX) {
+      return InvalidArgument("{}: metadata key \"{}\" is {}, expected 0..2^31-1", file_.path(),
+                             Full(key), value);
+    }
+    return static_cast<int32_t>(value);
+  }
+  StatusOr<int32_t> IntOr(std::string_view key, int32_t fallback) const {
+    return Has(key) ? Int(key) : StatusOr<int32_t>(fallback);
+  }
+  StatusOr<float> Float(std::string_view key) const {
+    ASSIGN_OR_RETURN(const double value, file_.GetFloat(Full(key)));
+    return static_cast<float>(value);
+  }
+
+  std::string Full(std::string_view key) const { return prefix_ + std::string(key); }
+
+ private:
+  const GgufFile& file_;
+  const std::string prefix_;
+};
+
+// Llama 3.1 files carry the scaling as one tensor of factors.
+Status ReadFreqFactors(const GgufFile& file, ModelConfig& config) {
+  const GgufTensor* tensor = file.FindTensor("rope_freqs.weight");
+  if (tensor == nullptr) return OkStatus();
+  if (tensor->type != GgmlType::kF32 || tensor->shape.size() != 1 ||
+      tensor->num_values() != config.head_dim / 2) {
+    return InvalidArgument("{}: rope_freqs.weight is not {} F32 values", file.path(),
+                           config.head_dim / 2);
+  }
+  config.rope_freq_factors.resize(static_cast<size_t>(tensor->num_values()));
+  std::memcpy(config.rope_freq_factors.data(), tensor->data.data(), tensor->data.size());
+  return OkStatus();
+}
+
+Status ReadRope(const GgufFile& file, const KeyReader& keys, ModelConfig& config) {
+  if (keys.Has("rope.freq_base")) {
+    ASSIGN_OR_RETURN(config.rope_theta, keys.Float("rope.freq_base"));
+  }
+  ASSIGN_OR_RETURN(const int32_t rotated, keys.IntOr("rope.dimension_count", config.head_dim));
+  if (rotated != config.head_dim) {
+    return InvalidArgument("{}: \"{}\" is {}, only the whole head ({}) is supported", file.path(),
+                           keys.Full("rope.dimension_count"), rotated, config.head_dim);
+  }
+  if (keys.Has("rope.scaling.type")) {
+    ASSIGN_OR_RETURN(const std::string type, file.GetString(keys.Full("rope.scaling.type")));
+    if (type != "none") {
+      return InvalidArgument("{}: \"{}\" is \"{}\", only \"none\" is supported", file.path(),
+                             keys.Full("rope.scaling.type"), type);
+    }
+  }
+  config.rope_interleaved = config.architecture == "llama";
+  return ReadFreqFactors(file, config);
+}
+
+}  // namespace
+
+StatusOr<ModelConfig> ReadGgufConfig(const GgufFile& file) {
+  ModelConfig config;
+  ASSIGN_OR_RETURN(config.architecture, file.GetString("general.architecture"));
+  const bool encoder = config.architecture == "bert";
+  if (!encoder && config.architecture != "qwen2" && config.architecture != "llama") {
+    return Unimplemented("{}: architecture \"{}\", supported are qwen2, llama, bert", file.path(),
+                         config.architecture);
+  }
+  const KeyReader keys(file, config.architecture);
+  ASSIGN_OR_RETURN(config.num_layers, keys.Int("block_count"));
+  ASSIGN_OR_RETURN(config.hidden_dim, keys.Int("embedding_length"));
+  ASSIGN_OR_RETURN(config.num_heads, keys.Int("attention.head_count"));
+  ASSIGN_OR_RETURN(config.num_kv_heads, keys.IntOr("attention.head_count_kv", config.num_heads));
+  const int32_t default_head = config.num_heads > 0 ? config.hidden_dim / config.num_heads : 0;
+  ASSIGN_OR_RETURN(config.head_dim, keys.IntOr("attention.key_length", default_head));
+  ASSIGN_OR_RETURN(config.ffn_dim, keys.Int("feed_forward_length"));
+  ASSIGN_OR_RETURN(config.context_length, keys.Int("context_length"));
+  ASSIGN_OR_RETURN(config.norm_eps, keys.Float(encoder ? "attention.layer_norm_epsilon"
+                                                       : "attention.layer_norm_rms_epsilon"));
+  if (!encoder) RETURN_IF_ERROR(ReadRope(file, keys, config));
+
+  const GgufTensor* embedding = file.FindTensor("token_embd.weight");
+  if (embedding == nullptr || embedding->shape.size() != 2 || embedding->shape[0] > INT32_MAX) {
+    return InvalidArgument("{}: expected a matrix token_embd.weight; the file holds no whole model",
+                           file.path());
+  }
+  config.vocabulary = static_cast<int32_t>(embedding->shape[0]);
+  config.tied_embeddings = file.FindTensor("output.weight") == nullptr;
+  if (file.metadata().contains("tokenizer.chat_template")) {
+    ASSIGN_OR_RETURN(config.chat_template, file.GetString("tokenizer.chat_template"));
+  }
+  RETURN_IF_ERROR(ValidateModelConfig(config, file.path()));
+  return config;
+}
+
+StatusOr<std::unique_ptr<Checkpoint>> GgufCheckpoint::Open(const std::string& path) {
+  std::unique_ptr<GgufCheckpoint> checkpoint(new GgufCheckpoint());
+  ASSIGN_OR_RETURN(checkpoint->file_, GgufFile::Open(path));
+  ASSIGN_OR_RETURN(checkpoint->config_, ReadGgufConfig(*checkpoint->file_));
+  for (const GgufTensor& tensor : checkpoint->file_->tensors()) {
+    checkpoint->weights_.emplace(tensor.name, Weight{tensor.type, tensor.shape, tensor.data});
+  }
+  return checkpoint;
+}
+
+const Weight* GgufCheckpoint::Find(std::string_view name) const {
+  auto it = weights_.find(std::string(name));
+  return it == weights_.end() ? nullptr : &it->second;
+}
+
+std::vector<std::string> GgufCheckpoint::names() const {
+  std::vector<std::string> result;
+  for (const auto& [name, weight] : weights_) result.push_back(name);
+  std::sort(result.begin(), result.end());
+  return result;
+}
+
+}  // namespace hadal::inference
