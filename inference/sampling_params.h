@@ -10,8 +10,8 @@ namespace hadal::inference {
 
 /// How the next token is chosen. temperature 0 is greedy (ties: lower token id). Otherwise logits
 /// are divided by the temperature, cut to the top_k largest, then to the smallest set whose
-/// probabilities reach top_p, and drawn from a counter-based generator keyed by (seed, position):
-/// the same request draws the same tokens whatever else runs.
+/// probabilities reach top_p, and what is left is drawn, in order of token ids, by a counter-based
+/// generator keyed by (seed, position): the same request draws the same tokens whatever else runs.
 struct SamplingParams {
   float temperature = 0.0f;
   int32_t top_k = 0;     ///< 0: off
