@@ -1,0 +1,89 @@
+#include "auth/crypto/digest.h"
+
+#include <gtest/gtest.h>
+
+#include <cstring>
+#include <string>
+#include <type_traits>
+
+#include "base/hex.h"
+#include "tests/support/status_matchers.h"
+
+namespace hadal::auth {
+namespace {
+
+// FIPS 180-4 examples (NIST CSRC "SHA256.pdf") and RFC 4231 test cases 1, 2 and 6.
+TEST(Sha256, MatchesPublishedValues) {
+  EXPECT_EQ(HexEncode(Sha256("")),
+            "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+  EXPECT_EQ(HexEncode(Sha256("abc")),
+            "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+  EXPECT_EQ(HexEncode(Sha256("abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq")),
+            "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1");
+}
+
+TEST(Sha256, HasherAgreesWithOneShotForEverySplit) {
+  std::string text;
+  for (int i = 0; i < 200; ++i) text.push_back(static_cast<char>(i * 7));
+  Sha256Hasher hasher;
+  for (size_t split = 0; split <= text.size(); ++split) {
+    hasher.Update(std::string_view(text).substr(0, split));
+    hasher.Update(std::string_view(text).substr(split));
+    EXPECT_EQ(hasher.Finish(), Sha256(text));
+    EXPECT_EQ(AsBytes(Sha256Of(text.substr(0, split), text.substr(split))), Sha256(text));
+  }
+}
+
+TEST(HmacSha256, MatchesRfc4231) {
+  EXPECT_EQ(HexEncode(HmacSha256(std::string(20, '\x0b'), "Hi There")),
+            "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7");
+  EXPECT_EQ(HexEncode(HmacSha256("Jefe", "what do ya want for nothing?")),
+            "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
+  EXPECT_EQ(HexEncode(HmacSha256(std::string(131, '\xaa'),
+                                 "Test Using Larger Than Block-Size Key - Hash Key First")),
+            "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54");
+}
+
+TEST(ConstantTimeEquals, ComparesContentAndLength) {
+  EXPECT_TRUE(ConstantTimeEquals("", ""));
+  EXPECT_TRUE(ConstantTimeEquals("abc", "abc"));
+  EXPECT_FALSE(ConstantTimeEquals("abc", "abd"));
+  EXPECT_FALSE(ConstantTimeEquals("abc", "ab"));
+  EXPECT_FALSE(ConstantTimeEquals("", "a"));
+}
+
+TEST(Random, GivesFreshBytesOfTheAskedLength) {
+  ASSERT_OK_AND_ASSIGN(const std::string a, RandomBytes(32));
+  ASSERT_OK_AND_ASSIGN(const std::string b, RandomBytes(32));
+  EXPECT_EQ(a.size(), 32u);
+  EXPECT_NE(a, b);
+  ASSERT_OK_AND_ASSIGN(const Secret c, RandomSecret(32));
+  EXPECT_EQ(c.size(), 32u);
+  EXPECT_NE(std::string(c.Reveal()), std::string(32, '\0'));
+}
+
+template <typename T>
+concept Printable = requires(std::ostream& out, const T& value) { out << value; };
+
+TEST(Secret, CannotBePrintedFormattedOrCopied) {
+  static_assert(!Printable<Secret>);
+  static_assert(!fmt::is_formattable<Secret>::value);
+  static_assert(!std::is_copy_constructible_v<Secret>);
+  static_assert(!std::is_copy_assignable_v<Secret>);
+  static_assert(!std::is_convertible_v<Secret, std::string_view>);
+  static_assert(!std::equality_comparable<Secret>);
+}
+
+TEST(Secret, IsWipedOnAssignmentAndEmptyAfterMove) {
+  Secret first("0123456789");
+  Secret second(std::move(first));
+  EXPECT_EQ(second.Reveal(), "0123456789");
+  EXPECT_TRUE(first.empty());  // NOLINT(bugprone-use-after-move): the moved-from state is the test
+  EXPECT_EQ(second.Clone().Reveal(), "0123456789");
+  char buffer[4] = {'a', 'b', 'c', 'd'};
+  WipeMemory(buffer, sizeof buffer);
+  EXPECT_EQ(std::memcmp(buffer, "\0\0\0\0", 4), 0);
+}
+
+}  // namespace
+}  // namespace hadal::auth
