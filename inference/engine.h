@@ -6,6 +6,7 @@
 #include <string>
 
 #include "absl/time/time.h"
+#include "base/clock.h"
 #include "base/status.h"
 #include "inference/request.h"
 
@@ -51,9 +52,14 @@ class GenerationStream {
 /// Thread-safe.
 class Engine {
  public:
+  /// The engine runs `decoder` from its own thread; nobody else may meanwhile. `clock` tells when a
+  /// deadline has passed (nullptr: the system's). INVALID_ARGUMENT naming the option and its range,
+  /// RESOURCE_EXHAUSTED when the KV cache cannot be had.
   static StatusOr<std::unique_ptr<Engine>> Create(const EngineOptions& options,
                                                   std::shared_ptr<Decoder> decoder,
-                                                  std::shared_ptr<const Tokenizer> tokenizer);
+                                                  std::shared_ptr<const Tokenizer> tokenizer,
+                                                  std::shared_ptr<const Clock> clock = nullptr);
+  /// Ends what still runs with UNAVAILABLE. Streams may outlive the engine.
   virtual ~Engine() = default;
 
   /// INVALID_ARGUMENT (empty prompt, token outside the vocabulary, prompt longer than the context,

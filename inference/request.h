@@ -29,10 +29,12 @@ struct Usage {
 /// only, and never a part of a stop string.
 struct GenerateDelta {
   std::string text;
-  std::vector<int32_t> token_ids;
+  std::vector<int32_t> token_ids;  ///< as sampled, the end token included
   bool finished = false;
   FinishReason finish_reason = FinishReason::kStop;  ///< valid when finished
-  Status error;                                      ///< set with kError
+  /// Set with kError: DEADLINE_EXCEEDED, RESOURCE_EXHAUSTED (the reader lags too far behind),
+  /// UNAVAILABLE (the engine shuts down), or what the decoder said.
+  Status error;
   Usage usage;                                       ///< valid when finished
 };
 

@@ -1,0 +1,153 @@
+#include "inference/engine/engine_core.h"
+
+#include <algorithm>
+#include <unordered_set>
+
+#include "base/check.h"
+
+namespace hadal::inference {
+
+EngineCore::EngineCore(const EngineOptions& options, std::shared_ptr<Decoder> decoder,
+                       std::unique_ptr<KvCache> cache, std::shared_ptr<const Tokenizer> tokenizer,
+                       std::shared_ptr<const Clock> clock)
+    : tokenizer_(std::move(tokenizer)),
+      clock_(std::move(clock)),
+      pool_(cache->num_blocks(), cache->block_size()),
+      scheduler_({options.max_running, options.max_batch_tokens}, &pool_),
+      runner_(std::move(decoder), std::move(cache)) {}
+
+bool EngineCore::Step() {
+  RetireAbandoned();
+  const Batch batch = scheduler_.Schedule();
+  if (batch.empty()) return false;
+  if (const Status ran = runner_.Run(batch); !ran.ok()) {
+    Fail(batch, ran);
+    return true;
+  }
+  Publish(Sample(batch));
+  return true;
+}
+
+/// Cancelled by the reader, or past the deadline: out before the next batch.
+void EngineCore::RetireAbandoned() {
+  const absl::Time now = clock_->Now();
+  const auto removed = scheduler_.RemoveIf([now](const Sequence& sequence) {
+    return sequence.channel->cancelled() || sequence.request.deadline <= now;
+  });
+  for (const auto& sequence : removed) {
+    if (sequence->channel->cancelled()) {
+      Finish(*sequence, {FinishReason::kCancelled, OkStatus()});
+    } else {
+      Finish(*sequence, {FinishReason::kError,
+                         DeadlineExceeded("the request's deadline passed after {} of {} tokens",
+                                          sequence->num_generated(),
+                                          sequence->request.sampling.max_tokens)});
+    }
+  }
+}
+
+std::vector<EngineCore::Sampled> EngineCore::Sample(const Batch& batch) {
+  std::vector<Sampled> sampled;
+  for (const ScheduledSlice& slice : batch) {
+    Sequence& sequence = *slice.sequence;
+    sequence.num_computed += slice.num_tokens;
+    if (sequence.shares_blocks()) {
+      sequence.blocks->PublishComputed(sequence.request.cache_namespace, sequence.tokens,
+                                       sequence.num_computed);
+    }
+    if (!slice.samples) continue;
+    const auto row = static_cast<int32_t>(sampled.size());
+    sampled.push_back({&sequence, sampler_.Sample(runner_.Logits(row), sequence.request.sampling,
+                                                  static_cast<uint64_t>(sequence.num_tokens()))});
+  }
+  return sampled;
+}
+
+void EngineCore::Publish(const std::vector<Sampled>& sampled) {
+  std::unordered_map<const Sequence*, Ending> endings;
+  for (const Sampled& next : sampled) {
+    Ending ending;
+    if (!next.token.ok()) {
+      endings.emplace(next.sequence, Ending{FinishReason::kError, next.token.status()});
+    } else if (!PublishToken(*next.sequence, *next.token, ending)) {
+      endings.emplace(next.sequence, ending);
+    }
+  }
+  if (endings.empty()) return;
+  const auto removed = scheduler_.RemoveIf(
+      [&endings](const Sequence& sequence) { return endings.contains(&sequence); });
+  for (const auto& sequence : removed) Finish(*sequence, endings.at(sequence.get()));
+}
+
+/// Appends `token` and shows its text. False when the sequence ends with it, as `ending` says.
+bool EngineCore::PublishToken(Sequence& sequence, int32_t token, Ending& ending) {
+  ++generated_tokens_;
+  sequence.tokens.push_back(token);
+  sequence.unsent_tokens.push_back(token);
+  if (IsEndToken(token)) {
+    ending.reason = FinishReason::kStop;
+    return false;
+  }
+  GenerateDelta delta;
+  delta.text = sequence.text.Append(tokenizer_->TokenBytes(token));
+  if (!delta.text.empty()) {
+    delta.token_ids = std::exchange(sequence.unsent_tokens, {});
+    if (!sequence.channel->Push(std::move(delta))) {
+      ending = {FinishReason::kError,
+                ResourceExhausted("the reader does not keep up with the stream; read it faster, or "
+                                  "raise stream_capacity")};
+      return false;
+    }
+  }
+  if (sequence.text.stopped()) {
+    ending.reason = FinishReason::kStop;
+    return false;
+  }
+  ending.reason = FinishReason::kLength;
+  return sequence.num_generated() < sequence.request.sampling.max_tokens;
+}
+
+void EngineCore::Fail(const Batch& batch, const Status& error) {
+  std::unordered_set<const Sequence*> failed;
+  for (const ScheduledSlice& slice : batch) failed.insert(slice.sequence);
+  const auto removed = scheduler_.RemoveIf(
+      [&failed](const Sequence& sequence) { return failed.contains(&sequence); });
+  for (const auto& sequence : removed) Finish(*sequence, {FinishReason::kError, error});
+}
+
+void EngineCore::FailAll(const Status& error) {
+  const auto removed = scheduler_.RemoveIf([](const Sequence&) { return true; });
+  for (const auto& sequence : removed) Finish(*sequence, {FinishReason::kError, error});
+}
+
+/// Tells the reader of a sequence that has left the scheduler.
+void EngineCore::Finish(Sequence& sequence, const Ending& ending) {
+  GenerateDelta last;
+  last.text = sequence.text.Finish();
+  last.token_ids = std::move(sequence.unsent_tokens);
+  last.finished = true;
+  last.finish_reason = ending.reason;
+  last.error = ending.error;
+  last.usage = {sequence.num_prompt(), sequence.num_cached, sequence.num_generated()};
+  sequence.channel->Finish(std::move(last));
+}
+
+bool EngineCore::IsEndToken(int32_t token) const {
+  const std::vector<int32_t>& end_tokens = tokenizer_->end_tokens();
+  return std::find(end_tokens.begin(), end_tokens.end(), token) != end_tokens.end();
+}
+
+EngineStats EngineCore::stats() const {
+  EngineStats stats;
+  stats.running = scheduler_.num_running();
+  stats.waiting = scheduler_.num_waiting();
+  stats.free_blocks = pool_.num_free();
+  stats.total_blocks = pool_.num_blocks();
+  stats.prompt_tokens = scheduler_.prompt_tokens();
+  stats.cached_tokens = scheduler_.cached_tokens();
+  stats.generated_tokens = generated_tokens_;
+  stats.preemptions = scheduler_.preemptions();
+  return stats;
+}
+
+}  // namespace hadal::inference

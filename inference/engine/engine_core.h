@@ -1,0 +1,66 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/status.h"
+#include "inference/engine.h"
+#include "inference/engine/model_runner.h"
+#include "inference/engine/scheduler.h"
+#include "inference/sampling/sampler.h"
+#include "inference/tokenizer.h"
+
+namespace hadal::inference {
+
+/// All state of the engine thread, and its main path. Knows nothing of threads or queues, so that a
+/// test can take it step by step. Thread-compatible: confined to the engine thread.
+class EngineCore {
+ public:
+  EngineCore(const EngineOptions& options, std::shared_ptr<Decoder> decoder,
+             std::unique_ptr<KvCache> cache, std::shared_ptr<const Tokenizer> tokenizer,
+             std::shared_ptr<const Clock> clock);
+
+  /// `sequence` passed the checks of Engine::Submit().
+  void Add(std::unique_ptr<Sequence> sequence) { scheduler_.Add(std::move(sequence)); }
+
+  /// One forward pass and what comes before and after it. False when nothing was left to do.
+  bool Step();
+
+  /// Ends every sequence with `error`.
+  void FailAll(const Status& error);
+
+  EngineStats stats() const;
+  /// Sequences that wait and never ran.
+  int32_t backlog() const { return scheduler_.num_new(); }
+
+ private:
+  struct Sampled {
+    Sequence* sequence;
+    StatusOr<int32_t> token;
+  };
+  struct Ending {
+    FinishReason reason;
+    Status error;
+  };
+
+  void RetireAbandoned();
+  std::vector<Sampled> Sample(const Batch& batch);
+  void Publish(const std::vector<Sampled>& sampled);
+  bool PublishToken(Sequence& sequence, int32_t token, Ending& ending);
+  void Fail(const Batch& batch, const Status& error);
+  void Finish(Sequence& sequence, const Ending& ending);
+  bool IsEndToken(int32_t token) const;
+
+  const std::shared_ptr<const Tokenizer> tokenizer_;
+  const std::shared_ptr<const Clock> clock_;
+  BlockPool pool_;  ///< outlives the sequences in scheduler_
+  Scheduler scheduler_;
+  ModelRunner runner_;
+  Sampler sampler_;
+  int64_t generated_tokens_ = 0;
+};
+
+}  // namespace hadal::inference

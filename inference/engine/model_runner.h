@@ -1,0 +1,35 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "absl/types/span.h"
+#include "base/status.h"
+#include "inference/engine/scheduler.h"
+#include "inference/kv/kv_cache.h"
+#include "inference/model/decoder.h"
+
+namespace hadal::inference {
+
+/// Runs batches through the decoder. Thread-compatible: confined to the engine thread.
+class ModelRunner {
+ public:
+  ModelRunner(std::shared_ptr<Decoder> decoder, std::unique_ptr<KvCache> cache)
+      : decoder_(std::move(decoder)), cache_(std::move(cache)) {}
+
+  /// Runs every slice; K and V of its tokens are in the cache afterwards. The decoder's error when
+  /// it fails; then none of the batch's new K and V can be trusted.
+  Status Run(const Batch& batch);
+
+  /// Logits [vocabulary] of the `row`-th slice of the last batch that samples; valid until Run().
+  absl::Span<const float> Logits(int32_t row) const;
+
+ private:
+  const std::shared_ptr<Decoder> decoder_;
+  const std::unique_ptr<KvCache> cache_;
+  std::vector<SequenceSlice> slices_;
+  std::vector<float> logits_;  ///< [slices that sample, vocabulary]
+};
+
+}  // namespace hadal::inference

@@ -1,0 +1,260 @@
+#include "inference/engine/engine_core.h"
+
+#include <limits>
+#include <random>
+
+#include "base/utf8.h"
+#include "tests/inference/engine/fake_model.h"
+#include "tests/support/status_matchers.h"
+
+namespace hadal::inference {
+namespace {
+
+using testing::FakeDecoder;
+using testing::FakeTokenizer;
+using testing::Generated;
+using testing::ReferenceGenerate;
+
+/// Takes the core step by step on the test's own thread.
+class EngineCoreTest : public ::testing::Test {
+ protected:
+  void Start(EngineOptions options) {
+    options.block_size = 4;
+    decoder_ = std::make_shared<FakeDecoder>();
+    core_.emplace(options, decoder_,
+                  testing::MakeKvCache(decoder_->kv_layout(), options.kv_blocks,
+                                       options.block_size),
+                  std::make_shared<FakeTokenizer>(), clock_);
+  }
+
+  std::shared_ptr<StreamChannel> Add(const GenerateRequest& request, int32_t capacity = 1000) {
+    auto channel = std::make_shared<StreamChannel>(capacity);
+    core_->Add(std::make_unique<Sequence>(request, channel));
+    return channel;
+  }
+
+  void RunToEnd() {
+    for (int steps = 0; core_->Step(); ++steps) ASSERT_LT(steps, 100000);
+  }
+
+  /// All deltas as one, with everything a reader may rely on checked.
+  static GenerateDelta Collect(StreamChannel& channel) {
+    GenerateDelta all;
+    while (auto delta = channel.Next(absl::InfinitePast())) {
+      EXPECT_FALSE(all.finished) << "a delta after the last one";
+      EXPECT_TRUE(IsValidUtf8(delta->text));
+      EXPECT_TRUE(delta->finished || !delta->text.empty());
+      all.text += delta->text;
+      all.token_ids.insert(all.token_ids.end(), delta->token_ids.begin(), delta->token_ids.end());
+      all.finished = delta->finished;
+      all.finish_reason = delta->finish_reason;
+      all.error = delta->error;
+      all.usage = delta->usage;
+    }
+    return all;
+  }
+
+  static void ExpectReference(const GenerateRequest& request, const GenerateDelta& answer) {
+    const Generated expected = ReferenceGenerate(request);
+    EXPECT_TRUE(answer.finished);
+    EXPECT_EQ(answer.token_ids, expected.tokens);
+    EXPECT_EQ(answer.text, expected.text);
+    EXPECT_EQ(answer.finish_reason, expected.reason);
+    EXPECT_EQ(answer.usage.prompt_tokens, static_cast<int32_t>(request.prompt_tokens.size()));
+    EXPECT_EQ(answer.usage.completion_tokens, static_cast<int32_t>(expected.tokens.size()));
+  }
+
+  const std::shared_ptr<FakeClock> clock_ =
+      std::make_shared<FakeClock>(absl::FromUnixSeconds(1000));
+  std::shared_ptr<FakeDecoder> decoder_;
+  std::optional<EngineCore> core_;
+};
+
+EngineOptions Options(int32_t kv_blocks, int32_t max_running = 8, int32_t max_batch_tokens = 64) {
+  EngineOptions options;
+  options.kv_blocks = kv_blocks;
+  options.max_running = max_running;
+  options.max_batch_tokens = max_batch_tokens;
+  return options;
+}
+
+GenerateRequest RandomRequest(std::mt19937& random, bool shares) {
+  GenerateRequest request;
+  const uint32_t flavour = random() % 3;  // few beginnings: prefixes are shared
+  for (uint32_t i = 0, size = 1 + random() % 50; i < size; ++i) {
+    request.prompt_tokens.push_back(
+        static_cast<int32_t>(i < 24 ? (flavour * 5 + i) % 64 : random() % 64));
+  }
+  request.sampling.max_tokens = static_cast<int32_t>(1 + random() % 40);
+  if (random() % 2 == 0) {
+    request.sampling.temperature = 1.0f;
+    request.sampling.seed = random();
+    request.sampling.top_p = random() % 2 == 0 ? 1.0f : 0.9f;
+    request.sampling.top_k = random() % 2 == 0 ? 0 : 20;
+  }
+  if (random() % 3 == 0) request.sampling.stop = {"中", "cc", "k"};
+  if (shares && random() % 3 != 0) request.cache_namespace = random() % 2 == 0 ? "a" : "b";
+  return request;
+}
+
+// The promise of the whole engine: alone, batched, chunked, preempted and with prefix hits, a request
+// gets the same tokens.
+TEST_F(EngineCoreTest, TokensDoNotDependOnWhatElseRuns) {
+  struct Setting {
+    int32_t kv_blocks, max_running, max_batch_tokens;
+    bool shares;
+  };
+  const Setting settings[] = {
+      {1000, 1, 1000, false},  // alone
+      {1000, 16, 1000, false}, // batched
+      {1000, 16, 16, false},   // chunked
+      {23, 8, 16, false},      // preempted: one request may need 23 blocks
+      {1000, 8, 64, true},     // prefix hits
+      {23, 8, 8, true},        // all of it at once
+  };
+  int64_t preemptions = 0;
+  int64_t cached = 0;
+  for (const Setting& setting : settings) {
+    Start(Options(setting.kv_blocks, setting.max_running, setting.max_batch_tokens));
+    std::mt19937 random(42);
+    std::vector<std::pair<GenerateRequest, std::shared_ptr<StreamChannel>>> all;
+    for (int i = 0; i < 150; ++i) {
+      const GenerateRequest request = RandomRequest(random, setting.shares);
+      all.emplace_back(request, Add(request));
+      if (i % 3 == 0) core_->Step();
+    }
+    RunToEnd();
+    for (auto& [request, channel] : all) ExpectReference(request, Collect(*channel));
+    EXPECT_LE(decoder_->largest_batch_tokens, setting.max_batch_tokens);
+    EXPECT_LE(decoder_->largest_batch_sequences, setting.max_running);
+    EXPECT_EQ(core_->stats().free_blocks, setting.kv_blocks);
+    preemptions += core_->stats().preemptions;
+    cached += core_->stats().cached_tokens;
+  }
+  EXPECT_GT(preemptions, 20);
+  EXPECT_GT(cached, 500);
+}
+
+TEST_F(EngineCoreTest, CachedTokensAreCountedAndNotRun) {
+  Start(Options(100));
+  GenerateRequest request;
+  for (int32_t i = 0; i < 17; ++i) request.prompt_tokens.push_back(i);
+  request.sampling.max_tokens = 1;
+  request.cache_namespace = "tenant";
+  auto cold = Add(request);
+  RunToEnd();
+  EXPECT_EQ(Collect(*cold).usage.cached_tokens, 0);
+  const int64_t before = decoder_->tokens_run;
+  auto warm = Add(request);
+  RunToEnd();
+  EXPECT_EQ(Collect(*warm).usage.cached_tokens, 16);
+  EXPECT_EQ(decoder_->tokens_run - before, 1);
+  request.cache_namespace = "another tenant";
+  auto stranger = Add(request);
+  RunToEnd();
+  EXPECT_EQ(Collect(*stranger).usage.cached_tokens, 0);
+  request.cache_namespace = "";
+  for (int i = 0; i < 2; ++i) {
+    auto nobody = Add(request);
+    RunToEnd();
+    EXPECT_EQ(Collect(*nobody).usage.cached_tokens, 0);
+  }
+}
+
+TEST_F(EngineCoreTest, ACancelledSequenceLeavesAtTheNextStep) {
+  Start(Options(100));
+  GenerateRequest request;
+  request.prompt_tokens = {5, 6, 7, 8, 9};
+  request.sampling.max_tokens = 300;
+  auto cancelled = Add(request);
+  core_->Step();
+  EXPECT_LT(core_->stats().free_blocks, 100);
+  cancelled->Cancel();
+  EXPECT_FALSE(core_->Step());
+  EXPECT_EQ(core_->stats().free_blocks, 100);
+  const GenerateDelta last = Collect(*cancelled);
+  EXPECT_EQ(last.finish_reason, FinishReason::kCancelled);
+  EXPECT_EQ(last.usage.completion_tokens, 1);
+}
+
+TEST_F(EngineCoreTest, ADeadlineEndsRunningAndWaitingSequences) {
+  Start(Options(100, /*max_running=*/1));
+  GenerateRequest request;
+  request.prompt_tokens = {5, 6, 7};
+  request.sampling.max_tokens = 300;
+  request.deadline = clock_->Now() + absl::Seconds(5);
+  auto running = Add(request);
+  auto waiting = Add(request);
+  EXPECT_TRUE(core_->Step());
+  clock_->Advance(absl::Seconds(5));
+  EXPECT_FALSE(core_->Step());
+  EXPECT_EQ(core_->stats().free_blocks, 100);
+  for (auto& channel : {running, waiting}) {
+    const GenerateDelta last = Collect(*channel);
+    EXPECT_EQ(last.finish_reason, FinishReason::kError);
+    EXPECT_STATUS(last.error, kDeadlineExceeded, "deadline passed");
+  }
+}
+
+TEST_F(EngineCoreTest, AFailingDecoderEndsItsBatchOnly) {
+  Start(Options(100, /*max_running=*/2));
+  GenerateRequest request;
+  request.prompt_tokens = {5, 6, 7, 8, 9};
+  request.sampling.max_tokens = 20;
+  request.cache_namespace = "tenant";
+  auto first = Add(request);
+  auto second = Add(request);
+  auto third = Add(request);
+  decoder_->before_forward = [](absl::Span<const SequenceSlice>) {
+    return Internal("injected fault");
+  };
+  EXPECT_TRUE(core_->Step());
+  decoder_->before_forward = nullptr;
+  for (auto& channel : {first, second}) {
+    const GenerateDelta last = Collect(*channel);
+    EXPECT_EQ(last.finish_reason, FinishReason::kError);
+    EXPECT_STATUS(last.error, kInternal, "injected fault");
+  }
+  RunToEnd();
+  const GenerateDelta last = Collect(*third);
+  ExpectReference(request, last);
+  EXPECT_EQ(last.usage.cached_tokens, 0);  // nothing of the failed batch was kept
+  EXPECT_EQ(core_->stats().free_blocks, 100);
+}
+
+TEST_F(EngineCoreTest, AReaderThatLagsTooFarIsCutOff) {
+  Start(Options(100));
+  GenerateRequest request;
+  request.prompt_tokens = {5, 6, 7};
+  request.sampling.max_tokens = 200;
+  std::shared_ptr<StreamChannel> slow;
+  Generated expected;
+  do {  // a prompt with a long answer
+    ++request.prompt_tokens[0];
+    expected = ReferenceGenerate(request);
+  } while (expected.tokens.size() < 30);
+  slow = Add(request, /*capacity=*/3);
+  RunToEnd();
+  const GenerateDelta last = Collect(*slow);
+  EXPECT_EQ(last.finish_reason, FinishReason::kError);
+  EXPECT_STATUS(last.error, kResourceExhausted, "keep up");
+  EXPECT_EQ(core_->stats().free_blocks, 100);
+}
+
+TEST_F(EngineCoreTest, FailAllEndsEverybody) {
+  Start(Options(100, /*max_running=*/1));
+  GenerateRequest request;
+  request.prompt_tokens = {5};
+  auto running = Add(request);
+  auto waiting = Add(request);
+  core_->Step();
+  core_->FailAll(Unavailable("going down"));
+  for (auto& channel : {running, waiting}) {
+    EXPECT_STATUS(Collect(*channel).error, kUnavailable, "going down");
+  }
+  EXPECT_EQ(core_->stats().free_blocks, 100);
+  EXPECT_FALSE(core_->Step());
+}
+
+}  // namespace
+}  // namespace hadal::inference

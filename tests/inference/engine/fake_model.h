@@ -1,0 +1,73 @@
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "inference/kv/kv_cache.h"
+#include "inference/model/decoder.h"
+#include "inference/request.h"
+#include "inference/tokenizer.h"
+
+namespace hadal::inference::testing {
+
+inline constexpr int32_t kVocabulary = 64;
+inline constexpr int32_t kEndToken = 1;
+
+/// A decoder whose logits are a hash of everything the block table shows for the sequence: a wrong
+/// block, position, overwrite or stale prefix changes the tokens. Batch-invariant like a real one.
+class FakeDecoder final : public Decoder {
+ public:
+  explicit FakeDecoder(int32_t context_length = 4096);
+
+  const ModelConfig& config() const override { return config_; }
+  const KvLayout& kv_layout() const override { return layout_; }
+  Status Forward(absl::Span<const SequenceSlice> batch, KvCache& cache,
+                 absl::Span<float> logits) override;
+
+  /// Called at the start of every Forward(), which returns its error.
+  std::function<Status(absl::Span<const SequenceSlice>)> before_forward;
+  std::atomic<int> forwards = 0;
+  std::atomic<int64_t> tokens_run = 0;
+  std::atomic<int> largest_batch_tokens = 0;
+  std::atomic<int> largest_batch_sequences = 0;
+
+ private:
+  ModelConfig config_;
+  KvLayout layout_;
+};
+
+/// Tokens are letters, bytes of Chinese characters, "<think>" and the like; see fake_model.cc.
+class FakeTokenizer final : public Tokenizer {
+ public:
+  FakeTokenizer();
+  std::vector<int32_t> Encode(std::string_view text, const EncodeOptions& options) const override;
+  std::string Decode(const std::vector<int32_t>& ids, bool skip_special) const override;
+  std::string TokenBytes(int32_t id) const override;
+  int32_t vocabulary_size() const override { return kVocabulary; }
+  bool IsSpecial(int32_t id) const override { return id <= kEndToken; }
+  int32_t TokenId(std::string_view piece) const override;
+  const std::vector<int32_t>& end_tokens() const override { return end_tokens_; }
+
+ private:
+  std::vector<std::string> pieces_;
+  std::vector<int32_t> end_tokens_ = {kEndToken};
+};
+
+struct Generated {
+  std::vector<int32_t> tokens;
+  std::string text;
+  FinishReason reason = FinishReason::kStop;
+};
+
+/// What the engine must answer to `request`, computed alone and without a cache.
+Generated ReferenceGenerate(const GenerateRequest& request);
+
+/// A KV cache in plain memory.
+std::unique_ptr<KvCache> MakeKvCache(const KvLayout& layout, int32_t num_blocks,
+                                     int32_t block_size);
+
+}  // namespace hadal::inference::testing
