@@ -1,0 +1,251 @@
+#include "retrieval/store/database.h"
+
+#include <rocksdb/cache.h>
+#include <rocksdb/db.h>
+#include <rocksdb/filter_policy.h>
+#include <rocksdb/table.h>
+#include <rocksdb/write_batch.h>
+#include <sys/statvfs.h>
+
+#include <array>
+#include <utility>
+
+#include "base/file.h"
+#include "base/hex.h"
+#include "retrieval/store/checksum.h"
+#include "retrieval/store/rocks_logger.h"
+
+namespace hadal::retrieval {
+namespace {
+
+constexpr size_t kChecksumBytes = 4;
+constexpr size_t kBlockCacheBytes = size_t{64} << 20;
+constexpr size_t kWriteBufferBytes = size_t{16} << 20;
+constexpr uint64_t kMaxWalBytes = uint64_t{128} << 20;
+constexpr int kMaxOpenFiles = 512;
+// Keeps table files readable by older builds of ours; RocksDB 7's newest is 5.
+constexpr uint32_t kTableFormat = 5;
+
+constexpr std::array<const char*, kTables> kNames = {"default", "documents", "chunks", "vectors"};
+
+rocksdb::Slice AsSlice(std::string_view text) { return {text.data(), text.size()}; }
+std::string_view AsView(const rocksdb::Slice& slice) { return {slice.data(), slice.size()}; }
+
+std::string DescribeKey(Table table, std::string_view key) {
+  return fmt::format("{}/{}", kNames[static_cast<size_t>(table)], HexEncode(key));
+}
+
+std::string Seal(std::string_view key, std::string_view value) {
+  const uint32_t crc = Crc32c(value, Crc32c(key));
+  std::string sealed;
+  sealed.reserve(value.size() + kChecksumBytes);
+  sealed.append(value);
+  for (int shift = 0; shift < 32; shift += 8) sealed.push_back(static_cast<char>(crc >> shift));
+  return sealed;
+}
+
+StatusOr<std::string_view> Unseal(Table table, std::string_view key, std::string_view sealed) {
+  if (sealed.size() < kChecksumBytes) {
+    return DataLoss(
+        "the value of key {} has {} bytes, fewer than its checksum: the store is damaged; restore "
+        "it from a backup",
+        DescribeKey(table, key), sealed.size());
+  }
+  const std::string_view value = sealed.substr(0, sealed.size() - kChecksumBytes);
+  uint32_t stored = 0;
+  for (size_t i = 0; i < kChecksumBytes; ++i) {
+    stored |= uint32_t{static_cast<uint8_t>(sealed[value.size() + i])} << (8 * i);
+  }
+  const uint32_t computed = Crc32c(value, Crc32c(key));
+  if (stored != computed) {
+    return DataLoss(
+        "the value of key {} has checksum {:08x}, expected {:08x}: the store is damaged; restore "
+        "it "
+        "from a backup",
+        DescribeKey(table, key), computed, stored);
+  }
+  return value;
+}
+
+Status FromRocks(const rocksdb::Status& status, const std::string& what) {
+  if (status.ok()) return OkStatus();
+  const std::string text = status.ToString();
+  if (status.IsNotFound()) return NotFound("{}: not found", what);
+  if (status.IsCorruption()) {
+    return DataLoss("{}: {}: the store is damaged; restore it from a backup", what, text);
+  }
+  if (status.IsNoSpace()) {
+    return ResourceExhausted("{}: {}: free some disk space; writing goes on by itself then", what,
+                             text);
+  }
+  if (status.IsIOError() && text.find("lock") != std::string::npos) {
+    return FailedPrecondition("{}: another process has the store open: {}", what, text);
+  }
+  // Tables that MANIFEST names and the folder lacks are reported as plain I/O errors.
+  if (status.IsIOError() && text.find("No such file") != std::string::npos) {
+    return DataLoss("{}: {}: a file of the store is missing; restore it from a backup", what, text);
+  }
+  if (status.IsIOError() || status.IsIncomplete() || status.IsTryAgain()) {
+    return Unavailable("{}: {}", what, text);
+  }
+  return Internal("{}: {}", what, text);
+}
+
+rocksdb::ColumnFamilyOptions FamilyOptions(Table table,
+                                           const std::shared_ptr<rocksdb::Cache>& cache) {
+  rocksdb::ColumnFamilyOptions options;
+  options.write_buffer_size = kWriteBufferBytes;
+  // Floats do not compress; text does, threefold.
+  options.compression =
+      table == Table::kVectors ? rocksdb::kNoCompression : rocksdb::kLZ4Compression;
+  options.paranoid_file_checks = true;
+  rocksdb::BlockBasedTableOptions block;
+  block.format_version = kTableFormat;
+  block.block_cache = cache;
+  block.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
+  options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(block));
+  return options;
+}
+
+rocksdb::DBOptions BuildOptions() {
+  rocksdb::DBOptions options;
+  options.create_if_missing = true;
+  options.create_missing_column_families = true;
+  options.paranoid_checks = true;
+  options.info_log = std::make_shared<RocksLogger>();
+  options.max_open_files = kMaxOpenFiles;
+  options.max_total_wal_size = kMaxWalBytes;
+  options.track_and_verify_wals_in_manifest = true;
+  // A record cut short at the log's end was never acknowledged; damage anywhere else is an error,
+  // where the default would silently drop what came after it.
+  options.wal_recovery_mode = rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords;
+  return options;
+}
+
+}  // namespace
+
+void Database::Batch::Put(Table table, std::string_view key, std::string_view value) {
+  changes_.push_back({Kind::kPut, table, std::string(key), Seal(key, value)});
+  bytes_ += static_cast<int64_t>(key.size() + value.size() + kChecksumBytes);
+}
+
+void Database::Batch::Delete(Table table, std::string_view key) {
+  changes_.push_back({Kind::kDelete, table, std::string(key), {}});
+  bytes_ += static_cast<int64_t>(key.size());
+}
+
+void Database::Batch::DeleteRange(Table table, std::string_view begin, std::string_view end) {
+  changes_.push_back({Kind::kDeleteRange, table, std::string(begin), std::string(end)});
+  bytes_ += static_cast<int64_t>(begin.size() + end.size());
+}
+
+class RocksDatabase final : public Database {
+ public:
+  RocksDatabase(DatabaseOptions options, std::unique_ptr<rocksdb::DB> db,
+                std::vector<rocksdb::ColumnFamilyHandle*> families)
+      : options_(std::move(options)), db_(std::move(db)), families_(std::move(families)) {}
+
+  ~RocksDatabase() override {
+    for (rocksdb::ColumnFamilyHandle* family : families_) {
+      db_->DestroyColumnFamilyHandle(family);
+    }
+    const rocksdb::Status closed = db_->Close();
+    closed.PermitUncheckedError();
+  }
+
+  StatusOr<std::string> Get(Table table, std::string_view key) const override {
+    rocksdb::PinnableSlice sealed;
+    const rocksdb::Status status = db_->Get(ReadOptions(), Family(table), AsSlice(key), &sealed);
+    if (status.IsNotFound()) return NotFound("no key {}", DescribeKey(table, key));
+    RETURN_IF_ERROR(FromRocks(status, "reading key " + DescribeKey(table, key)));
+    ASSIGN_OR_RETURN(const std::string_view value, Unseal(table, key, AsView(sealed)));
+    return std::string(value);
+  }
+
+  Status Scan(Table table, std::string_view prefix, std::string_view begin,
+              const Visit& visit) const override {
+    std::unique_ptr<rocksdb::Iterator> it(db_->NewIterator(ReadOptions(), Family(table)));
+    for (it->Seek(AsSlice(begin < prefix ? prefix : begin)); it->Valid(); it->Next()) {
+      const std::string_view key = AsView(it->key());
+      if (!key.starts_with(prefix)) break;
+      ASSIGN_OR_RETURN(const std::string_view value, Unseal(table, key, AsView(it->value())));
+      ASSIGN_OR_RETURN(const bool more, visit(key, value));
+      if (!more) return OkStatus();
+    }
+    return FromRocks(it->status(), "scanning keys " + DescribeKey(table, prefix));
+  }
+
+  Status Commit(const Batch& batch) override {
+    RETURN_IF_ERROR(CheckRoom(batch.bytes()));
+    rocksdb::WriteBatch writes;
+    for (const Batch::Change& change : batch.changes_) {
+      RETURN_IF_ERROR(FromRocks(Append(change, writes), "preparing a write"));
+    }
+    rocksdb::WriteOptions write_options;
+    write_options.sync = true;
+    return FromRocks(db_->Write(write_options, &writes), "writing to " + options_.path);
+  }
+
+ private:
+  static rocksdb::ReadOptions ReadOptions() {
+    rocksdb::ReadOptions options;
+    options.verify_checksums = true;
+    return options;
+  }
+
+  rocksdb::ColumnFamilyHandle* Family(Table table) const {
+    return families_[static_cast<size_t>(table)];
+  }
+
+  rocksdb::Status Append(const Batch::Change& change, rocksdb::WriteBatch& writes) const {
+    rocksdb::ColumnFamilyHandle* family = Family(change.table);
+    switch (change.kind) {
+      case Batch::Kind::kPut:
+        return writes.Put(family, AsSlice(change.key), AsSlice(change.value));
+      case Batch::Kind::kDelete:
+        return writes.Delete(family, AsSlice(change.key));
+      case Batch::Kind::kDeleteRange:
+        return writes.DeleteRange(family, AsSlice(change.key), AsSlice(change.value));
+    }
+    return rocksdb::Status::InvalidArgument("unknown change");
+  }
+
+  // A write costs its bytes in the log and once more in a table before the log goes.
+  Status CheckRoom(int64_t bytes) const {
+    struct statvfs file_system {};
+    if (statvfs(options_.path.c_str(), &file_system) != 0) {
+      return ErrnoStatus("statvfs", options_.path);
+    }
+    const int64_t available =
+        static_cast<int64_t>(file_system.f_bavail) * static_cast<int64_t>(file_system.f_frsize);
+    if (available - 2 * bytes >= options_.min_free_bytes) return OkStatus();
+    return ResourceExhausted(
+        "{} has {} MiB free; this write needs {} MiB above the reserve of {} MiB: free some disk "
+        "space and try again",
+        options_.path, available >> 20, (2 * bytes + (1 << 20) - 1) >> 20,
+        options_.min_free_bytes >> 20);
+  }
+
+  const DatabaseOptions options_;
+  const std::unique_ptr<rocksdb::DB> db_;
+  const std::vector<rocksdb::ColumnFamilyHandle*> families_;
+};
+
+StatusOr<std::unique_ptr<Database>> Database::Open(const DatabaseOptions& options) {
+  RETURN_IF_ERROR(MakeDirectories(options.path, 0700));
+  const std::shared_ptr<rocksdb::Cache> cache = rocksdb::NewLRUCache(kBlockCacheBytes);
+  std::vector<rocksdb::ColumnFamilyDescriptor> descriptors;
+  for (int i = 0; i < kTables; ++i) {
+    descriptors.emplace_back(kNames[static_cast<size_t>(i)],
+                             FamilyOptions(static_cast<Table>(i), cache));
+  }
+  std::vector<rocksdb::ColumnFamilyHandle*> families;
+  rocksdb::DB* db = nullptr;
+  const rocksdb::Status status =
+      rocksdb::DB::Open(BuildOptions(), options.path, descriptors, &families, &db);
+  RETURN_IF_ERROR(FromRocks(status, "opening the store in " + options.path));
+  return std::unique_ptr<Database>(
+      new RocksDatabase(options, std::unique_ptr<rocksdb::DB>(db), std::move(families)));
+}
+
+}  // namespace hadal::retrieval

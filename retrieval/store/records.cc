@@ -1,0 +1,169 @@
+#include "retrieval/store/records.h"
+
+#include <bit>
+#include <cmath>
+#include <cstring>
+#include <utility>
+
+#include "base/check.h"
+#include "retrieval/label_proto.h"
+
+namespace hadal::retrieval {
+namespace {
+
+// High half: kind; low half: version of that kind's layout.
+constexpr char kFormat = 0x01;
+constexpr char kCounter = 0x02;
+constexpr char kBase = 0x03;
+constexpr char kNextChunk = 0x04;
+constexpr char kDocument = 0x11;
+constexpr char kChunk = 0x21;
+constexpr char kVector = 0x31;
+
+static_assert(std::endian::native == std::endian::little, "vectors are stored little-endian");
+
+template <typename Integer>
+void AppendBigEndian(Integer value, std::string& out) {
+  for (int shift = static_cast<int>(sizeof(Integer)) * 8 - 8; shift >= 0; shift -= 8) {
+    out.push_back(static_cast<char>(value >> shift));
+  }
+}
+
+std::string NumberedKey(char kind, uint32_t base) {
+  std::string key(1, kind);
+  AppendBigEndian(base, key);
+  return key;
+}
+
+std::string NumberedKey(char kind, uint32_t base, uint64_t number) {
+  std::string key = NumberedKey(kind, base);
+  AppendBigEndian(number, key);
+  return key;
+}
+
+uint64_t ReadBigEndian(std::string_view bytes) {
+  uint64_t value = 0;
+  for (const char c : bytes) value = (value << 8) | static_cast<uint8_t>(c);
+  return value;
+}
+
+}  // namespace
+
+std::string FormatKey() { return std::string(1, kFormat); }
+std::string SequenceKey() { return std::string(1, kCounter) + "s"; }
+std::string NextBaseKey() { return std::string(1, kCounter) + "b"; }
+std::string BasePrefix() { return std::string(1, kBase); }
+std::string BaseKey(std::string_view base_id) { return BasePrefix().append(base_id); }
+std::string NextChunkKey(uint32_t base) { return NumberedKey(kNextChunk, base); }
+std::string DocumentPrefix(uint32_t base) { return NumberedKey(kDocument, base); }
+std::string DocumentKey(uint32_t base, std::string_view document_id) {
+  return DocumentPrefix(base).append(document_id);
+}
+std::string ChunkPrefix(uint32_t base) { return NumberedKey(kChunk, base); }
+std::string ChunkKey(uint32_t base, uint64_t number) { return NumberedKey(kChunk, base, number); }
+std::string VectorPrefix(uint32_t base) { return NumberedKey(kVector, base); }
+std::string VectorKey(uint32_t base, uint64_t number) { return NumberedKey(kVector, base, number); }
+
+std::string EndOfPrefix(std::string prefix) {
+  while (!prefix.empty() && static_cast<uint8_t>(prefix.back()) == 0xFF) prefix.pop_back();
+  CHECK(!prefix.empty());
+  ++prefix.back();
+  return prefix;
+}
+
+StatusOr<uint64_t> NumberOfKey(std::string_view key) {
+  constexpr size_t kNumberedKeyBytes = 1 + sizeof(uint32_t) + sizeof(uint64_t);
+  if (key.size() != kNumberedKeyBytes) {
+    return DataLoss("a chunk key has {} bytes, expected {}: the store is damaged", key.size(),
+                    kNumberedKeyBytes);
+  }
+  return ReadBigEndian(key.substr(1 + sizeof(uint32_t)));
+}
+
+std::string EncodeCounter(uint64_t value) {
+  std::string bytes;
+  AppendBigEndian(value, bytes);
+  return bytes;
+}
+
+StatusOr<uint64_t> DecodeCounter(std::string_view value) {
+  if (value.size() != sizeof(uint64_t)) {
+    return DataLoss("a counter has {} bytes, expected 8: the store is damaged", value.size());
+  }
+  return ReadBigEndian(value);
+}
+
+std::string EncodeVector(absl::Span<const float> vector) {
+  return std::string(reinterpret_cast<const char*>(vector.data()), vector.size() * sizeof(float));
+}
+
+Status DecodeVector(std::string_view value, int32_t dim, std::vector<float>& out) {
+  if (value.size() != static_cast<size_t>(dim) * sizeof(float)) {
+    return DataLoss("a vector has {} bytes, expected {} ({} dimensions): the store is damaged",
+                    value.size(), static_cast<size_t>(dim) * sizeof(float), dim);
+  }
+  const size_t begin = out.size();
+  out.resize(begin + static_cast<size_t>(dim));
+  std::memcpy(out.data() + begin, value.data(), value.size());
+  for (size_t i = begin; i < out.size(); ++i) {
+    if (!std::isfinite(out[i])) return DataLoss("a vector holds a number that is not finite");
+  }
+  return OkStatus();
+}
+
+StatusOr<DocumentInfo> InfoOfRecord(const store::v1::DocumentRecord& record) {
+  DocumentInfo info;
+  info.id = record.id();
+  info.title = record.title();
+  info.file_name = record.file_name();
+  info.format = record.format();
+  StatusOr<Label> label = LabelFromProto(record.label());
+  if (!label.ok()) {
+    return DataLoss("document {} is stored without a valid label: {}", record.id(),
+                    StatusMessage(label.status()));
+  }
+  info.label = *std::move(label);
+  info.sha256 = record.sha256();
+  info.size_bytes = record.size_bytes();
+  info.characters = record.characters();
+  info.pages = record.pages();
+  info.version = record.version();
+  info.num_chunks = record.num_chunks();
+  info.added_unix_ms = record.added_unix_ms();
+  return info;
+}
+
+Chunk ChunkOfRecord(store::v1::ChunkRecord record) {
+  Chunk chunk;
+  chunk.text = std::move(*record.mutable_text());
+  chunk.start = record.start();
+  chunk.end = record.end();
+  chunk.page = record.page();
+  chunk.heading_path.assign(record.heading_path().begin(), record.heading_path().end());
+  chunk.language = record.language();
+  return chunk;
+}
+
+store::v1::ChunkRecord RecordOfChunk(const Chunk& chunk) {
+  store::v1::ChunkRecord record;
+  record.set_text(chunk.text);
+  record.set_start(chunk.start);
+  record.set_end(chunk.end);
+  record.set_page(chunk.page);
+  record.mutable_heading_path()->Add(chunk.heading_path.begin(), chunk.heading_path.end());
+  record.set_language(chunk.language);
+  return record;
+}
+
+std::string PassageText(const std::string& title, const Chunk& chunk) {
+  std::string passage = title;
+  for (const std::string& heading : chunk.heading_path) {
+    if (heading.empty() || heading == title) continue;
+    if (!passage.empty()) passage += '\n';
+    passage += heading;
+  }
+  if (!passage.empty()) passage += '\n';
+  return passage + chunk.text;
+}
+
+}  // namespace hadal::retrieval
