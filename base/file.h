@@ -59,8 +59,8 @@ Status ErrnoStatus(std::string_view what, std::string_view path);
 /// The whole file. RESOURCE_EXHAUSTED when it is larger than `limit_bytes`; only regular files.
 StatusOr<std::string> ReadFile(const std::string& path, size_t limit_bytes = size_t{1} << 30);
 
-/// Writes to a temporary file beside `path`, fsyncs it, renames it over `path` and fsyncs the folder:
-/// after an OK the new content survives a power cut; before it the old one does.
+/// Writes to a temporary file beside `path`, fsyncs it, renames it over `path` and fsyncs the
+/// folder: after an OK the new content survives a power cut; before it the old one does.
 Status WriteFileAtomic(const std::string& path, std::string_view content, int mode = 0644);
 
 /// Writes everything, across short writes and EINTR.

@@ -10,10 +10,14 @@ namespace {
 
 spdlog::level::level_enum ToSpdlog(LogLevel level) {
   switch (level) {
-    case LogLevel::kDebug: return spdlog::level::debug;
-    case LogLevel::kInfo: return spdlog::level::info;
-    case LogLevel::kWarning: return spdlog::level::warn;
-    case LogLevel::kError: return spdlog::level::err;
+    case LogLevel::kDebug:
+      return spdlog::level::debug;
+    case LogLevel::kInfo:
+      return spdlog::level::info;
+    case LogLevel::kWarning:
+      return spdlog::level::warn;
+    case LogLevel::kError:
+      return spdlog::level::err;
   }
   return spdlog::level::err;
 }
@@ -21,8 +25,8 @@ spdlog::level::level_enum ToSpdlog(LogLevel level) {
 }  // namespace
 
 void InitLog(std::string_view process_name, LogLevel lowest) {
-  auto logger = std::make_shared<spdlog::logger>(
-      std::string(process_name), std::make_shared<spdlog::sinks::stderr_sink_mt>());
+  auto logger = std::make_shared<spdlog::logger>(std::string(process_name),
+                                                 std::make_shared<spdlog::sinks::stderr_sink_mt>());
   logger->set_level(ToSpdlog(lowest));
   logger->set_pattern("%Y-%m-%dT%H:%M:%S.%e%z %l %n[%P] %v");
   logger->flush_on(spdlog::level::info);
@@ -35,7 +39,8 @@ void LogMessage(LogLevel level, std::string_view message) {
   for (char& c : line) {
     if (c == '\n' || c == '\r') c = ' ';
   }
-  spdlog::default_logger_raw()->log(ToSpdlog(level), spdlog::string_view_t(line.data(), line.size()));
+  spdlog::default_logger_raw()->log(ToSpdlog(level),
+                                    spdlog::string_view_t(line.data(), line.size()));
 }
 
 }  // namespace hadal

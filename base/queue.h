@@ -42,13 +42,12 @@ class BoundedQueue {
   /// Waits for an item until `deadline`. nullopt on time-out, or when closed and empty.
   std::optional<T> Pop(absl::Time deadline = absl::InfiniteFuture()) {
     absl::MutexLock lock(&mu_);
-    mu_.AwaitWithDeadline(
-        absl::Condition(
-            +[](BoundedQueue* q) ABSL_NO_THREAD_SAFETY_ANALYSIS {
-              return q->closed_ || !q->items_.empty();
-            },
-            this),
-        deadline);
+    mu_.AwaitWithDeadline(absl::Condition(
+                              +[](BoundedQueue* q) ABSL_NO_THREAD_SAFETY_ANALYSIS {
+                                return q->closed_ || !q->items_.empty();
+                              },
+                              this),
+                          deadline);
     return PopLocked();
   }
 

@@ -27,9 +27,9 @@ Status Annotate(const Status& status, std::string_view context);
 /// The message as std::string (empty when OK).
 std::string StatusMessage(const Status& status);
 
-#define HADAL_STATUS_FACTORY(Name, code)                                    \
-  template <typename... Args>                                               \
-  Status Name(fmt::format_string<Args...> format, Args&&... args) {         \
+#define HADAL_STATUS_FACTORY(Name, code)                                       \
+  template <typename... Args>                                                  \
+  Status Name(fmt::format_string<Args...> format, Args&&... args) {            \
     return MakeStatus(code, fmt::format(format, std::forward<Args>(args)...)); \
   }
 HADAL_STATUS_FACTORY(InvalidArgument, StatusCode::kInvalidArgument)
@@ -54,15 +54,15 @@ HADAL_STATUS_FACTORY(Internal, StatusCode::kInternal)
 #define HADAL_CONCAT(a, b) HADAL_CONCAT_INNER(a, b)
 
 /// RETURN_IF_ERROR(expr): leaves the function with expr's status unless it is OK.
-#define RETURN_IF_ERROR(expr)                              \
-  do {                                                     \
+#define RETURN_IF_ERROR(expr)                                                              \
+  do {                                                                                     \
     if (::hadal::Status hadal_status_ = (expr); !hadal_status_.ok()) return hadal_status_; \
   } while (0)
 
 /// ASSIGN_OR_RETURN(auto x, expr): x is expr's value, or the function returns its status.
 #define ASSIGN_OR_RETURN(lhs, expr) \
   ASSIGN_OR_RETURN_IMPL(HADAL_CONCAT(hadal_statusor_, __LINE__), lhs, expr)
-#define ASSIGN_OR_RETURN_IMPL(tmp, lhs, expr) \
-  auto tmp = (expr);                          \
+#define ASSIGN_OR_RETURN_IMPL(tmp, lhs, expr)    \
+  auto tmp = (expr);                             \
   if (!tmp.ok()) return std::move(tmp).status(); \
   lhs = *std::move(tmp)

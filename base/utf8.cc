@@ -19,11 +19,16 @@ int SequenceLength(uint8_t lead) {
 // Second bytes are restricted so that overlong forms, surrogates and values past U+10FFFF fail.
 bool SecondByteAllowed(uint8_t lead, uint8_t second) {
   switch (lead) {
-    case 0xE0: return second >= 0xA0 && second <= 0xBF;
-    case 0xED: return second >= 0x80 && second <= 0x9F;
-    case 0xF0: return second >= 0x90 && second <= 0xBF;
-    case 0xF4: return second >= 0x80 && second <= 0x8F;
-    default: return (second & 0xC0) == 0x80;
+    case 0xE0:
+      return second >= 0xA0 && second <= 0xBF;
+    case 0xED:
+      return second >= 0x80 && second <= 0x9F;
+    case 0xF0:
+      return second >= 0x90 && second <= 0xBF;
+    case 0xF4:
+      return second >= 0x80 && second <= 0x8F;
+    default:
+      return (second & 0xC0) == 0x80;
   }
 }
 
@@ -37,9 +42,8 @@ DecodedChar DecodeUtf8(std::string_view text) {
   char32_t code_point = lead & (0x7F >> length);
   for (int i = 1; i < length; ++i) {
     const bool present = static_cast<size_t>(i) < text.size();
-    const bool allowed =
-        present && (i == 1 ? SecondByteAllowed(lead, static_cast<uint8_t>(text[1]))
-                           : IsContinuation(text[static_cast<size_t>(i)]));
+    const bool allowed = present && (i == 1 ? SecondByteAllowed(lead, static_cast<uint8_t>(text[1]))
+                                            : IsContinuation(text[static_cast<size_t>(i)]));
     if (!allowed) return {kReplacementCharacter, static_cast<uint8_t>(i), false};
     code_point = (code_point << 6) | (static_cast<uint8_t>(text[static_cast<size_t>(i)]) & 0x3F);
   }

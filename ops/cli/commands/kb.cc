@@ -1,0 +1,177 @@
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <nlohmann/json.hpp>
+
+#include "hadal/v1/knowledge.grpc.pb.h"
+#include "ops/cli/connection.h"
+#include "ops/cli/invocation.h"
+#include "ops/cli/labels.h"
+#include "ops/cli/output.h"
+
+namespace hadal::cli {
+namespace {
+
+nlohmann::json ToJson(const v1::KnowledgeBase& base) {
+  return {{"id", base.id()},
+          {"description", base.description()},
+          {"documents", base.documents()},
+          {"chunks", base.chunks()},
+          {"created_unix_ms", base.created_unix_ms()}};
+}
+
+std::vector<std::string> Strings(const google::protobuf::RepeatedPtrField<std::string>& field) {
+  return {field.begin(), field.end()};
+}
+
+Status RunCreate(const Invocation& invocation, const std::string& id,
+                 const std::string& description) {
+  v1::CreateKnowledgeBaseRequest request;
+  request.set_id(id);
+  request.set_description(description);
+  ASSIGN_OR_RETURN(
+      const v1::KnowledgeBase base,
+      Call<v1::Knowledge>(invocation, &v1::Knowledge::Stub::CreateKnowledgeBase, request));
+  if (invocation.json) {
+    PrintJson(ToJson(base));
+  } else {
+    std::printf("created  %s\n", Printable(base.id()).c_str());
+  }
+  return OkStatus();
+}
+
+Status RunLs(const Invocation& invocation) {
+  ASSIGN_OR_RETURN(const v1::ListKnowledgeBasesResponse response,
+                   Call<v1::Knowledge>(invocation, &v1::Knowledge::Stub::ListKnowledgeBases,
+                                       v1::ListKnowledgeBasesRequest()));
+  nlohmann::json json = nlohmann::json::array();
+  std::vector<std::vector<std::string>> rows;
+  for (const v1::KnowledgeBase& base : response.knowledge_bases()) {
+    json.push_back(ToJson(base));
+    rows.push_back({base.id(), std::to_string(base.documents()), std::to_string(base.chunks()),
+                    FormatTime(base.created_unix_ms()), base.description()});
+  }
+  if (invocation.json) {
+    PrintJson({{"knowledge_bases", json}});
+  } else {
+    PrintTable({"ID", "DOCUMENTS", "CHUNKS", "CREATED (UTC)", "DESCRIPTION"}, rows);
+  }
+  return OkStatus();
+}
+
+Status RunLsDocs(const Invocation& invocation, const std::string& id) {
+  nlohmann::json json = nlohmann::json::array();
+  std::vector<std::vector<std::string>> rows;
+  v1::ListDocumentsRequest request;
+  request.set_knowledge_base(id);
+  request.set_page_size(1000);
+  do {
+    ASSIGN_OR_RETURN(const v1::ListDocumentsResponse page,
+                     Call<v1::Knowledge>(invocation, &v1::Knowledge::Stub::ListDocuments, request));
+    for (const v1::Document& doc : page.documents()) {
+      const std::string classification = ClassificationName(doc.label().classification());
+      json.push_back({{"id", doc.id()},
+                      {"title", doc.title()},
+                      {"file", doc.file_name()},
+                      {"format", doc.format()},
+                      {"version", doc.version()},
+                      {"chunks", doc.chunks()},
+                      {"pages", doc.pages()},
+                      {"characters", doc.characters()},
+                      {"bytes", doc.size_bytes()},
+                      {"sha256", doc.sha256()},
+                      {"added_unix_ms", doc.added_unix_ms()},
+                      {"classification", classification},
+                      {"compartments", Strings(doc.label().compartments())},
+                      {"groups", Strings(doc.label().groups())}});
+      rows.push_back({doc.id(), doc.format(), std::to_string(doc.version()),
+                      std::to_string(doc.chunks()), classification,
+                      JoinOrDash(Strings(doc.label().groups())), doc.title()});
+    }
+    request.set_page_token(page.next_page_token());
+  } while (!request.page_token().empty());
+  if (invocation.json) {
+    PrintJson({{"documents", json}});
+  } else {
+    PrintTable({"ID", "FORMAT", "VERSION", "CHUNKS", "CLASSIFICATION", "GROUPS", "TITLE"}, rows);
+  }
+  return OkStatus();
+}
+
+Status RunRm(const Invocation& invocation, const std::string& id, const std::string& document) {
+  nlohmann::json json;
+  if (document.empty()) {
+    v1::DeleteKnowledgeBaseRequest request;
+    request.set_id(id);
+    ASSIGN_OR_RETURN(
+        const v1::DeleteKnowledgeBaseResponse response,
+        Call<v1::Knowledge>(invocation, &v1::Knowledge::Stub::DeleteKnowledgeBase, request));
+    json = {{"knowledge_base", id}, {"documents_removed", response.documents_removed()}};
+  } else {
+    v1::DeleteDocumentRequest request;
+    request.set_knowledge_base(id);
+    request.set_document_id(document);
+    ASSIGN_OR_RETURN(
+        const v1::DeleteDocumentResponse response,
+        Call<v1::Knowledge>(invocation, &v1::Knowledge::Stub::DeleteDocument, request));
+    json = {{"knowledge_base", id},
+            {"document", document},
+            {"chunks_removed", response.chunks_removed()}};
+  }
+  if (invocation.json) {
+    PrintJson(json);
+  } else {
+    std::printf("removed  %s%s%s\n", id.c_str(), document.empty() ? "" : "/",
+                Printable(document).c_str());
+  }
+  return OkStatus();
+}
+
+}  // namespace
+
+void AddKb(CLI::App& app, Invocation& invocation) {
+  CLI::App* kb = app.add_subcommand("kb", "Knowledge bases and their documents");
+  kb->require_subcommand(1);
+  auto id = std::make_shared<std::string>();
+  auto extra = std::make_shared<std::string>();
+
+  CLI::App* create = kb->add_subcommand("create", "Make an empty knowledge base");
+  create->add_option("KB", *id, "Its id: [a-z0-9][a-z0-9_-]*")->required();
+  create->add_option("--description", *extra, "What it holds");
+  create->footer("Example:\n  hadal kb create manuals --description \"Operating manuals\"");
+  create->callback([&invocation, id, extra] {
+    invocation.run = [&invocation, id, extra] { return RunCreate(invocation, *id, *extra); };
+  });
+
+  CLI::App* ls = kb->add_subcommand("ls", "List knowledge bases");
+  ls->footer("Example:\n  hadal kb ls -o json");
+  ls->callback([&invocation] { invocation.run = [&invocation] { return RunLs(invocation); }; });
+
+  CLI::App* docs = kb->add_subcommand("ls-docs", "List the documents you may read");
+  docs->add_option("KB", *id)->required();
+  docs->footer("Example:\n  hadal kb ls-docs manuals");
+  docs->callback([&invocation, id] {
+    invocation.run = [&invocation, id] { return RunLsDocs(invocation, *id); };
+  });
+
+  CLI::App* rm = kb->add_subcommand("rm", "Remove a document, or the whole base with --all");
+  auto all = std::make_shared<bool>(false);
+  rm->add_option("KB", *id)->required();
+  CLI::Option* document = rm->add_option("DOCUMENT", *extra, "Id of the document");
+  rm->add_flag("--all", *all, "Remove the knowledge base with everything in it")
+      ->excludes(document);
+  rm->footer("Examples:\n  hadal kb rm manuals pump-7\n  hadal kb rm manuals --all");
+  rm->callback([&invocation, id, extra, all] {
+    invocation.run = [&invocation, id, extra, all]() -> Status {
+      if (extra->empty() && !*all) {
+        return InvalidArgument("name a DOCUMENT, or give --all to remove the knowledge base {}",
+                               *id);
+      }
+      return RunRm(invocation, *id, *extra);
+    };
+  });
+
+  AddKbAdd(*kb, invocation);
+  AddKbSearch(*kb, invocation);
+}
+
+}  // namespace hadal::cli
