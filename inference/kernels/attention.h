@@ -1,0 +1,61 @@
+#pragma once
+
+#include <cstdint>
+
+#include "absl/types/span.h"
+#include "inference/kernels/cpu_device.h"
+#include "inference/tensor/element_type.h"
+#include "inference/tensor/matrix_view.h"
+
+namespace hadal::inference {
+
+struct AttentionShape {
+  int32_t num_heads = 0;
+  int32_t num_kv_heads = 0;  ///< divides num_heads; head h reads KV head h / (heads / kv heads)
+  int32_t head_dim = 0;      ///< at most kMaxHeadDim
+  float scale = 0;           ///< on the dot products, usually head_dim^-0.5
+};
+inline constexpr int32_t kMaxHeadDim = 256;
+
+/// K and V of one sequence in one layer: position p is row p % block_size of block p / block_size,
+/// rows of num_kv_heads * head_dim values of `type` (kF32 or kF16).
+struct PagedKv {
+  absl::Span<const void* const> key_blocks;
+  absl::Span<const void* const> value_blocks;
+  int32_t block_size = 0;
+  ElementType type = ElementType::kF16;
+};
+
+/// One sequence's rows of a batch: row first_row + i of q attends to positions
+/// [0, position + i] of `kv`.
+struct CausalSlice {
+  int64_t first_row = 0;
+  int32_t num_rows = 0;
+  int32_t position = 0;
+  PagedKv kv;
+};
+
+/// Causal attention over the paged cache with a running softmax over tiles of 64 positions
+/// (FlashAttention, arXiv:2205.14135), grouped-query heads. q, out [rows, num_heads * head_dim].
+/// K and V of the rows themselves are already in the cache. A row's result depends on its own query
+/// and cache only, whatever the batch and the chunking. Thread-safe.
+void CausalAttention(const CpuDevice& device, const AttentionShape& shape, ConstMatrixView q,
+                     absl::Span<const CausalSlice> slices, MatrixView out);
+
+/// Rows [first_row, first_row + num_rows) attend to each other.
+struct BidirectionalSlice {
+  int64_t first_row = 0;
+  int32_t num_rows = 0;
+};
+
+/// Attention of an encoder: every row sees all rows of its slice. q, out [rows, heads * head_dim];
+/// k, v [rows, kv heads * head_dim] f32. Slices may have different lengths: nothing is padded.
+void BidirectionalAttention(const CpuDevice& device, const AttentionShape& shape,
+                            ConstMatrixView q, ConstMatrixView k, ConstMatrixView v,
+                            absl::Span<const BidirectionalSlice> slices, MatrixView out);
+
+/// Rounds row i of x [rows, values] to `type` (kF32 or kF16) and writes it to destination[i].
+void StoreRows(const CpuDevice& device, ConstMatrixView x, ElementType type,
+               absl::Span<void* const> destination);
+
+}  // namespace hadal::inference

@@ -1,0 +1,110 @@
+#pragma once
+
+#include <cstdint>
+
+#include "inference/tensor/element_type.h"
+
+// The seam between the ops and the kernels of one instruction set. Plain pointers and structs only: these headers are compiled
+// with different target flags, so nothing here may instantiate inline library code.
+
+namespace hadal::inference {
+
+/// 32 activations rounded to int8: value = scale * q. One cache line, so that a row needs one
+/// pointer in the inner loop. start_N begins an integer dot product with weights stored as
+/// unsigned = number + N: -N * sum(q).
+struct alignas(64) ActivationBlock {
+  int8_t q[32];
+  float scale;
+  float scaled_sum;  ///< scale * sum(q)
+  int32_t start_8;
+  int32_t start_16;
+  int32_t start_128;
+  int32_t start_32[2];  ///< one per 16 values
+  int32_t unused;
+};
+static_assert(sizeof(ActivationBlock) == 64);
+
+/// y[m][16 * g + n] for the rows m of x and the groups g of one weight matrix.
+struct MatMulGroups {
+  ElementType type;
+  const uint8_t* groups;  ///< first group
+  int64_t group_bytes;
+  int32_t num_groups;     ///< at most kMaxPanelGroups
+  int32_t last_rows;      ///< rows of the last group that exist, 1..16
+  int64_t cols;
+  const ActivationBlock* blocks;  ///< [num_rows, cols / 32], for quantised weights
+  const float* x;                 ///< [num_rows, x_stride], for float weights
+  int64_t x_stride;
+  int64_t num_rows;
+  const float* bias;  ///< at the first group, or null
+  float* y;           ///< at the first group
+  int64_t y_stride;
+  bool accumulate;
+  uint8_t* panel;  ///< scratch of PanelBytes(cols) * num_groups
+};
+inline constexpr int32_t kMaxPanelGroups = 4;
+/// Up to so many rows of x, weights are unpacked in registers, else once into a panel.
+inline constexpr int64_t kMaxDirectRows = 4;
+/// Of one group: steps, at most two scales or a scale and a minimum, per block.
+constexpr int64_t PanelBytes(int64_t cols) { return cols / 32 * (512 + 128); }
+
+/// Queries against one KV head: outputs[i] = softmax(scale * queries[i] . K) V over the positions
+/// [0, visible[i]). A row's result does not depend on the other rows.
+struct AttentionTile {
+  int32_t num_queries;          ///< at most kMaxTileQueries
+  int32_t head_dim;
+  float scale;
+  const float* const* queries;  ///< each head_dim values
+  float* const* outputs;        ///< each head_dim values
+  const int32_t* visible;       ///< positive, ascending
+  const void* const* key_blocks;
+  const void* const* value_blocks;
+  int32_t block_size;           ///< positions in a block
+  int64_t row_values;           ///< from one position to the next
+  int64_t head_offset;          ///< of this KV head in a row
+  ElementType type;             ///< kF32 or kF16
+  float* scratch;               ///< 64-byte aligned, AttentionScratchFloats(head_dim)
+};
+inline constexpr int32_t kMaxTileQueries = 64;
+inline constexpr int32_t kTilePositions = 64;
+/// Holds K (transposed), V, queries, outputs, scores, and the running maxima and sums.
+constexpr int64_t AttentionScratchFloats(int64_t head_dim) {
+  const int64_t padded = (head_dim + 15) / 16 * 16;
+  return 2 * kTilePositions * padded + 2 * kMaxTileQueries * padded +
+         kMaxTileQueries * kTilePositions + 2 * kMaxTileQueries;
+}
+
+struct MatMulPart {
+  void (*quantize_row)(const float* x, int64_t cols, ActivationBlock* out);
+  void (*groups)(const MatMulGroups& args);
+};
+
+struct AttentionPart {
+  void (*tile)(const AttentionTile& args);
+};
+
+struct ElementwisePart {
+  void (*rms_norm)(const float* x, const float* weight, float eps, int64_t cols, float* y);
+  void (*layer_norm)(const float* x, const float* weight, const float* bias, float eps,
+                     int64_t cols, float* y);
+  void (*silu_mul)(const float* gate, const float* up, int64_t count, float* y);
+  void (*gelu)(const float* x, int64_t count, float* y);
+  void (*softmax)(const float* x, int64_t count, float* y);
+  void (*add)(const float* x, int64_t count, float* y);
+  void (*rope_halves)(const float* cos, const float* sin, int64_t pairs, float* x);
+  void (*rope_interleaved)(const float* cos, const float* sin, int64_t pairs, float* x);
+  void (*to_half)(const float* x, int64_t count, uint16_t* y);
+};
+
+/// What one instruction set implements; a part is one file per instruction set.
+struct KernelTable {
+  const MatMulPart* matmul;
+  const AttentionPart* attention;
+  const ElementwisePart* elementwise;
+};
+
+extern const MatMulPart kScalarMatMul, kAvx2MatMul, kAvx512MatMul;
+extern const AttentionPart kScalarAttention, kAvx2Attention, kAvx512Attention;
+extern const ElementwisePart kScalarElementwise, kAvx2Elementwise, kAvx512Elementwise;
+
+}  // namespace hadal::inference

@@ -1,0 +1,64 @@
+#include "inference/kernels/cpu_device.h"
+
+#include <algorithm>
+
+#include "base/check.h"
+#include "inference/kernels/cpu/kernel_table.h"
+
+namespace hadal::inference {
+namespace {
+
+const KernelTable kScalarTable = {&kScalarMatMul, &kScalarAttention, &kScalarElementwise};
+#if defined(__x86_64__)
+const KernelTable kAvx2Table = {&kAvx2MatMul, &kAvx2Attention, &kAvx2Elementwise};
+const KernelTable kAvx512Table = {&kAvx512MatMul, &kAvx512Attention, &kAvx512Elementwise};
+#endif
+
+const KernelTable* TableFor(Isa isa) {
+  switch (isa) {
+#if defined(__x86_64__)
+    case Isa::kAvx2: return &kAvx2Table;
+    case Isa::kAvx512: return &kAvx512Table;
+#endif
+    default: return &kScalarTable;
+  }
+}
+
+}  // namespace
+
+const char* IsaName(Isa isa) {
+  switch (isa) {
+    case Isa::kScalar: return "scalar";
+    case Isa::kAvx2: return "avx2";
+    case Isa::kAvx512: return "avx512";
+  }
+  return "unknown";
+}
+
+std::vector<Isa> AvailableIsas() {
+  std::vector<Isa> isas = {Isa::kScalar};
+#if defined(__x86_64__)
+  // __builtin_cpu_supports also asks the operating system whether it saves the registers.
+  __builtin_cpu_init();
+  const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
+                    __builtin_cpu_supports("f16c");
+  if (avx2) isas.push_back(Isa::kAvx2);
+  if (avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+      __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
+      __builtin_cpu_supports("avx512vnni")) {
+    isas.push_back(Isa::kAvx512);
+  }
+#endif
+  return isas;
+}
+
+CpuDevice::CpuDevice(std::shared_ptr<ThreadPool> pool)
+    : CpuDevice(std::move(pool), AvailableIsas().back()) {}
+
+CpuDevice::CpuDevice(std::shared_ptr<ThreadPool> pool, Isa isa)
+    : pool_(std::move(pool)), isa_(isa), kernels_(TableFor(isa)) {
+  const std::vector<Isa> isas = AvailableIsas();
+  CHECK(std::find(isas.begin(), isas.end(), isa) != isas.end());
+}
+
+}  // namespace hadal::inference

@@ -1,0 +1,31 @@
+#pragma once
+
+#include "absl/types/span.h"
+#include "inference/kernels/cpu_device.h"
+#include "inference/kernels/packed_matrix.h"
+#include "inference/tensor/matrix_view.h"
+
+namespace hadal::inference {
+
+/// One product of MatMul: y = x * weight^T (+ bias) or y += x * weight^T (+ bias).
+struct MatMulTask {
+  const PackedMatrix* weight = nullptr;  ///< [y.cols, x.cols]
+  const float* bias = nullptr;           ///< [y.cols], may be absent
+  MatrixView y;                          ///< [x.rows, y.cols]; must not overlap x
+  bool accumulate = false;               ///< adds to what y holds (a residual stream)
+};
+
+/// Runs all tasks on the same x [rows, cols] f32 in one pass of the pool. For block-quantised
+/// weights the rows of x are first rounded to int8 with one float32 scale per 32 values, and dot
+/// products inside a block are exact integers; float weights multiply in float32. A row of y depends
+/// on its row of x only, bit for bit, whatever the number of rows and threads. Shapes are checked
+/// with CHECK. Thread-safe.
+void MatMul(const CpuDevice& device, ConstMatrixView x, absl::Span<const MatMulTask> tasks);
+
+inline void MatMul(const CpuDevice& device, ConstMatrixView x, const PackedMatrix& weight,
+                   const float* bias, MatrixView y, bool accumulate = false) {
+  const MatMulTask task{&weight, bias, y, accumulate};
+  MatMul(device, x, absl::MakeConstSpan(&task, 1));
+}
+
+}  // namespace hadal::inference

@@ -1,0 +1,180 @@
+#include "inference/kernels/packed_matrix.h"
+
+#include <algorithm>
+#include <cstring>
+#include <vector>
+
+#include "inference/kernels/cpu/packed_layout.h"
+#include "inference/kernels/stored_block.h"
+
+namespace hadal::inference {
+namespace {
+
+static_assert(kPackRows == kGroupRows);
+
+int64_t GroupBytes(ElementType type, int64_t cols) {
+  if (IsFloat(type)) return RoundUp64(cols * kGroupRows * TraitsOf(type).block_bytes);
+  const PackedLayout layout = PackedLayoutOf(type);
+  return QuantSectionOffset(layout, cols) + cols / kBlockCols * layout.quant_bytes;
+}
+
+// steps[i] holds 4 columns of 16 rows; see packed_layout.h.
+void PackQuants(int bits, const uint8_t (*__restrict steps)[64], uint8_t* __restrict out) {
+  if (bits == 8) {
+    std::memcpy(out, steps, 512);
+    return;
+  }
+  for (int c = 0; c < 4; ++c) {
+    for (int k = 0; k < 64; ++k) {
+      out[64 * c + k] =
+          static_cast<uint8_t>((steps[c][k] & 15) | (steps[c + 4][k] & 15) << 4);
+    }
+  }
+  uint8_t* high = out + 256;
+  if (bits == 5) {
+    for (int i = 0; i < 8; ++i) {
+      for (int k = 0; k < 64; ++k) {
+        high[k] |= static_cast<uint8_t>((steps[i][k] >> 4) << i);
+      }
+    }
+  } else if (bits == 6) {
+    for (int i = 0; i < 8; ++i) {
+      for (int k = 0; k < 64; ++k) {
+        high[64 * (i / 4) + k] |= static_cast<uint8_t>((steps[i][k] >> 4) << (2 * (i % 4)));
+      }
+    }
+  }
+}
+
+void PackScales(const PackedLayout& layout, int row, const StoredBlock& block, bool super_start,
+                uint8_t* scales, uint8_t* super) {
+  auto* halves = reinterpret_cast<uint16_t*>(scales);
+  if (!layout.has_super) {
+    halves[row] = block.d;
+    if (layout.has_min) halves[16 + row] = block.m;
+    return;
+  }
+  scales[row] = static_cast<uint8_t>(block.sub_scale[0]);
+  scales[16 + row] =
+      layout.has_min ? block.sub_min : static_cast<uint8_t>(block.sub_scale[1]);
+  if (!super_start) return;
+  auto* super_halves = reinterpret_cast<uint16_t*>(super);
+  super_halves[row] = block.d;
+  if (layout.has_min) super_halves[16 + row] = block.m;
+}
+
+void PackQuantizedGroup(ElementType type, const uint8_t* rows_data, int64_t row_bytes, int rows,
+                        int64_t cols, uint8_t* group) {
+  const PackedLayout layout = PackedLayoutOf(type);
+  uint8_t* scales = group + ScaleSectionOffset(layout, cols);
+  uint8_t* quants = group + QuantSectionOffset(layout, cols);
+  for (int64_t b = 0; b < cols / kBlockCols; ++b) {
+    alignas(64) uint8_t steps[8][64] = {};
+    for (int r = 0; r < rows; ++r) {
+      StoredBlock block;
+      ReadStoredBlock(type, rows_data + r * row_bytes, b, &block);
+      for (int i = 0; i < 8; ++i) std::memcpy(&steps[i][4 * r], &block.q[4 * i], 4);
+      PackScales(layout, r, block, b % kSuperBlocks == 0, scales + b * layout.scale_bytes,
+                 group + b / kSuperBlocks * layout.super_bytes);
+    }
+    PackQuants(layout.bits, steps, quants + b * layout.quant_bytes);
+  }
+}
+
+template <typename T>
+void InterleaveRow(const T* row, int r, int64_t cols, uint8_t* group) {
+  T* out = reinterpret_cast<T*>(group) + r;
+  for (int64_t c = 0; c < cols; ++c) std::memcpy(&out[c * kGroupRows], row + c, sizeof(T));
+}
+
+void PackFloatGroup(ElementType type, const uint8_t* rows_data, int64_t row_bytes, int rows,
+                    int64_t cols, bool widen, uint8_t* group) {
+  std::vector<float> wide(widen ? static_cast<size_t>(cols) : 0);
+  for (int r = 0; r < rows; ++r) {
+    const uint8_t* row = rows_data + r * row_bytes;
+    if (widen) {
+      DequantizeRow(type, row, cols, wide.data());
+      InterleaveRow(wide.data(), r, cols, group);
+    } else if (type == ElementType::kF32) {
+      InterleaveRow(reinterpret_cast<const float*>(row), r, cols, group);
+    } else {
+      InterleaveRow(reinterpret_cast<const uint16_t*>(row), r, cols, group);
+    }
+  }
+}
+
+}  // namespace
+
+StatusOr<PackedMatrix> PackedMatrix::Pack(ElementType type, int64_t rows, int64_t cols,
+                                          absl::Span<const uint8_t> data,
+                                          PackPrecision precision, ThreadPool& pool) {
+  const ElementTraits traits = TraitsOf(type);
+  constexpr int64_t kMaxSide = int64_t{1} << 31;
+  if (rows <= 0 || cols <= 0 || rows > kMaxSide || cols > kMaxSide ||
+      cols % traits.block_values != 0) {
+    return InvalidArgument("a {} matrix needs positive sides and columns in whole blocks of {}, "
+                           "found {} x {}", traits.name, traits.block_values, rows, cols);
+  }
+  const int64_t row_bytes = cols / traits.block_values * traits.block_bytes;
+  if (static_cast<int64_t>(data.size()) / row_bytes != rows ||
+      static_cast<int64_t>(data.size()) % row_bytes != 0) {
+    return InvalidArgument("a {} matrix of {} x {} takes {} bytes, found {}", traits.name, rows,
+                           cols, rows * row_bytes, data.size());
+  }
+  const bool widen = precision == PackPrecision::kFloat32 && type != ElementType::kF32;
+  PackedMatrix matrix;
+  matrix.type_ = widen ? ElementType::kF32 : type;
+  matrix.rows_ = rows;
+  matrix.cols_ = cols;
+  matrix.group_bytes_ = GroupBytes(matrix.type_, cols);
+  ASSIGN_OR_RETURN(matrix.buffer_, AlignedBuffer::Allocate(static_cast<size_t>(
+                                       matrix.num_groups() * matrix.group_bytes_)));
+  pool.ParallelFor(matrix.num_groups(), 4, [&](int64_t begin, int64_t end) {
+    for (int64_t g = begin; g < end; ++g) {
+      const uint8_t* from = data.data() + g * kGroupRows * row_bytes;
+      const int valid = static_cast<int>(std::min<int64_t>(kGroupRows, rows - g * kGroupRows));
+      uint8_t* to = matrix.buffer_.data() + g * matrix.group_bytes_;
+      if (IsFloat(matrix.type_)) {
+        PackFloatGroup(type, from, row_bytes, valid, cols, widen, to);
+      } else {
+        PackQuantizedGroup(type, from, row_bytes, valid, cols, to);
+      }
+    }
+  });
+  return matrix;
+}
+
+void DequantizeRow(ElementType type, const uint8_t* data, int64_t cols, float* out) {
+  if (type == ElementType::kF32) {
+    std::memcpy(out, data, static_cast<size_t>(cols) * sizeof(float));
+    return;
+  }
+  if (IsFloat(type)) {
+    for (int64_t c = 0; c < cols; ++c) {
+      uint16_t bits;
+      std::memcpy(&bits, data + 2 * c, 2);
+      const uint32_t wide = static_cast<uint32_t>(bits) << 16;
+      if (type == ElementType::kF16) {
+        out[c] = HalfToFloat(bits);
+      } else {
+        std::memcpy(out + c, &wide, 4);
+      }
+    }
+    return;
+  }
+  const PackedLayout layout = PackedLayoutOf(type);
+  for (int64_t b = 0; b < cols / kBlockCols; ++b, out += kBlockCols) {
+    StoredBlock block;
+    ReadStoredBlock(type, data, b, &block);
+    const float d = HalfToFloat(block.d);
+    const float m = HalfToFloat(block.m);
+    const float min = layout.has_super ? -m * static_cast<float>(block.sub_min) : m;
+    for (int i = 0; i < kBlockCols; ++i) {
+      const float scale = d * static_cast<float>(block.sub_scale[i / 16]);
+      const float product = scale * static_cast<float>(block.q[i] - layout.offset);
+      out[i] = layout.has_min ? product + min : product;
+    }
+  }
+}
+
+}  // namespace hadal::inference

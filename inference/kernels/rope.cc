@@ -1,0 +1,51 @@
+#include "inference/kernels/rope.h"
+
+#include <cmath>
+
+#include "base/check.h"
+#include "inference/kernels/cpu/kernel_table.h"
+
+namespace hadal::inference {
+
+void RopeTable::Compute(const CpuDevice& device, absl::Span<const int32_t> positions) {
+  num_rows_ = static_cast<int64_t>(positions.size());
+  const auto pairs = static_cast<size_t>(num_pairs());
+  cos_.resize(positions.size() * pairs);
+  sin_.resize(positions.size() * pairs);
+  device.pool().ParallelFor(num_rows_, 32, [&](int64_t begin, int64_t end) {
+    for (auto r = static_cast<size_t>(begin); r < static_cast<size_t>(end); ++r) {
+      for (size_t j = 0; j < pairs; ++j) {
+        const float angle = static_cast<float>(positions[r]) * inverse_frequency_[j];
+        cos_[r * pairs + j] = std::cos(angle);
+        sin_[r * pairs + j] = std::sin(angle);
+      }
+    }
+  });
+}
+
+void ApplyRope(const CpuDevice& device, const RopeTable& table, RopeLayout layout,
+               int32_t num_heads, MatrixView x) {
+  const int64_t head_dim = 2 * table.num_pairs();
+  CHECK(x.cols == num_heads * head_dim && table.num_rows() >= x.rows);
+  const ElementwisePart& part = *device.kernels().elementwise;
+  const auto rotate =
+      layout == RopeLayout::kHalves ? part.rope_halves : part.rope_interleaved;
+  device.pool().ParallelFor(x.rows, 16, [&](int64_t begin, int64_t end) {
+    for (int64_t r = begin; r < end; ++r) {
+      for (int32_t h = 0; h < num_heads; ++h) {
+        rotate(table.cos_row(r), table.sin_row(r), table.num_pairs(), x.row(r) + h * head_dim);
+      }
+    }
+  });
+}
+
+std::vector<float> RopeInverseFrequencies(int32_t head_dim, float base) {
+  std::vector<float> frequencies(static_cast<size_t>(head_dim / 2));
+  for (size_t j = 0; j < frequencies.size(); ++j) {
+    frequencies[j] = static_cast<float>(
+        1.0 / std::pow(static_cast<double>(base), 2.0 * static_cast<double>(j) / head_dim));
+  }
+  return frequencies;
+}
+
+}  // namespace hadal::inference

@@ -1,0 +1,46 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "absl/types/span.h"
+#include "inference/kernels/cpu_device.h"
+#include "inference/tensor/matrix_view.h"
+
+namespace hadal::inference {
+
+/// Which elements of a head are rotated together.
+enum class RopeLayout {
+  kHalves,       ///< (j, j + head_dim / 2): Hugging Face Llama and Qwen2
+  kInterleaved,  ///< (2j, 2j + 1): Llama converted to GGUF, DeepSeek
+};
+
+/// Cosines and sines of a batch: row r holds those of positions[r], one per pair.
+class RopeTable {
+ public:
+  /// inverse_frequency [head_dim / 2], in radians per position.
+  explicit RopeTable(std::vector<float> inverse_frequency)
+      : inverse_frequency_(std::move(inverse_frequency)) {}
+  /// Fills the rows; the angle is the float32 product, as the published models were trained.
+  void Compute(const CpuDevice& device, absl::Span<const int32_t> positions);
+  int64_t num_pairs() const { return static_cast<int64_t>(inverse_frequency_.size()); }
+  int64_t num_rows() const { return num_rows_; }
+  const float* cos_row(int64_t r) const { return cos_.data() + r * num_pairs(); }
+  const float* sin_row(int64_t r) const { return sin_.data() + r * num_pairs(); }
+
+ private:
+  const std::vector<float> inverse_frequency_;
+  int64_t num_rows_ = 0;
+  std::vector<float> cos_;
+  std::vector<float> sin_;
+};
+
+/// Rotates every head of x [rows, num_heads * head_dim] in place (RoFormer, arXiv:2104.09864).
+/// table.num_rows() >= x.rows; head_dim == 2 * table.num_pairs().
+void ApplyRope(const CpuDevice& device, const RopeTable& table, RopeLayout layout,
+               int32_t num_heads, MatrixView x);
+
+/// base^(-2j / head_dim) for j in [0, head_dim / 2).
+std::vector<float> RopeInverseFrequencies(int32_t head_dim, float base);
+
+}  // namespace hadal::inference
