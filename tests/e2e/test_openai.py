@@ -1,0 +1,132 @@
+"""The real `openai` package against the gateway."""
+
+import httpx
+import openai
+
+from appliance import CHAT_MODEL, EMBEDDING_MODEL, ApplianceTest, main
+
+
+class OpenAiTest(ApplianceTest):
+    @classmethod
+    def prepare(cls):
+        note = cls.appliance.folder / "rates.md"
+        note.write_text("# Tariff\n\nThe night tariff of plan Aurora is 0.21 yuan per kWh.\n")
+        cls.appliance.run("kb", "create", "tariffs")
+        cls.appliance.run("kb", "add", "tariffs", note)
+        cls.key = cls.appliance.user("openai.user")
+        cls.client = cls.make(cls.key)
+
+    @classmethod
+    def make(cls, key):
+        return openai.OpenAI(api_key=key, base_url=cls.appliance.https + "/v1", max_retries=0,
+                             http_client=httpx.Client(verify=str(cls.appliance.ca), timeout=120))
+
+    def chat(self, **options):
+        return self.client.chat.completions.create(
+            **{"model": CHAT_MODEL, "temperature": 0, "max_tokens": 32,
+               "messages": [{"role": "user", "content": "Say the word: harbour"}], **options})
+
+    def test_models(self):
+        ids = {m.id for m in self.client.models.list()}
+        self.assertIn(CHAT_MODEL, ids)
+        self.assertIn(EMBEDDING_MODEL, ids)
+        self.assertEqual(self.client.models.retrieve(CHAT_MODEL).id, CHAT_MODEL)
+
+    def test_chat(self):
+        answer = self.chat()
+        self.assertIn("harbour", answer.choices[0].message.content.lower())
+        self.assertEqual(answer.choices[0].finish_reason, "stop")
+        self.assertEqual(answer.usage.total_tokens,
+                         answer.usage.prompt_tokens + answer.usage.completion_tokens)
+
+    def test_same_request_same_answer(self):
+        sampled = [self.chat(temperature=0.8, seed=7).choices[0].message.content for _ in range(2)]
+        self.assertEqual(sampled[0], sampled[1])
+
+    def test_streaming_equals_the_whole_answer(self):
+        whole = self.chat().choices[0].message.content
+        chunks = list(self.chat(stream=True, stream_options={"include_usage": True}))
+        text = "".join(c.choices[0].delta.content or "" for c in chunks if c.choices)
+        self.assertEqual(text, whole)
+        self.assertGreater(len(chunks), 2)
+        self.assertGreater(chunks[-1].usage.completion_tokens, 0)
+
+    def test_chinese_stream_never_splits_a_character(self):
+        stream = self.chat(stream=True, max_tokens=60,
+                           messages=[{"role": "user", "content": "用中文介绍变压器。"}])
+        for chunk in stream:
+            if chunk.choices:
+                self.assertNotIn("\ufffd", chunk.choices[0].delta.content or "")
+
+    def test_stop_string(self):
+        answer = self.chat(messages=[{"role": "user", "content": "Count: 1, 2, 3, 4, 5, 6"}],
+                           stop=["4"])
+        self.assertNotIn("4", answer.choices[0].message.content)
+
+    def test_knowledge_base_by_model_name_and_by_field(self):
+        question = [{"role": "user", "content": "What is the night tariff of plan Aurora?"}]
+        for options in ({"model": f"{CHAT_MODEL}@tariffs"},
+                        {"extra_body": {"hadal": {"knowledge_base": "tariffs"}}}):
+            answer = self.chat(messages=question, max_tokens=100, **options)
+            self.assertIn("0.21", answer.choices[0].message.content)
+            hadal = answer.model_extra["hadal"]
+            self.assertEqual(hadal["citations"][0]["document"], "rates.md")
+            self.assertEqual(len(hadal["audit"]["leaf_hash"]), 64)
+
+    def test_knowledge_base_streaming(self):
+        chunks = list(self.chat(model=f"{CHAT_MODEL}@tariffs", stream=True, max_tokens=100, messages=[
+            {"role": "user", "content": "What is the night tariff of plan Aurora?"}]))
+        text = "".join(c.choices[0].delta.content or "" for c in chunks if c.choices)
+        self.assertIn("0.21", text)
+
+    def test_embeddings(self):
+        texts = ["night tariff", "夜间电价"]
+        vectors = [d.embedding for d in
+                   self.client.embeddings.create(model=EMBEDDING_MODEL, input=texts).data]
+        self.assertEqual([len(v) for v in vectors], [384, 384])
+        as_float = self.client.embeddings.create(model=EMBEDDING_MODEL, input=texts[0],
+                                                 encoding_format="float").data[0].embedding
+        for a, b in zip(vectors[0], as_float):
+            self.assertAlmostEqual(a, b, places=5)
+        self.assertAlmostEqual(sum(x * x for x in vectors[0]), 1.0, places=3)
+
+    def test_errors(self):
+        with self.assertRaises(openai.AuthenticationError):
+            self.make("hadal_wrong").models.list()
+        with self.assertRaises(openai.NotFoundError):
+            self.chat(model="no-such-model")
+        with self.assertRaises(openai.NotFoundError):
+            self.chat(model=f"{CHAT_MODEL}@no-such-base")
+        with self.assertRaises(openai.BadRequestError):
+            self.chat(messages=[])
+        with self.assertRaises(openai.BadRequestError):
+            self.chat(n=2)
+        with self.assertRaises(openai.BadRequestError):
+            self.chat(temperature=-1)
+
+    def test_unknown_route_is_refused_and_recorded(self):
+        response = httpx.get(self.appliance.https + "/v1/files", verify=str(self.appliance.ca),
+                             headers={"authorization": f"Bearer {self.key}"})
+        self.assertEqual(response.status_code, 404)
+        newest = self.appliance.json("audit", "ls", "-n", 5)["entries"]
+        self.assertTrue(any("/v1/files" in e["record"].get("method", "") +
+                            e["record"].get("resource", "") for e in newest), newest)
+
+    def test_cancelled_stream_frees_the_engine(self):
+        for _ in range(5):
+            stream = self.chat(stream=True, max_tokens=512, messages=[
+                {"role": "user", "content": "Write a very long story about a lighthouse."}])
+            next(iter(stream))
+            stream.close()
+        self.assertIn("harbour", self.chat().choices[0].message.content.lower())
+
+    def test_concurrent_requests_get_the_same_tokens(self):
+        from concurrent.futures import ThreadPoolExecutor
+        alone = self.chat().choices[0].message.content
+        with ThreadPoolExecutor(6) as pool:
+            together = list(pool.map(lambda _: self.chat().choices[0].message.content, range(6)))
+        self.assertEqual(set(together), {alone})
+
+
+if __name__ == "__main__":
+    main()
