@@ -1,0 +1,70 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "hadal/internal/v1/parse.pb.h"
+
+namespace hadal::retrieval {
+
+using internal::v1::Block;
+using internal::v1::ParsedDocument;
+using internal::v1::ParseOutcome;
+
+/// Bounds on what one file may become; a file beyond them is rejected, never cut.
+struct DocumentLimits {
+  int64_t max_text_bytes = int64_t{32} << 20;
+  int32_t max_blocks = 400'000;
+};
+
+/// A refusal. `code` is for programs, `message` tells a person what was found and what to do.
+ParseOutcome Rejection(std::string_view code, std::string_view message);
+
+/// Collects the blocks of a document in reading order and keeps each text a single clean line:
+/// white space from layout becomes one space (none for a line break inside Chinese), control and
+/// invisible format characters (zero width, bidirectional overrides, tag characters) are removed and
+/// counted for a warning; everything that is shown stays as it was. Not thread-safe.
+class DocumentBuilder {
+ public:
+  explicit DocumentBuilder(std::string_view format, DocumentLimits limits = {});
+
+  /// Each of these ignores a text without visible characters.
+  void AddParagraph(std::string_view text, int32_t page = 0);
+  void AddHeading(std::string_view text, int32_t level, int32_t page = 0);
+  void AddListItem(std::string_view text, int32_t page = 0);
+  void AddCodeLine(std::string_view text, int32_t page = 0);
+  /// Cells joined by " | "; a row of empty cells is ignored. `table` from NextTable().
+  void AddTableRow(const std::vector<std::string>& cells, int32_t table, bool header,
+                   int32_t page = 0);
+  int32_t NextTable() { return ++tables_; }
+
+  void SetTitle(std::string_view title);
+  void SetEncoding(std::string_view encoding) { document_.set_encoding(std::string(encoding)); }
+  void SetPages(int32_t pages) { document_.set_pages(pages); }
+  void Warn(std::string_view warning);
+
+  /// Text beyond the limits was refused: stop reading the file, Finish() rejects it.
+  bool full() const { return full_; }
+  bool has_text() const { return document_.blocks_size() > 0; }
+
+  /// The document, or a rejection: "too_large", or `empty_code` when nothing visible was found.
+  ParseOutcome Finish(std::string_view empty_code = "empty",
+                      std::string_view empty_message = "the file has no text");
+
+ private:
+  void Add(Block::Kind kind, std::string text, int32_t page, int32_t level, int32_t table,
+           bool header);
+  std::string CleanLine(std::string_view text);
+
+  const DocumentLimits limits_;
+  ParsedDocument document_;
+  int64_t text_bytes_ = 0;
+  int64_t invisible_ = 0;
+  int64_t controls_ = 0;
+  int32_t tables_ = 0;
+  bool full_ = false;
+};
+
+}  // namespace hadal::retrieval

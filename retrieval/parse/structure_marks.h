@@ -1,0 +1,21 @@
+#pragma once
+
+#include <string_view>
+
+namespace hadal::retrieval {
+
+/// The marks by which Chinese and English documents number their parts, found without layout.
+
+/// Depth of a numbered heading: 1 for 第一章, 一、 and "2 Scope", 2 for 第三节, （一） and "2.1",
+/// and so on; 0 for a text that begins with none of them.
+int StructureLevel(std::string_view text);
+/// 第…编, 章, 节: names of divisions, which never begin an ordinary line.
+bool IsNamedDivision(std::string_view text);
+/// 第…条, （一）, 一、 and bullets begin a block wherever they stand.
+bool StartsBlock(std::string_view text);
+/// Also "1.", "(2)", "3)": a number that may begin a block or continue a sentence.
+bool StartsNumbered(std::string_view text);
+/// A bullet or "1." and the like.
+bool StartsListItem(std::string_view text);
+
+}  // namespace hadal::retrieval
