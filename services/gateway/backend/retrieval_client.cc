@@ -1,0 +1,157 @@
+#include "services/gateway/backend/retrieval_client.h"
+
+#include <grpcpp/channel.h>
+
+#include <utility>
+
+#include "base/log.h"
+#include "hadal/internal/v1/retrieval.grpc.pb.h"
+#include "services/gateway/backend/client_call.h"
+#include "services/rpc/status.h"
+
+namespace hadal::gateway {
+namespace {
+
+using google::protobuf::RepeatedPtrField;
+
+// Keeps what `principal` may read; `label_of` names an item's label. Returns how many were dropped.
+template <typename Item, typename LabelOf>
+int KeepReadable(const auth::Principal& principal, const LabelOf& label_of,
+                 RepeatedPtrField<Item>& items) {
+  int kept = 0;
+  for (int i = 0; i < items.size(); ++i) {
+    if (!auth::MayRead(principal, label_of(items[i]))) continue;
+    if (kept != i) items.SwapElements(kept, i);
+    ++kept;
+  }
+  const int dropped = items.size() - kept;
+  items.DeleteSubrange(kept, dropped);
+  return dropped;
+}
+
+}  // namespace
+
+struct RetrievalClient::Stub {
+  explicit Stub(std::shared_ptr<grpc::Channel> channel)
+      : retrieval(internal::v1::Retrieval::NewStub(std::move(channel))) {}
+  const std::unique_ptr<internal::v1::Retrieval::Stub> retrieval;
+};
+
+internal::v1::AccessFilter FilterOf(const auth::Principal& principal) {
+  internal::v1::AccessFilter filter;
+  filter.set_clearance(principal.clearance);
+  for (const std::string& compartment : principal.compartments) {
+    filter.add_compartments(compartment);
+  }
+  for (const std::string& group : principal.groups) filter.add_groups(group);
+  return filter;
+}
+
+RetrievalClient::RetrievalClient(std::shared_ptr<grpc::Channel> channel)
+    : stub_(std::make_unique<Stub>(std::move(channel))) {}
+RetrievalClient::~RetrievalClient() = default;
+
+StatusOr<v1::KnowledgeBase> RetrievalClient::CreateKnowledgeBase(
+    CallScope& scope, const v1::CreateKnowledgeBaseRequest& request) const {
+  ClientCall call(scope);
+  v1::KnowledgeBase response;
+  RETURN_IF_ERROR(
+      rpc::FromGrpc(stub_->retrieval->CreateKnowledgeBase(call.context(), request, &response)));
+  return response;
+}
+
+StatusOr<v1::ListKnowledgeBasesResponse> RetrievalClient::ListKnowledgeBases(
+    CallScope& scope) const {
+  ClientCall call(scope);
+  v1::ListKnowledgeBasesResponse response;
+  RETURN_IF_ERROR(rpc::FromGrpc(stub_->retrieval->ListKnowledgeBases(
+      call.context(), v1::ListKnowledgeBasesRequest(), &response)));
+  return response;
+}
+
+StatusOr<v1::DeleteKnowledgeBaseResponse> RetrievalClient::DeleteKnowledgeBase(
+    CallScope& scope, const v1::DeleteKnowledgeBaseRequest& request) const {
+  ClientCall call(scope);
+  v1::DeleteKnowledgeBaseResponse response;
+  RETURN_IF_ERROR(
+      rpc::FromGrpc(stub_->retrieval->DeleteKnowledgeBase(call.context(), request, &response)));
+  return response;
+}
+
+StatusOr<v1::AddDocumentResponse> RetrievalClient::AddDocument(CallScope& scope,
+                                                               const NextPart& next) const {
+  ClientCall call(scope);
+  v1::AddDocumentResponse response;
+  const auto writer = stub_->retrieval->AddDocument(call.context(), &response);
+  v1::AddDocumentRequest part;
+  while (true) {
+    const StatusOr<bool> more = next(part);
+    if (!more.ok()) {
+      call.context()->TryCancel();
+      (void)writer->Finish();
+      return more.status();
+    }
+    // A failed write means that the service has ended the call: Finish() says why.
+    if (!*more || !writer->Write(part)) break;
+  }
+  writer->WritesDone();
+  RETURN_IF_ERROR(rpc::FromGrpc(writer->Finish()));
+  return response;
+}
+
+StatusOr<v1::ListDocumentsResponse> RetrievalClient::ListDocuments(
+    CallScope& scope, const auth::Principal& principal,
+    const v1::ListDocumentsRequest& request) const {
+  ClientCall call(scope);
+  internal::v1::ListDocumentsRequest filtered;
+  *filtered.mutable_request() = request;
+  *filtered.mutable_filter() = FilterOf(principal);
+  v1::ListDocumentsResponse response;
+  RETURN_IF_ERROR(
+      rpc::FromGrpc(stub_->retrieval->ListDocuments(call.context(), filtered, &response)));
+  const int dropped = KeepReadable(
+      principal, [](const v1::Document& document) { return document.label(); },
+      *response.mutable_documents());
+  if (dropped > 0) {
+    LogError("retrieval listed {} documents that '{}' may not read; dropped", dropped,
+             principal.user_id);
+  }
+  return response;
+}
+
+StatusOr<v1::DeleteDocumentResponse> RetrievalClient::DeleteDocument(
+    CallScope& scope, const auth::Principal& principal,
+    const v1::DeleteDocumentRequest& request) const {
+  ClientCall call(scope);
+  internal::v1::DeleteDocumentRequest filtered;
+  filtered.set_knowledge_base(request.knowledge_base());
+  filtered.set_document_id(request.document_id());
+  *filtered.mutable_filter() = FilterOf(principal);
+  v1::DeleteDocumentResponse response;
+  RETURN_IF_ERROR(
+      rpc::FromGrpc(stub_->retrieval->DeleteDocument(call.context(), filtered, &response)));
+  return response;
+}
+
+StatusOr<internal::v1::SearchResponse> RetrievalClient::Search(
+    CallScope& scope, const auth::Principal& principal, const v1::SearchRequest& request) const {
+  ClientCall call(scope);
+  internal::v1::SearchRequest filtered;
+  filtered.set_knowledge_base(request.knowledge_base());
+  filtered.set_query(request.query());
+  filtered.set_top_k(request.top_k());
+  *filtered.mutable_filter() = FilterOf(principal);
+  internal::v1::SearchResponse response;
+  RETURN_IF_ERROR(rpc::FromGrpc(stub_->retrieval->Search(call.context(), filtered, &response)));
+  const int dropped = KeepReadable(
+      principal, [](const internal::v1::Hit& hit) { return hit.label(); },
+      *response.mutable_hits());
+  if (dropped > 0) {
+    LogError("retrieval returned {} chunks that '{}' may not read; dropped", dropped,
+             principal.user_id);
+    response.set_complete(false);
+  }
+  return response;
+}
+
+}  // namespace hadal::gateway

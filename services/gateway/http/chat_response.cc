@@ -1,0 +1,158 @@
+#include "services/gateway/http/chat_response.h"
+
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "base/hex.h"
+
+namespace hadal::gateway {
+namespace {
+
+using nlohmann::json;
+
+json UsageJson(const v1::Usage& usage) {
+  return {{"prompt_tokens", usage.prompt_tokens()},
+          {"completion_tokens", usage.completion_tokens()},
+          {"total_tokens", usage.prompt_tokens() + usage.completion_tokens()},
+          {"prompt_tokens_details", {{"cached_tokens", usage.cached_tokens()}}}};
+}
+
+json AuditJson(uint64_t index, const std::string& leaf_hash_hex) {
+  return {{"index", index}, {"leaf_hash", leaf_hash_hex}};
+}
+
+json Extension(const v1::AskResult& result) {
+  json citations = json::array();
+  for (const v1::Citation& citation : result.citations()) {
+    citations.push_back({{"n", citation.n()},
+                         {"document", citation.document_id()},
+                         {"title", citation.title()},
+                         {"chunk_id", citation.chunk_id()},
+                         {"page", citation.page()},
+                         {"start", citation.start()},
+                         {"end", citation.end()},
+                         {"quote", citation.quote()}});
+  }
+  json retrieved = json::array();
+  for (const v1::RetrievedChunk& chunk : result.retrieved()) {
+    retrieved.push_back({{"document", chunk.document_id()},
+                         {"chunk_id", chunk.chunk_id()},
+                         {"title", chunk.title()},
+                         {"page", chunk.page()},
+                         {"score", chunk.score()},
+                         {"text", chunk.text()}});
+  }
+  json extension = {{"citations", std::move(citations)},
+                    {"retrieved", std::move(retrieved)},
+                    {"refused", result.refused()},
+                    {"audit", AuditJson(result.audit().index(), result.audit().leaf_hash())}};
+  if (result.refused()) extension["refusal_reason"] = result.refusal_reason();
+  return extension;
+}
+
+json Extension(const ChatAnswer& answer) {
+  return {{"audit", AuditJson(answer.position.index, HexEncode(answer.position.leaf_hash))}};
+}
+
+std::string FinishReason(const std::string& reason) {
+  return reason == "length" ? "length" : "stop";  // the two words OpenAI has for ours
+}
+
+json Message(const std::string& reasoning, const std::string& content) {
+  json message = {{"role", "assistant"}, {"content", content}, {"refusal", nullptr}};
+  if (!reasoning.empty()) message["reasoning_content"] = reasoning;
+  return message;
+}
+
+json Envelope(const std::string& id, const char* object, int64_t created,
+              const std::string& model) {
+  return {{"id", id}, {"object", object}, {"created", created}, {"model", model}};
+}
+
+// Generated text is UTF-8 by contract; what is not must not throw out of dump().
+std::string Dump(const json& value) {
+  return value.dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
+std::string WholeJson(json envelope, json message, const std::string& finish_reason,
+                      const v1::Usage& usage, json extension) {
+  envelope["choices"] = json::array({{{"index", 0},
+                                      {"message", std::move(message)},
+                                      {"logprobs", nullptr},
+                                      {"finish_reason", FinishReason(finish_reason)}}});
+  envelope["usage"] = UsageJson(usage);
+  envelope["hadal"] = std::move(extension);
+  return Dump(envelope);
+}
+
+json ChunkJson(json envelope, json delta, json finish_reason) {
+  envelope["choices"] = json::array({{{"index", 0},
+                                      {"delta", std::move(delta)},
+                                      {"logprobs", nullptr},
+                                      {"finish_reason", std::move(finish_reason)}}});
+  return envelope;
+}
+
+constexpr char kWhole[] = "chat.completion";
+constexpr char kChunk[] = "chat.completion.chunk";
+
+}  // namespace
+
+v1::Usage UsageOf(const internal::v1::GenerateResult& result) {
+  v1::Usage usage;
+  usage.set_prompt_tokens(result.prompt_tokens());
+  usage.set_cached_tokens(result.cached_tokens());
+  usage.set_completion_tokens(result.completion_tokens());
+  return usage;
+}
+
+ChatResponse::ChatResponse(const std::string& request_id, int64_t created_unix_s, std::string model)
+    : id_("chatcmpl-" + request_id), created_unix_s_(created_unix_s), model_(std::move(model)) {}
+
+std::string ChatResponse::Whole(const v1::AskResult& result) const {
+  return WholeJson(Envelope(id_, kWhole, created_unix_s_, model_),
+                   Message(result.reasoning(), result.answer()), result.finish_reason(),
+                   result.usage(), Extension(result));
+}
+
+std::string ChatResponse::Whole(const ChatAnswer& answer) const {
+  return WholeJson(Envelope(id_, kWhole, created_unix_s_, model_),
+                   Message(answer.reasoning, answer.content), answer.result.finish_reason(),
+                   UsageOf(answer.result), Extension(answer));
+}
+
+std::string ChatResponse::RoleChunk() const {
+  return Dump(ChunkJson(Envelope(id_, kChunk, created_unix_s_, model_),
+                        {{"role", "assistant"}, {"content", ""}}, nullptr));
+}
+
+std::string ChatResponse::DeltaChunk(const std::string& reasoning,
+                                     const std::string& content) const {
+  json delta = json::object();
+  if (!reasoning.empty()) delta["reasoning_content"] = reasoning;
+  if (!content.empty()) delta["content"] = content;
+  return Dump(ChunkJson(Envelope(id_, kChunk, created_unix_s_, model_), std::move(delta), nullptr));
+}
+
+std::string ChatResponse::LastChunk(const v1::AskResult& result) const {
+  json chunk = ChunkJson(Envelope(id_, kChunk, created_unix_s_, model_), json::object(),
+                         FinishReason(result.finish_reason()));
+  chunk["hadal"] = Extension(result);
+  return Dump(chunk);
+}
+
+std::string ChatResponse::LastChunk(const ChatAnswer& answer) const {
+  json chunk = ChunkJson(Envelope(id_, kChunk, created_unix_s_, model_), json::object(),
+                         FinishReason(answer.result.finish_reason()));
+  chunk["hadal"] = Extension(answer);
+  return Dump(chunk);
+}
+
+std::string ChatResponse::UsageChunk(const v1::Usage& usage) const {
+  json chunk = Envelope(id_, kChunk, created_unix_s_, model_);
+  chunk["choices"] = json::array();
+  chunk["usage"] = UsageJson(usage);
+  return Dump(chunk);
+}
+
+}  // namespace hadal::gateway

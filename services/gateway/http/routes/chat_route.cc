@@ -1,0 +1,122 @@
+#include "services/gateway/http/routes/chat_route.h"
+
+#include <optional>
+
+#include "services/gateway/http/chat_response.h"
+#include "services/gateway/http/json_body.h"
+#include "services/gateway/http/openai_error.h"
+#include "services/gateway/http/sse.h"
+
+namespace hadal::gateway {
+namespace {
+
+StatusOr<v1::AskRequest> AskOf(const ChatRequest& chat) {
+  const internal::v1::SamplingParams& sampling = chat.generate.sampling();
+  // An answer from documents is checked as a whole, so these two cannot be honoured.
+  if (sampling.stop_size() > 0 || (sampling.top_p() > 0 && sampling.top_p() < 1)) {
+    return WithDetail(
+        InvalidArgument("stop and top_p are not supported with a knowledge base"),
+        {.param = sampling.stop_size() > 0 ? "stop" : "top_p", .code = "invalid_value"});
+  }
+  v1::AskRequest ask;
+  ask.set_question(chat.question);
+  ask.set_knowledge_base(chat.knowledge_base);
+  ask.set_model(chat.generate.model());
+  ask.set_top_k(chat.top_k);
+  ask.set_max_tokens(sampling.max_tokens());
+  ask.set_temperature(sampling.temperature());
+  ask.set_seed(sampling.seed());
+  return ask;
+}
+
+// Deltas of a plain chat as server-sent events.
+class SseSink final : public ChatSink {
+ public:
+  SseSink(const RequestContext& request, int64_t created, ResponseWriter& writer)
+      : request_id_(request.request_id()), created_(created), writer_(writer) {}
+
+  void OnStart(const std::string& model) override {
+    response_.emplace(request_id_, created_, model);
+    writer_.Start(SseHead(request_id_));
+    writer_.Write(SseEvent(response_->RoleChunk()));
+  }
+  bool OnDelta(const internal::v1::GenerateDelta& delta) override {
+    return writer_.Write(SseEvent(response_->DeltaChunk(delta.reasoning(), delta.content())));
+  }
+  bool started() const { return response_.has_value(); }
+  const ChatResponse& response() const { return *response_; }
+
+ private:
+  const std::string request_id_;
+  const int64_t created_;
+  ResponseWriter& writer_;
+  std::optional<ChatResponse> response_;
+};
+
+void FinishStream(const std::string& last_chunk, const std::string& usage_chunk,
+                  ResponseWriter& writer) {
+  std::string events = SseEvent(last_chunk);
+  if (!usage_chunk.empty()) events += SseEvent(usage_chunk);
+  writer.Write(events + SseEvent(kSseDone));
+  writer.Finish();
+}
+
+}  // namespace
+
+Status ChatRoute::Serve(const HttpRequest& http, RequestContext& request, ResponseWriter& writer) {
+  RETURN_IF_ERROR(CheckJsonContentType(http.content_type));
+  ASSIGN_OR_RETURN(const ChatRequest chat, ParseChatRequest(http.body, limits_));
+  return chat.knowledge_base.empty() ? ServeChat(chat, request, writer)
+                                     : ServeAsk(chat, request, writer);
+}
+
+Status ChatRoute::ServeAsk(const ChatRequest& chat, RequestContext& request,
+                           ResponseWriter& writer) const {
+  ASSIGN_OR_RETURN(const v1::AskRequest ask, AskOf(chat));
+  ASSIGN_OR_RETURN(const v1::AskResult result, ask_->Run(request, writer.scope(), ask));
+  const ChatResponse response(request.request_id(), NowUnixSeconds(),
+                              result.model() + "@" + chat.knowledge_base);
+  if (!chat.stream) {
+    writer.Send(JsonResponse(request, response.Whole(result)));
+    return OkStatus();
+  }
+  writer.Start(SseHead(request.request_id()));
+  writer.Write(SseEvent(response.RoleChunk()));
+  if (!result.reasoning().empty()) {
+    writer.Write(SseEvent(response.DeltaChunk(result.reasoning(), "")));
+  }
+  writer.Write(SseEvent(response.DeltaChunk("", result.answer())));
+  FinishStream(response.LastChunk(result),
+               chat.include_usage ? response.UsageChunk(result.usage()) : "", writer);
+  return OkStatus();
+}
+
+Status ChatRoute::ServeChat(const ChatRequest& chat, RequestContext& request,
+                            ResponseWriter& writer) const {
+  internal::v1::GenerateRequest generate = chat.generate;
+  if (generate.sampling().max_tokens() == 0) {
+    generate.mutable_sampling()->set_max_tokens(limits_.default_max_tokens);
+  }
+  if (!chat.stream) {
+    ASSIGN_OR_RETURN(const ChatAnswer answer,
+                     chat_->Run(request, writer.scope(), generate, nullptr));
+    const ChatResponse response(request.request_id(), NowUnixSeconds(), answer.model);
+    writer.Send(JsonResponse(request, response.Whole(answer)));
+    return OkStatus();
+  }
+  SseSink sink(request, NowUnixSeconds(), writer);
+  const StatusOr<ChatAnswer> answer = chat_->Run(request, writer.scope(), generate, &sink);
+  if (!answer.ok()) {
+    if (!sink.started()) return answer.status();
+    // The head is out: the error goes into the stream, which then ends without [DONE].
+    writer.Write(SseEvent(ErrorBody(request.Finish(answer.status()))));
+    writer.Abort();
+    return OkStatus();
+  }
+  FinishStream(sink.response().LastChunk(*answer),
+               chat.include_usage ? sink.response().UsageChunk(UsageOf(answer->result)) : "",
+               writer);
+  return OkStatus();
+}
+
+}  // namespace hadal::gateway

@@ -1,0 +1,48 @@
+#pragma once
+
+#include "hadal/v1/knowledge.grpc.pb.h"
+#include "services/gateway/backend/retrieval_client.h"
+#include "services/gateway/rpc_api/serve.h"
+
+namespace hadal::gateway {
+
+/// hadal.v1.Knowledge. Thread-safe.
+class KnowledgeService final : public v1::Knowledge::Service {
+ public:
+  KnowledgeService(const ServeEnvironment& environment, const RetrievalClient* retrieval,
+                   int64_t max_document_bytes)
+      : environment_(environment), retrieval_(retrieval), max_document_bytes_(max_document_bytes) {}
+
+  grpc::Status CreateKnowledgeBase(grpc::ServerContext* context,
+                                   const v1::CreateKnowledgeBaseRequest* request,
+                                   v1::KnowledgeBase* response) override;
+  /// Counts of documents and chunks are for those who may create bases: they count what the caller
+  /// may not read as well.
+  grpc::Status ListKnowledgeBases(grpc::ServerContext* context,
+                                  const v1::ListKnowledgeBasesRequest* request,
+                                  v1::ListKnowledgeBasesResponse* response) override;
+  grpc::Status DeleteKnowledgeBase(grpc::ServerContext* context,
+                                   const v1::DeleteKnowledgeBaseRequest* request,
+                                   v1::DeleteKnowledgeBaseResponse* response) override;
+  /// Nobody adds what he could not read afterwards, but for the role `admin`.
+  grpc::Status AddDocument(grpc::ServerContext* context,
+                           grpc::ServerReader<v1::AddDocumentRequest>* reader,
+                           v1::AddDocumentResponse* response) override;
+  grpc::Status ListDocuments(grpc::ServerContext* context, const v1::ListDocumentsRequest* request,
+                             v1::ListDocumentsResponse* response) override;
+  grpc::Status DeleteDocument(grpc::ServerContext* context,
+                              const v1::DeleteDocumentRequest* request,
+                              v1::DeleteDocumentResponse* response) override;
+  grpc::Status Search(grpc::ServerContext* context, const v1::SearchRequest* request,
+                      v1::SearchResponse* response) override;
+
+ private:
+  StatusOr<v1::AddDocumentResponse> Add(RequestContext& request, CallScope& scope,
+                                        grpc::ServerReader<v1::AddDocumentRequest>& reader) const;
+
+  const ServeEnvironment environment_;
+  const RetrievalClient* const retrieval_;
+  const int64_t max_document_bytes_;
+};
+
+}  // namespace hadal::gateway

@@ -1,0 +1,70 @@
+#include "services/gateway/work/chat.h"
+
+#include <utility>
+
+#include "auth/actions.h"
+#include "services/gateway/filters/digest.h"
+
+namespace hadal::gateway {
+namespace {
+
+void RecordSampling(const internal::v1::SamplingParams& sampling, store::v1::AuditRecord& record) {
+  auto& attributes = *record.mutable_attributes();
+  attributes["temperature"] = fmt::format("{}", sampling.temperature());
+  attributes["top_p"] = fmt::format("{}", sampling.top_p());
+  attributes["seed"] = std::to_string(sampling.seed());
+  attributes["max_tokens"] = std::to_string(sampling.max_tokens());
+}
+
+void RecordAnswer(const ChatAnswer& answer, store::v1::AuditRecord& record) {
+  record.set_answer_sha256(Sha256Hex(answer.content));
+  record.set_prompt_tokens(answer.result.prompt_tokens());
+  record.set_cached_tokens(answer.result.cached_tokens());
+  record.set_completion_tokens(answer.result.completion_tokens());
+  (*record.mutable_attributes())["finish_reason"] = answer.result.finish_reason();
+}
+
+}  // namespace
+
+StatusOr<ChatAnswer> ChatPipeline::Run(RequestContext& request, CallScope& scope,
+                                       internal::v1::GenerateRequest generate,
+                                       ChatSink* sink) const {
+  RETURN_IF_ERROR(request.Authorize(auth::actions::kModelChat, generate.model()));
+  ASSIGN_OR_RETURN(const v1::Model model,
+                   deps_.inference->FindModel(scope, generate.model(), "chat"));
+  store::v1::AuditRecord& record = request.record();
+  record.set_model(model.id());
+  record.set_model_sha256(model.sha256());
+  RecordSampling(generate.sampling(), record);
+  generate.set_model(model.id());
+  generate.set_cache_namespace(deps_.tenants->NamespaceOf(request.principal().user_id));
+
+  ChatAnswer answer;
+  answer.model = model.id();
+  bool started = false;
+  Status start_status;
+  const auto on_delta = [&](const internal::v1::GenerateDelta& delta) {
+    if (sink != nullptr && !started) {
+      start_status = request.RecordStart();
+      if (!start_status.ok()) return false;
+      started = true;
+      sink->OnStart(model.id());
+    }
+    answer.reasoning += delta.reasoning();
+    answer.content += delta.content();
+    return !scope.cancelled() && (sink == nullptr || sink->OnDelta(delta));
+  };
+  StatusOr<internal::v1::GenerateResult> result =
+      deps_.inference->Generate(scope, generate, on_delta);
+  RETURN_IF_ERROR(start_status);
+  if (result.ok()) answer.result = *std::move(result);
+  // What was released before a failure belongs into the record as well.
+  if (result.ok() || started) RecordAnswer(answer, record);
+  RETURN_IF_ERROR(result.status());
+  ASSIGN_OR_RETURN(answer.position, request.Close(OkStatus()));
+  // An empty generation starts its stream only now: its one record is durable.
+  if (sink != nullptr && !started) sink->OnStart(model.id());
+  return answer;
+}
+
+}  // namespace hadal::gateway
