@@ -4,6 +4,7 @@
 
 #include "absl/types/span.h"
 #include "inference/kernels/cpu_device.h"
+#include "inference/kernels/packed_matrix.h"
 #include "inference/tensor/element_type.h"
 #include "inference/tensor/matrix_view.h"
 
@@ -19,6 +20,10 @@ struct StoredTable {
 
 /// out row i = table row ids[i], widened to float32. Ids must be inside the table (CHECK).
 void EmbeddingLookup(const CpuDevice& device, const StoredTable& table,
+                     absl::Span<const int32_t> ids, MatrixView out);
+
+/// The same from a packed table: one copy serves as embedding and as tied output projection.
+void EmbeddingLookup(const CpuDevice& device, const PackedMatrix& table,
                      absl::Span<const int32_t> ids, MatrixView out);
 
 }  // namespace hadal::inference

@@ -63,6 +63,48 @@ void PackScales(const PackedLayout& layout, int row, const StoredBlock& block, b
   if (layout.has_min) super_halves[16 + row] = block.m;
 }
 
+void UnpackQuants(int bits, const uint8_t* quants, int row, uint8_t* q) {
+  for (int i = 0; i < 8; ++i) {
+    for (int k = 0; k < 4; ++k) {
+      const int at = 4 * row + k;
+      if (bits == 8) {
+        q[4 * i + k] = quants[64 * i + at];
+        continue;
+      }
+      const uint8_t two = quants[64 * (i % 4) + at];
+      uint8_t high = 0;
+      if (bits == 5) high = (quants[256 + at] >> i) & 1;
+      if (bits == 6) high = (quants[256 + 64 * (i / 4) + at] >> (2 * (i % 4))) & 3;
+      q[4 * i + k] = static_cast<uint8_t>((i < 4 ? two & 15 : two >> 4) | high << 4);
+    }
+  }
+}
+
+void UnpackScales(const PackedLayout& layout, int row, const uint8_t* scales,
+                  const uint8_t* super, StoredBlock* block) {
+  const auto* halves = reinterpret_cast<const uint16_t*>(layout.has_super ? super : scales);
+  block->d = halves[row];
+  block->m = layout.has_min ? halves[16 + row] : 0;
+  block->sub_scale[0] = block->sub_scale[1] = 1;
+  block->sub_min = 0;
+  if (!layout.has_super) return;
+  block->sub_scale[0] = static_cast<int8_t>(scales[row]);
+  block->sub_scale[1] =
+      layout.scales == 2 ? static_cast<int8_t>(scales[16 + row]) : block->sub_scale[0];
+  if (layout.has_min) block->sub_min = scales[16 + row];
+}
+
+void WidenBlock(const PackedLayout& layout, const StoredBlock& block, float* out) {
+  const float d = HalfToFloat(block.d);
+  const float m = HalfToFloat(block.m);
+  const float min = layout.has_super ? -m * static_cast<float>(block.sub_min) : m;
+  for (int i = 0; i < kBlockCols; ++i) {
+    const float scale = d * static_cast<float>(block.sub_scale[i / 16]);
+    const float product = scale * static_cast<float>(block.q[i] - layout.offset);
+    out[i] = layout.has_min ? product + min : product;
+  }
+}
+
 void PackQuantizedGroup(ElementType type, const uint8_t* rows_data, int64_t row_bytes, int rows,
                         int64_t cols, uint8_t* group) {
   const PackedLayout layout = PackedLayoutOf(type);
@@ -144,6 +186,28 @@ StatusOr<PackedMatrix> PackedMatrix::Pack(ElementType type, int64_t rows, int64_
   return matrix;
 }
 
+void PackedMatrix::UnpackRow(int64_t r, float* out) const {
+  const uint8_t* from = group(r / kGroupRows);
+  const int row = static_cast<int>(r % kGroupRows);
+  if (IsFloat(type_)) {
+    const int64_t bytes = TraitsOf(type_).block_bytes;
+    for (int64_t c = 0; c < cols_; ++c) {
+      DequantizeRow(type_, from + (c * kGroupRows + row) * bytes, 1, out + c);
+    }
+    return;
+  }
+  const PackedLayout layout = PackedLayoutOf(type_);
+  const uint8_t* scales = from + ScaleSectionOffset(layout, cols_);
+  const uint8_t* quants = from + QuantSectionOffset(layout, cols_);
+  for (int64_t b = 0; b < cols_ / kBlockCols; ++b, out += kBlockCols) {
+    StoredBlock block;
+    UnpackQuants(layout.bits, quants + b * layout.quant_bytes, row, block.q);
+    UnpackScales(layout, row, scales + b * layout.scale_bytes,
+                 from + b / kSuperBlocks * layout.super_bytes, &block);
+    WidenBlock(layout, block, out);
+  }
+}
+
 void DequantizeRow(ElementType type, const uint8_t* data, int64_t cols, float* out) {
   if (type == ElementType::kF32) {
     std::memcpy(out, data, static_cast<size_t>(cols) * sizeof(float));
@@ -166,14 +230,7 @@ void DequantizeRow(ElementType type, const uint8_t* data, int64_t cols, float* o
   for (int64_t b = 0; b < cols / kBlockCols; ++b, out += kBlockCols) {
     StoredBlock block;
     ReadStoredBlock(type, data, b, &block);
-    const float d = HalfToFloat(block.d);
-    const float m = HalfToFloat(block.m);
-    const float min = layout.has_super ? -m * static_cast<float>(block.sub_min) : m;
-    for (int i = 0; i < kBlockCols; ++i) {
-      const float scale = d * static_cast<float>(block.sub_scale[i / 16]);
-      const float product = scale * static_cast<float>(block.q[i] - layout.offset);
-      out[i] = layout.has_min ? product + min : product;
-    }
+    WidenBlock(layout, block, out);
   }
 }
 

@@ -37,6 +37,8 @@ class PackedMatrix {
   size_t size_bytes() const { return buffer_.size(); }
   int64_t num_groups() const { return (rows_ + kPackRows - 1) / kPackRows; }
   int64_t group_bytes() const { return group_bytes_; }
+  /// Row r as float32, out [cols]: what a lookup table of embeddings needs.
+  void UnpackRow(int64_t r, float* out) const;
   const uint8_t* group(int64_t g) const { return buffer_.data() + g * group_bytes_; }
 
  private:

@@ -5,7 +5,6 @@
 #include "inference/kernels/cpu/kernel_table.h"
 #include "inference/kernels/embedding.h"
 #include "inference/kernels/norm.h"
-#include "inference/kernels/packed_matrix.h"
 
 // Ops whose rows are independent and cheap: each worker takes a few rows at a time.
 
@@ -84,6 +83,16 @@ void EmbeddingLookup(const CpuDevice& device, const StoredTable& table,
     const int32_t id = ids[static_cast<size_t>(r)];
     CHECK(id >= 0 && id < table.rows);
     DequantizeRow(table.type, table.data.data() + id * row_bytes, table.cols, out.row(r));
+  });
+}
+
+void EmbeddingLookup(const CpuDevice& device, const PackedMatrix& table,
+                     absl::Span<const int32_t> ids, MatrixView out) {
+  CHECK(out.cols == table.cols() && out.rows == static_cast<int64_t>(ids.size()));
+  ForEachRow(device, out.rows, out.cols, [&](int64_t r) {
+    const int32_t id = ids[static_cast<size_t>(r)];
+    CHECK(id >= 0 && id < table.rows());
+    table.UnpackRow(id, out.row(r));
   });
 }
 

@@ -1,0 +1,21 @@
+#include "inference/model/decoder.h"
+
+#include <utility>
+
+#include "inference/kernels/cpu_device.h"
+#include "inference/model/models.h"
+
+namespace hadal::inference {
+
+StatusOr<std::unique_ptr<Decoder>> LoadDecoder(const Checkpoint& checkpoint,
+                                               const DecoderOptions& options,
+                                               std::shared_ptr<ThreadPool> pool) {
+  CpuDevice device(std::move(pool));
+  const std::string& architecture = checkpoint.config().architecture;
+  if (architecture == "qwen2") return LoadQwen2(checkpoint, options, std::move(device));
+  if (architecture == "llama") return LoadLlama(checkpoint, options, std::move(device));
+  return Unimplemented("no decoder for architecture \"{}\"; there are qwen2 and llama",
+                       architecture);
+}
+
+}  // namespace hadal::inference

@@ -1,0 +1,122 @@
+#include "inference/model/decoder_bench.h"
+
+#include <algorithm>
+#include <numeric>
+#include <vector>
+
+#include "absl/time/clock.h"
+#include "inference/kv/kv_cache.h"
+
+namespace hadal::inference {
+namespace {
+
+constexpr int32_t kBlockSize = 32;
+constexpr int32_t kShortPrompt = 16;
+
+/// One decoder with a cache for `streams` sequences of `max_tokens`, each with its own blocks.
+class Runs {
+ public:
+  static StatusOr<Runs> Create(Decoder& decoder, int32_t streams, int32_t max_tokens) {
+    Runs runs(decoder);
+    const int32_t blocks = (max_tokens + kBlockSize - 1) / kBlockSize;
+    ASSIGN_OR_RETURN(runs.cache_,
+                     KvCache::Create(decoder.kv_layout(), blocks * streams, kBlockSize));
+    for (int32_t s = 0; s < streams; ++s) {
+      std::vector<int32_t> table(static_cast<size_t>(blocks));
+      std::iota(table.begin(), table.end(), s * blocks);
+      runs.tables_.push_back(std::move(table));
+    }
+    runs.logits_.resize(static_cast<size_t>(streams) *
+                        static_cast<size_t>(decoder.config().vocabulary));
+    return runs;
+  }
+
+  /// Seconds for a prompt of `length` in the first stream.
+  StatusOr<double> Prompt(int32_t length) {
+    std::vector<int32_t> tokens(static_cast<size_t>(length));
+    for (size_t i = 0; i < tokens.size(); ++i) tokens[i] = TokenAt(i);
+    const SequenceSlice slice{tokens, 0, tables_[0], 1};
+    const absl::Time start = absl::Now();
+    RETURN_IF_ERROR(decoder_.Forward(absl::MakeConstSpan(&slice, 1), *cache_, Logits(1)));
+    return absl::ToDoubleSeconds(absl::Now() - start);
+  }
+
+  /// Seconds for `count` greedy tokens in each of the first `streams` streams, after a short prompt
+  /// that is not timed.
+  StatusOr<double> Generate(int32_t streams, int32_t count) {
+    const auto num = static_cast<size_t>(streams);
+    std::vector<std::vector<int32_t>> next(num);
+    for (size_t s = 0; s < num; ++s) {
+      for (size_t i = 0; i < kShortPrompt; ++i) next[s].push_back(TokenAt(s * kShortPrompt + i));
+    }
+    int32_t position = 0;
+    absl::Time start;
+    for (int32_t step = 0; step <= count; ++step) {
+      std::vector<SequenceSlice> batch;
+      for (size_t s = 0; s < num; ++s) batch.push_back({next[s], position, tables_[s], 1});
+      if (step == 1) start = absl::Now();
+      RETURN_IF_ERROR(decoder_.Forward(batch, *cache_, Logits(num)));
+      position += static_cast<int32_t>(next[0].size());
+      for (size_t s = 0; s < num; ++s) next[s] = {Greedy(s)};
+    }
+    return absl::ToDoubleSeconds(absl::Now() - start);
+  }
+
+ private:
+  explicit Runs(Decoder& decoder) : decoder_(decoder) {}
+
+  int32_t TokenAt(size_t i) const {
+    const uint64_t mixed = (i + 1) * 0x9E3779B97F4A7C15u;
+    return static_cast<int32_t>((mixed >> 33) %
+                                static_cast<uint64_t>(decoder_.config().vocabulary));
+  }
+  absl::Span<float> Logits(size_t rows) {
+    return absl::MakeSpan(logits_.data(),
+                          rows * static_cast<size_t>(decoder_.config().vocabulary));
+  }
+  int32_t Greedy(size_t row) const {
+    const auto vocabulary = static_cast<size_t>(decoder_.config().vocabulary);
+    const float* logits = logits_.data() + row * vocabulary;
+    return static_cast<int32_t>(std::max_element(logits, logits + vocabulary) - logits);
+  }
+
+  Decoder& decoder_;
+  std::unique_ptr<KvCache> cache_;
+  std::vector<std::vector<int32_t>> tables_;
+  std::vector<float> logits_;
+};
+
+double Median(std::vector<double> values) {
+  std::sort(values.begin(), values.end());
+  const size_t middle = values.size() / 2;
+  return values.size() % 2 == 1 ? values[middle] : (values[middle - 1] + values[middle]) / 2;
+}
+
+}  // namespace
+
+StatusOr<DecoderBench> BenchDecoder(Decoder& decoder, const DecoderBenchOptions& options) {
+  if (options.prompt_tokens <= 0 || options.generated_tokens <= 0 || options.streams <= 0 ||
+      options.stream_tokens <= 0 || options.repeats <= 0) {
+    return InvalidArgument("a benchmark needs positive numbers, found prompt {}, generated {}, {} "
+                           "streams of {}, {} repeats", options.prompt_tokens,
+                           options.generated_tokens, options.streams, options.stream_tokens,
+                           options.repeats);
+  }
+  const int32_t longest =
+      std::max({options.prompt_tokens, kShortPrompt + options.generated_tokens,
+                kShortPrompt + options.stream_tokens});
+  ASSIGN_OR_RETURN(Runs runs, Runs::Create(decoder, options.streams, longest));
+  RETURN_IF_ERROR(runs.Generate(1, 1).status());  // touches every weight once
+  std::vector<double> prompt, generation, parallel;
+  for (int32_t r = 0; r < options.repeats; ++r) {
+    ASSIGN_OR_RETURN(double seconds, runs.Prompt(options.prompt_tokens));
+    prompt.push_back(options.prompt_tokens / seconds);
+    ASSIGN_OR_RETURN(seconds, runs.Generate(1, options.generated_tokens));
+    generation.push_back(options.generated_tokens / seconds);
+    ASSIGN_OR_RETURN(seconds, runs.Generate(options.streams, options.stream_tokens));
+    parallel.push_back(options.streams * options.stream_tokens / seconds);
+  }
+  return DecoderBench{Median(prompt), Median(generation), Median(parallel)};
+}
+
+}  // namespace hadal::inference

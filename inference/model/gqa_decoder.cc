@@ -1,0 +1,312 @@
+#include "inference/model/gqa_decoder.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <utility>
+
+#include "base/check.h"
+#include "inference/kernels/activation.h"
+#include "inference/kernels/embedding.h"
+#include "inference/kernels/matmul.h"
+#include "inference/kernels/norm.h"
+#include "inference/model/load_weight.h"
+
+namespace hadal::inference {
+namespace {
+
+KvLayout LayoutFor(const ModelConfig& config, ComputeMode mode) {
+  KvLayout layout;
+  layout.num_layers = config.num_layers;
+  layout.k_values = layout.v_values = config.num_kv_heads * config.head_dim;
+  layout.dtype = mode == ComputeMode::kFloat32 ? KvDtype::kF32 : KvDtype::kF16;
+  return layout;
+}
+
+AttentionShape ShapeFor(const ModelConfig& config) {
+  return {config.num_heads, config.num_kv_heads, config.head_dim,
+          1.0f / std::sqrt(static_cast<float>(config.head_dim))};
+}
+
+std::vector<float> FrequenciesFor(const ModelConfig& config) {
+  std::vector<float> frequencies = RopeInverseFrequencies(config.head_dim, config.rope_theta);
+  for (size_t j = 0; j < config.rope_freq_factors.size(); ++j) {
+    frequencies[j] /= config.rope_freq_factors[j];
+  }
+  return frequencies;
+}
+
+Status CheckConfig(const ModelConfig& config) {
+  const bool heads_fit = config.num_heads > 0 && config.num_kv_heads > 0 &&
+                         config.num_heads % config.num_kv_heads == 0 && config.head_dim > 0 &&
+                         config.head_dim % 2 == 0 && config.head_dim <= kMaxHeadDim;
+  const bool factors_fit =
+      config.rope_freq_factors.empty() ||
+      config.rope_freq_factors.size() == static_cast<size_t>(config.head_dim / 2);
+  if (!heads_fit || !factors_fit || config.num_layers <= 0 || config.hidden_dim <= 0 ||
+      config.ffn_dim <= 0 || config.vocabulary <= 0) {
+    return InvalidArgument(
+        "{}: expected positive sizes, heads a multiple of KV heads and an even head size up to {}; "
+        "found {} layers, {} wide, {} / {} heads of {} with {} rotary factors, feed-forward {}, "
+        "vocabulary {}", config.architecture, kMaxHeadDim, config.num_layers, config.hidden_dim,
+        config.num_heads, config.num_kv_heads, config.head_dim, config.rope_freq_factors.size(),
+        config.ffn_dim, config.vocabulary);
+  }
+  return OkStatus();
+}
+
+}  // namespace
+
+GqaDecoder::GqaDecoder(ModelConfig config, ComputeMode mode, CpuDevice device)
+    : config_(std::move(config)),
+      kv_layout_(LayoutFor(config_, mode)),
+      attention_shape_(ShapeFor(config_)),
+      device_(std::move(device)),
+      rope_(FrequenciesFor(config_)) {}
+
+StatusOr<std::unique_ptr<Decoder>> GqaDecoder::Load(const Checkpoint& checkpoint,
+                                                    const GqaDecoderTraits& traits,
+                                                    const DecoderOptions& options,
+                                                    CpuDevice device) {
+  const ModelConfig& config = checkpoint.config();
+  RETURN_IF_ERROR(CheckConfig(config));
+  const PackPrecision precision = options.mode == ComputeMode::kFloat32
+                                      ? PackPrecision::kFloat32 : PackPrecision::kStored;
+  auto decoder =
+      std::unique_ptr<GqaDecoder>(new GqaDecoder(config, options.mode, std::move(device)));
+  ThreadPool& pool = decoder->device_.pool();
+  ASSIGN_OR_RETURN(decoder->embedding_,
+                   LoadMatrix(checkpoint, "token_embd.weight", config.vocabulary,
+                              config.hidden_dim, precision, pool));
+  if (!config.tied_embeddings) {
+    ASSIGN_OR_RETURN(decoder->output_, LoadMatrix(checkpoint, "output.weight", config.vocabulary,
+                                                  config.hidden_dim, precision, pool));
+  }
+  ASSIGN_OR_RETURN(decoder->output_norm_,
+                   LoadVector(checkpoint, "output_norm.weight", config.hidden_dim));
+  decoder->layers_.resize(static_cast<size_t>(config.num_layers));
+  for (int32_t i = 0; i < config.num_layers; ++i) {
+    RETURN_IF_ERROR(decoder->LoadLayer(checkpoint, traits, i, precision,
+                                       &decoder->layers_[static_cast<size_t>(i)]));
+  }
+  return decoder;
+}
+
+Status GqaDecoder::LoadLayer(const Checkpoint& checkpoint, const GqaDecoderTraits& traits,
+                             int32_t index, PackPrecision precision, Layer* layer) {
+  ThreadPool& pool = device_.pool();
+  const std::string prefix = fmt::format("blk.{}.", index);
+  const int64_t hidden = config_.hidden_dim;
+  const int64_t q_dim = int64_t{config_.num_heads} * config_.head_dim;
+  const int64_t kv_dim = kv_layout_.k_values;
+  const auto matrix = [&](const char* name, int64_t rows, int64_t cols, PackedMatrix* out) {
+    ASSIGN_OR_RETURN(*out, LoadMatrix(checkpoint, prefix + name, rows, cols, precision, pool));
+    return OkStatus();
+  };
+  const auto vector = [&](const char* name, int64_t size, std::vector<float>* out) {
+    ASSIGN_OR_RETURN(*out, LoadVector(checkpoint, prefix + name, size));
+    return OkStatus();
+  };
+  RETURN_IF_ERROR(vector("attn_norm.weight", hidden, &layer->attention_norm));
+  RETURN_IF_ERROR(vector("ffn_norm.weight", hidden, &layer->ffn_norm));
+  RETURN_IF_ERROR(matrix("attn_q.weight", q_dim, hidden, &layer->q));
+  RETURN_IF_ERROR(matrix("attn_k.weight", kv_dim, hidden, &layer->k));
+  RETURN_IF_ERROR(matrix("attn_v.weight", kv_dim, hidden, &layer->v));
+  RETURN_IF_ERROR(matrix("attn_output.weight", hidden, q_dim, &layer->o));
+  RETURN_IF_ERROR(matrix("ffn_gate.weight", config_.ffn_dim, hidden, &layer->gate));
+  RETURN_IF_ERROR(matrix("ffn_up.weight", config_.ffn_dim, hidden, &layer->up));
+  RETURN_IF_ERROR(matrix("ffn_down.weight", hidden, config_.ffn_dim, &layer->down));
+  if (traits.attention_bias) {
+    RETURN_IF_ERROR(vector("attn_q.bias", q_dim, &layer->q_bias));
+    RETURN_IF_ERROR(vector("attn_k.bias", kv_dim, &layer->k_bias));
+    RETURN_IF_ERROR(vector("attn_v.bias", kv_dim, &layer->v_bias));
+  }
+  return OkStatus();
+}
+
+Status GqaDecoder::Validate(absl::Span<const SequenceSlice> batch, const KvCache& cache,
+                            size_t num_logits) const {
+  const KvLayout& layout = cache.layout();
+  if (layout.num_layers != kv_layout_.num_layers || layout.k_values != kv_layout_.k_values ||
+      layout.v_values != kv_layout_.v_values || layout.dtype != kv_layout_.dtype) {
+    return InvalidArgument("the KV cache was made for another model: create it from kv_layout()");
+  }
+  size_t wanted = 0;
+  for (const SequenceSlice& slice : batch) {
+    const auto count = static_cast<int64_t>(slice.tokens.size());
+    const int64_t capacity = static_cast<int64_t>(slice.block_table.size()) * cache.block_size();
+    if (count == 0 || slice.position < 0 || slice.position + count > capacity) {
+      return InvalidArgument("a slice of {} tokens at position {} does not fit its {} blocks of {}",
+                             count, slice.position, slice.block_table.size(), cache.block_size());
+    }
+    if (slice.num_logits < 0 || slice.num_logits > count) {
+      return InvalidArgument("logits of {} of {} tokens were asked for", slice.num_logits, count);
+    }
+    for (const int32_t token : slice.tokens) {
+      if (token < 0 || token >= config_.vocabulary) {
+        return InvalidArgument("token {} is outside the vocabulary of {}", token,
+                               config_.vocabulary);
+      }
+    }
+    for (const int32_t block : slice.block_table) {
+      if (block < 0 || block >= cache.num_blocks()) {
+        return InvalidArgument("block {} is outside the cache of {}", block, cache.num_blocks());
+      }
+    }
+    wanted += static_cast<size_t>(slice.num_logits);
+  }
+  if (num_logits != wanted * static_cast<size_t>(config_.vocabulary)) {
+    return InvalidArgument("room for {} logits, but {} rows of {} are asked for", num_logits,
+                           wanted, config_.vocabulary);
+  }
+  return OkStatus();
+}
+
+GqaDecoder::BatchPlan GqaDecoder::Plan(absl::Span<const SequenceSlice> batch) const {
+  BatchPlan plan;
+  for (const SequenceSlice& slice : batch) {
+    for (size_t i = 0; i < slice.tokens.size(); ++i) {
+      plan.tokens.push_back(slice.tokens[i]);
+      plan.positions.push_back(slice.position + static_cast<int32_t>(i));
+      if (slice.tokens.size() - i <= static_cast<size_t>(slice.num_logits)) {
+        plan.logits_rows.push_back(plan.num_rows);
+      }
+      ++plan.num_rows;
+    }
+  }
+  return plan;
+}
+
+void GqaDecoder::Resize(int64_t num_rows) {
+  const auto rows = static_cast<size_t>(num_rows);
+  const auto grow = [rows](std::vector<float>& buffer, int64_t cols) {
+    buffer.resize(std::max(buffer.size(), rows * static_cast<size_t>(cols)));
+  };
+  const int64_t q_dim = int64_t{config_.num_heads} * config_.head_dim;
+  grow(act_.residual, config_.hidden_dim);
+  grow(act_.normed, config_.hidden_dim);
+  grow(act_.query, q_dim);
+  grow(act_.attended, q_dim);
+  grow(act_.key, kv_layout_.k_values);
+  grow(act_.value, kv_layout_.v_values);
+  grow(act_.gate, config_.ffn_dim);
+  grow(act_.up, config_.ffn_dim);
+  act_.key_rows.resize(rows);
+  act_.value_rows.resize(rows);
+}
+
+void GqaDecoder::StoreKv(int32_t index, absl::Span<const SequenceSlice> batch,
+                         const BatchPlan& plan, KvCache& cache) {
+  const size_t value_bytes = kv_layout_.dtype == KvDtype::kF32 ? 4 : 2;
+  const size_t row_bytes = static_cast<size_t>(kv_layout_.k_values) * value_bytes;
+  size_t row = 0;
+  for (const SequenceSlice& slice : batch) {
+    for (size_t i = 0; i < slice.tokens.size(); ++i, ++row) {
+      const auto position = static_cast<size_t>(plan.positions[row]);
+      const auto block_size = static_cast<size_t>(cache.block_size());
+      const int32_t block = slice.block_table[position / block_size];
+      const size_t offset = position % block_size * row_bytes;
+      act_.key_rows[row] = static_cast<uint8_t*>(cache.KeyBlock(index, block)) + offset;
+      act_.value_rows[row] = static_cast<uint8_t*>(cache.ValueBlock(index, block)) + offset;
+    }
+  }
+  const ElementType type =
+      kv_layout_.dtype == KvDtype::kF32 ? ElementType::kF32 : ElementType::kF16;
+  const ConstMatrixView key(act_.key.data(), plan.num_rows, kv_layout_.k_values);
+  const ConstMatrixView value(act_.value.data(), plan.num_rows, kv_layout_.v_values);
+  StoreRows(device_, key, type, act_.key_rows);
+  StoreRows(device_, value, type, act_.value_rows);
+}
+
+void GqaDecoder::Attention(const Layer& layer, int32_t index,
+                           absl::Span<const SequenceSlice> batch, const BatchPlan& plan,
+                           KvCache& cache) {
+  const int64_t rows = plan.num_rows;
+  const MatrixView residual(act_.residual.data(), rows, config_.hidden_dim);
+  const MatrixView normed(act_.normed.data(), rows, config_.hidden_dim);
+  const int64_t q_dim = int64_t{config_.num_heads} * config_.head_dim;
+  const MatrixView query(act_.query.data(), rows, q_dim);
+  const MatrixView attended(act_.attended.data(), rows, q_dim);
+  const MatrixView key(act_.key.data(), rows, kv_layout_.k_values);
+  const MatrixView value(act_.value.data(), rows, kv_layout_.v_values);
+  const auto bias = [](const std::vector<float>& b) { return b.empty() ? nullptr : b.data(); };
+
+  RmsNorm(device_, residual, layer.attention_norm.data(), config_.norm_eps, normed);
+  const MatMulTask tasks[] = {{&layer.q, bias(layer.q_bias), query, false},
+                              {&layer.k, bias(layer.k_bias), key, false},
+                              {&layer.v, bias(layer.v_bias), value, false}};
+  MatMul(device_, normed, tasks);
+  const RopeLayout rope =
+      config_.rope_interleaved ? RopeLayout::kInterleaved : RopeLayout::kHalves;
+  ApplyRope(device_, rope_, rope, config_.num_heads, query);
+  ApplyRope(device_, rope_, rope, config_.num_kv_heads, key);
+  StoreKv(index, batch, plan, cache);
+
+  act_.blocks.clear();
+  for (const SequenceSlice& slice : batch) {
+    for (const int32_t block : slice.block_table) act_.blocks.push_back(cache.KeyBlock(index, block));
+    for (const int32_t block : slice.block_table) {
+      act_.blocks.push_back(cache.ValueBlock(index, block));
+    }
+  }
+  std::vector<CausalSlice> slices;
+  int64_t first_row = 0;
+  const void* const* blocks = act_.blocks.data();
+  for (const SequenceSlice& slice : batch) {
+    CausalSlice part;
+    part.first_row = first_row;
+    part.num_rows = static_cast<int32_t>(slice.tokens.size());
+    part.position = slice.position;
+    part.kv.key_blocks = {blocks, slice.block_table.size()};
+    part.kv.value_blocks = {blocks + slice.block_table.size(), slice.block_table.size()};
+    part.kv.block_size = cache.block_size();
+    part.kv.type = kv_layout_.dtype == KvDtype::kF32 ? ElementType::kF32 : ElementType::kF16;
+    blocks += 2 * slice.block_table.size();
+    first_row += part.num_rows;
+    slices.push_back(part);
+  }
+  CausalAttention(device_, attention_shape_, query, slices, attended);
+  MatMul(device_, attended, layer.o, nullptr, residual, /*accumulate=*/true);
+}
+
+void GqaDecoder::FeedForward(const Layer& layer, int64_t num_rows) {
+  const MatrixView residual(act_.residual.data(), num_rows, config_.hidden_dim);
+  const MatrixView normed(act_.normed.data(), num_rows, config_.hidden_dim);
+  const MatrixView gate(act_.gate.data(), num_rows, config_.ffn_dim);
+  const MatrixView up(act_.up.data(), num_rows, config_.ffn_dim);
+  RmsNorm(device_, residual, layer.ffn_norm.data(), config_.norm_eps, normed);
+  const MatMulTask tasks[] = {{&layer.gate, nullptr, gate, false}, {&layer.up, nullptr, up, false}};
+  MatMul(device_, normed, tasks);
+  SiluMul(device_, gate, up, gate);
+  MatMul(device_, gate, layer.down, nullptr, residual, /*accumulate=*/true);
+}
+
+Status GqaDecoder::Forward(absl::Span<const SequenceSlice> batch, KvCache& cache,
+                           absl::Span<float> logits) {
+  RETURN_IF_ERROR(Validate(batch, cache, logits.size()));
+  const BatchPlan plan = Plan(batch);
+  if (plan.num_rows == 0) return OkStatus();
+  Resize(plan.num_rows);
+  const MatrixView residual(act_.residual.data(), plan.num_rows, config_.hidden_dim);
+  EmbeddingLookup(device_, embedding_, plan.tokens, residual);
+  rope_.Compute(device_, plan.positions);
+  for (int32_t i = 0; i < config_.num_layers; ++i) {
+    const Layer& layer = layers_[static_cast<size_t>(i)];
+    Attention(layer, i, batch, plan, cache);
+    FeedForward(layer, plan.num_rows);
+  }
+  if (plan.logits_rows.empty()) return OkStatus();
+  // Only the rows asked for meet the vocabulary: they move to the front of the other buffer.
+  const auto wanted = static_cast<int64_t>(plan.logits_rows.size());
+  const MatrixView last(act_.normed.data(), wanted, config_.hidden_dim);
+  for (int64_t r = 0; r < wanted; ++r) {
+    std::memcpy(last.row(r), residual.row(plan.logits_rows[static_cast<size_t>(r)]),
+                static_cast<size_t>(config_.hidden_dim) * sizeof(float));
+  }
+  RmsNorm(device_, last, output_norm_.data(), config_.norm_eps, last);
+  MatMul(device_, last, config_.tied_embeddings ? embedding_ : output_, nullptr,
+         MatrixView(logits.data(), wanted, config_.vocabulary));
+  return OkStatus();
+}
+
+}  // namespace hadal::inference

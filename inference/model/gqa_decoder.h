@@ -1,0 +1,85 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "inference/kernels/attention.h"
+#include "inference/kernels/cpu_device.h"
+#include "inference/kernels/packed_matrix.h"
+#include "inference/kernels/rope.h"
+#include "inference/model/decoder.h"
+
+namespace hadal::inference {
+
+/// How a model of this family differs from the others.
+struct GqaDecoderTraits {
+  bool attention_bias = false;  ///< biases on the query, key and value projections
+};
+
+/// The transformer that Llama (arXiv:2407.21783) and Qwen2 (arXiv:2407.10671) share: RMSNorm before
+/// each part, rotary positions, grouped-query attention, SwiGLU. Thread-compatible.
+class GqaDecoder final : public Decoder {
+ public:
+  static StatusOr<std::unique_ptr<Decoder>> Load(const Checkpoint& checkpoint,
+                                                 const GqaDecoderTraits& traits,
+                                                 const DecoderOptions& options, CpuDevice device);
+
+  const ModelConfig& config() const override { return config_; }
+  const KvLayout& kv_layout() const override { return kv_layout_; }
+  Status Forward(absl::Span<const SequenceSlice> batch, KvCache& cache,
+                 absl::Span<float> logits) override;
+
+ private:
+  struct Layer {
+    std::vector<float> attention_norm;
+    PackedMatrix q, k, v, o;
+    std::vector<float> q_bias, k_bias, v_bias;  ///< empty without attention_bias
+    std::vector<float> ffn_norm;
+    PackedMatrix gate, up, down;
+  };
+
+  /// What the layers need to know of a batch.
+  struct BatchPlan {
+    int64_t num_rows = 0;
+    std::vector<int32_t> tokens;
+    std::vector<int32_t> positions;
+    std::vector<int64_t> logits_rows;  ///< rows of the batch whose logits are wanted
+  };
+
+  /// Activations, kept between calls; [rows, columns named].
+  struct Activations {
+    std::vector<float> residual, normed;         // hidden
+    std::vector<float> query, attended;          // heads * head_dim
+    std::vector<float> key, value;               // kv heads * head_dim
+    std::vector<float> gate, up;                 // ffn
+    std::vector<const void*> blocks;             // K then V of every slice, one layer
+    std::vector<void*> key_rows, value_rows;     // where a row's K and V go
+  };
+
+  GqaDecoder(ModelConfig config, ComputeMode mode, CpuDevice device);
+  Status LoadLayer(const Checkpoint& checkpoint, const GqaDecoderTraits& traits, int32_t index,
+                   PackPrecision precision, Layer* layer);
+  Status Validate(absl::Span<const SequenceSlice> batch, const KvCache& cache,
+                  size_t num_logits) const;
+  BatchPlan Plan(absl::Span<const SequenceSlice> batch) const;
+  void Resize(int64_t num_rows);
+  void Attention(const Layer& layer, int32_t index, absl::Span<const SequenceSlice> batch,
+                 const BatchPlan& plan, KvCache& cache);
+  void StoreKv(int32_t index, absl::Span<const SequenceSlice> batch, const BatchPlan& plan,
+               KvCache& cache);
+  void FeedForward(const Layer& layer, int64_t num_rows);
+
+  const ModelConfig config_;
+  const KvLayout kv_layout_;
+  const AttentionShape attention_shape_;
+  const CpuDevice device_;
+  PackedMatrix embedding_;
+  PackedMatrix output_;  ///< empty when tied: the embedding is used
+  std::vector<float> output_norm_;
+  std::vector<Layer> layers_;
+  RopeTable rope_;
+  Activations act_;
+};
+
+}  // namespace hadal::inference

@@ -1,0 +1,17 @@
+#pragma once
+
+#include <memory>
+
+#include "inference/kernels/cpu_device.h"
+#include "inference/model/decoder.h"
+
+// One loader per architecture, one file each. LoadDecoder picks by ModelConfig::architecture.
+
+namespace hadal::inference {
+
+StatusOr<std::unique_ptr<Decoder>> LoadLlama(const Checkpoint& checkpoint,
+                                             const DecoderOptions& options, CpuDevice device);
+StatusOr<std::unique_ptr<Decoder>> LoadQwen2(const Checkpoint& checkpoint,
+                                             const DecoderOptions& options, CpuDevice device);
+
+}  // namespace hadal::inference
