@@ -104,7 +104,7 @@ Status FakeDecoder::Forward(absl::Span<const SequenceSlice> batch, KvCache& cach
 }
 
 FakeTokenizer::FakeTokenizer() {
-  pieces_ = {"", "", "\xE4", "\xB8", "\xAD", "\xE6\x96", "\x87", "\xF0\x9F", "\x99\x82", "中文"};
+  pieces_ = {"<|im_start|>", "<|im_end|>", "\xE4", "\xB8", "\xAD", "\xE6\x96", "\x87", "\xF0\x9F", "\x99\x82", "中文"};
   for (char c = 'a'; pieces_.size() < kVocabulary; c = c == 'z' ? 'A' : static_cast<char>(c + 1)) {
     pieces_.push_back(std::string(1 + pieces_.size() % 2, c));
   }
@@ -123,7 +123,7 @@ std::string FakeTokenizer::Decode(const std::vector<int32_t>& ids, bool) const {
 }
 
 std::string FakeTokenizer::TokenBytes(int32_t id) const {
-  if (id < 0 || id >= kVocabulary) return {};
+  if (id < 0 || id >= kVocabulary || IsSpecial(id)) return {};
   return pieces_[static_cast<size_t>(id)];
 }
 

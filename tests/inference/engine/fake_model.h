@@ -40,7 +40,8 @@ class FakeDecoder final : public Decoder {
   KvLayout layout_;
 };
 
-/// Tokens are letters, bytes of Chinese characters, "<think>" and the like; see fake_model.cc.
+/// Tokens are one or two letters, or pieces of characters of several bytes; 0 and 1 are ChatML's
+/// markers.
 class FakeTokenizer final : public Tokenizer {
  public:
   FakeTokenizer();

@@ -1,0 +1,35 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "base/status.h"
+#include "inference/chat.h"
+#include "inference/engine.h"
+#include "inference/tokenizer.h"
+
+namespace hadal::inference {
+
+class Checkpoint;
+class ThreadPool;
+
+/// A chat model ready to serve: everything a request goes through. Thread-safe, as its parts are.
+struct ChatModel {
+  std::shared_ptr<const Checkpoint> checkpoint;  ///< the mapped weights; outlives the engine
+  std::shared_ptr<const Tokenizer> tokenizer;
+  ChatTemplate chat_template = ChatTemplate::kQwen25;
+  int32_t context_length = 0;
+  std::unique_ptr<Engine> engine;
+};
+
+/// The one compute pool of a process; 0 threads: one per hardware thread.
+std::shared_ptr<ThreadPool> MakeThreadPool(int32_t num_threads);
+
+/// Loads the model at `path` (GGUF file or Hugging Face folder) and starts its engine.
+/// INVALID_ARGUMENT for a damaged file or an unknown chat template, UNIMPLEMENTED for an
+/// architecture there is no graph for.
+StatusOr<ChatModel> LoadChatModel(const std::string& path, const EngineOptions& options,
+                                  std::shared_ptr<ThreadPool> pool);
+
+}  // namespace hadal::inference

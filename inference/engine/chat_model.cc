@@ -1,0 +1,29 @@
+#include "inference/chat_model.h"
+
+#include <utility>
+
+#include "inference/kernels/thread_pool.h"
+#include "inference/model/decoder.h"
+#include "inference/weights/checkpoint.h"
+
+namespace hadal::inference {
+
+std::shared_ptr<ThreadPool> MakeThreadPool(int32_t num_threads) {
+  return std::make_shared<ThreadPool>(num_threads);
+}
+
+StatusOr<ChatModel> LoadChatModel(const std::string& path, const EngineOptions& options,
+                                  std::shared_ptr<ThreadPool> pool) {
+  ChatModel model;
+  ASSIGN_OR_RETURN(model.checkpoint, Checkpoint::Open(path));
+  ASSIGN_OR_RETURN(model.tokenizer, LoadTokenizer(path));
+  ASSIGN_OR_RETURN(model.chat_template,
+                   IdentifyChatTemplate(model.checkpoint->config().chat_template));
+  ASSIGN_OR_RETURN(std::unique_ptr<Decoder> decoder,
+                   LoadDecoder(*model.checkpoint, DecoderOptions(), std::move(pool)));
+  model.context_length = decoder->config().context_length;
+  ASSIGN_OR_RETURN(model.engine, Engine::Create(options, std::move(decoder), model.tokenizer));
+  return model;
+}
+
+}  // namespace hadal::inference

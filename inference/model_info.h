@@ -1,0 +1,26 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+
+#include "base/status.h"
+
+namespace hadal::inference {
+
+/// What a model is, for lists of models. Numbers it does not have are 0.
+struct ModelInfo {
+  std::string architecture;
+  int64_t parameters = 0;
+  int64_t size_bytes = 0;  ///< of the file, or of a folder's weight files
+  int32_t context_length = 0;
+  int32_t vocabulary = 0;
+  int32_t hidden_dim = 0;
+  std::map<std::string, std::string> details;  ///< layers, heads, tensor types, ...
+};
+
+/// Reads the header of the model at `path` (GGUF file or Hugging Face folder). Errors are those of
+/// opening it.
+StatusOr<ModelInfo> DescribeModel(const std::string& path);
+
+}  // namespace hadal::inference

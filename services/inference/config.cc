@@ -1,0 +1,228 @@
+#include "services/inference/config.h"
+
+#include <toml++/toml.h>
+
+#include <algorithm>
+#include <set>
+
+#include "base/file.h"
+
+namespace hadal::inference_service {
+namespace {
+
+constexpr size_t kMaxConfigBytes = 1 << 20;
+
+/// The keys of the file, once: reading, checking and writing all follow these two lists.
+struct TextField {
+  const char* key;
+  std::string InferenceConfig::* member;
+  const char* meaning;
+};
+struct NumberField {
+  const char* key;
+  int64_t InferenceConfig::* member;
+  int64_t low;
+  int64_t high;
+  const char* meaning;
+};
+
+constexpr TextField kTextFields[] = {
+    {"data", &InferenceConfig::data_folder, "folder of the appliance's data"},
+    {"models_folder", &InferenceConfig::models_folder, "folder of the model files"},
+    {"listen", &InferenceConfig::listen, "HOST:PORT of the internal gRPC port; port 0: any free one"},
+    {"chat_model", &InferenceConfig::chat_model, "default chat model, in the models folder"},
+    {"embedding_model", &InferenceConfig::embedding_model,
+     "embedding model, in the models folder; empty: none"},
+};
+constexpr NumberField kNumberFields[] = {
+    {"threads", &InferenceConfig::threads, 0, 1024, "compute threads; 0: one per hardware thread"},
+    {"kv_cache_mib", &InferenceConfig::kv_cache_mib, 1, int64_t{1} << 24,
+     "KV cache of each chat model, MiB"},
+    {"block_size", &InferenceConfig::block_size, 1, 1024, "tokens of one KV block"},
+    {"max_running", &InferenceConfig::max_running, 1, 4096, "generations in one batch"},
+    {"max_waiting", &InferenceConfig::max_waiting, 1, 1 << 20, "generations that may wait"},
+    {"max_batch_tokens", &InferenceConfig::max_batch_tokens, 1, 1 << 20,
+     "tokens of one step, at least max_running; longer prompts run in chunks"},
+    {"stream_capacity", &InferenceConfig::stream_capacity, 1, 1 << 20,
+     "pieces a slow reader may lag behind before it is cut off"},
+    {"max_calls", &InferenceConfig::max_calls, 8, 1 << 16, "gRPC calls at once"},
+};
+
+/// What stays of a name without an ending such as "-q4_k_m", ".Q8_0", "-bf16" or "-iq2_xs".
+std::string_view WithoutQuantisation(std::string_view name) {
+  const size_t cut = name.find_last_of("-.");
+  if (cut == std::string_view::npos || cut == 0) return name;
+  std::string suffix(name.substr(cut + 1));
+  std::transform(suffix.begin(), suffix.end(), suffix.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  static const std::set<std::string, std::less<>> kFloats = {"f16",  "f32",  "bf16",
+                                                             "fp16", "fp32", "fp8"};
+  std::string_view digits = suffix;
+  if (digits.starts_with("iq")) digits.remove_prefix(1);
+  const bool quantised = digits.size() >= 2 && digits[0] == 'q' && std::isdigit(digits[1]) != 0 &&
+                         (digits.size() == 2 || digits[2] == '_');
+  return quantised || kFloats.contains(suffix) ? name.substr(0, cut) : name;
+}
+
+Status WrongType(std::string_view key, std::string_view expected) {
+  return InvalidArgument("{} must be {}", key, expected);
+}
+
+StatusOr<ModelEntry> ReadModelEntry(const toml::node& node) {
+  const toml::table* table = node.as_table();
+  if (table == nullptr) return WrongType("models", "a list of [[models]] tables");
+  ModelEntry entry;
+  for (const auto& [key, value] : *table) {
+    const auto text = value.value<std::string>();
+    if (!text) return WrongType(fmt::format("models.{}", std::string(key.str())), "a string");
+    if (key == "id") {
+      entry.id = *text;
+    } else if (key == "path") {
+      entry.path = *text;
+    } else if (key == "kind" && (*text == "chat" || *text == "embedding")) {
+      entry.kind = *text == "chat" ? ModelKind::kChat : ModelKind::kEmbedding;
+    } else if (key == "kind") {
+      return WrongType("models.kind", "\"chat\" or \"embedding\"");
+    } else {
+      return InvalidArgument("unknown key models.{}; there are id, path, kind",
+                             std::string(key.str()));
+    }
+  }
+  if (entry.path.empty()) return InvalidArgument("a [[models]] table has no path");
+  return entry;
+}
+
+Status ReadKey(std::string_view key, const toml::node& node, InferenceConfig& config) {
+  for (const TextField& field : kTextFields) {
+    if (key != field.key) continue;
+    const auto text = node.value<std::string>();
+    if (!text) return WrongType(key, "a string");
+    config.*field.member = *text;
+    return OkStatus();
+  }
+  for (const NumberField& field : kNumberFields) {
+    if (key != field.key) continue;
+    if (!node.is_integer()) return WrongType(key, "a whole number");
+    config.*field.member = *node.value<int64_t>();
+    return OkStatus();
+  }
+  if (key != "models") return InvalidArgument("unknown key {}", key);
+  const toml::array* list = node.as_array();
+  if (list == nullptr) return WrongType(key, "a list of [[models]] tables");
+  for (const toml::node& item : *list) {
+    ASSIGN_OR_RETURN(ModelEntry entry, ReadModelEntry(item));
+    config.models.push_back(std::move(entry));
+  }
+  return OkStatus();
+}
+
+/// The one place where a TOML exception becomes a Status.
+Status ReadTable(const std::string& text, InferenceConfig& config) {
+  toml::table table;
+  try {
+    table = toml::parse(text);
+  } catch (const toml::parse_error& error) {
+    return InvalidArgument("line {}: {}", error.source().begin.line,
+                           std::string(error.description()));
+  }
+  for (const auto& [key, node] : table) {
+    RETURN_IF_ERROR(ReadKey(std::string_view(key.str()), node, config));
+  }
+  return OkStatus();
+}
+
+std::string Quoted(const std::string& text) {
+  std::string quoted = "\"";
+  for (char c : text) {
+    if (c == '"' || c == '\\') quoted += '\\';
+    quoted += c;
+  }
+  return quoted + "\"";
+}
+
+}  // namespace
+
+Status ReadConfigFile(const std::string& path, InferenceConfig& config) {
+  ASSIGN_OR_RETURN(const std::string text, ReadFile(path, kMaxConfigBytes));
+  const Status read = ReadTable(text, config);
+  return read.ok() ? read : Annotate(read, path);
+}
+
+Status ValidateConfig(const InferenceConfig& config) {
+  if (config.data_folder.empty()) {
+    return InvalidArgument("no data folder is given; use --data DIR");
+  }
+  if (config.models_folder.empty()) {
+    return InvalidArgument("no models folder is given; use --models DIR");
+  }
+  if (config.chat_model.empty()) return InvalidArgument("chat_model is empty; name a model file");
+  for (const NumberField& field : kNumberFields) {
+    const int64_t value = config.*field.member;
+    if (value < field.low || value > field.high) {
+      return InvalidArgument("{} is {}; it must be {} to {}", field.key, value, field.low,
+                             field.high);
+    }
+  }
+  if (config.max_batch_tokens < config.max_running) {
+    return InvalidArgument("max_batch_tokens is {}, less than max_running {}",
+                           config.max_batch_tokens, config.max_running);
+  }
+  return OkStatus();
+}
+
+std::string FormatConfig(const InferenceConfig& config) {
+  std::string text;
+  for (const TextField& field : kTextFields) {
+    text += fmt::format("# {}\n{} = {}\n", field.meaning, field.key, Quoted(config.*field.member));
+  }
+  for (const NumberField& field : kNumberFields) {
+    text += fmt::format("# {} ({} to {})\n{} = {}\n", field.meaning, field.low, field.high,
+                        field.key, config.*field.member);
+  }
+  for (const ModelEntry& model : config.models) {
+    text += fmt::format("[[models]]\nid = {}\npath = {}\nkind = {}\n", Quoted(model.id),
+                        Quoted(model.path),
+                        model.kind == ModelKind::kChat ? "\"chat\"" : "\"embedding\"");
+  }
+  return text;
+}
+
+StatusOr<std::vector<ModelEntry>> ModelsToServe(const InferenceConfig& config) {
+  std::vector<ModelEntry> entries = {{"", config.chat_model, ModelKind::kChat}};
+  if (!config.embedding_model.empty()) {
+    entries.push_back({"", config.embedding_model, ModelKind::kEmbedding});
+  }
+  entries.insert(entries.end(), config.models.begin(), config.models.end());
+  std::set<std::string> ids;
+  for (ModelEntry& entry : entries) {
+    if (entry.id.empty()) entry.id = ModelIdFromPath(entry.path);
+    if (!entry.path.starts_with('/')) entry.path = config.models_folder + "/" + entry.path;
+    if (!ids.insert(entry.id).second) {
+      return InvalidArgument("two models have the id {}; give one another id in [[models]]",
+                             entry.id);
+    }
+  }
+  return entries;
+}
+
+std::string ModelIdFromPath(std::string_view path) {
+  while (path.ends_with('/')) path.remove_suffix(1);
+  if (const size_t slash = path.rfind('/'); slash != std::string_view::npos) {
+    path.remove_prefix(slash + 1);
+  }
+  if (path.ends_with(".gguf")) path.remove_suffix(5);
+  return std::string(WithoutQuantisation(path));
+}
+
+inference::EngineOptions EngineOptionsOf(const InferenceConfig& config) {
+  inference::EngineOptions options;
+  options.kv_cache_bytes = config.kv_cache_mib << 20;
+  options.block_size = static_cast<int32_t>(config.block_size);
+  options.max_running = static_cast<int32_t>(config.max_running);
+  options.max_waiting = static_cast<int32_t>(config.max_waiting);
+  options.max_batch_tokens = static_cast<int32_t>(config.max_batch_tokens);
+  options.stream_capacity = static_cast<int32_t>(config.stream_capacity);
+  return options;
+}
+
+}  // namespace hadal::inference_service

@@ -1,0 +1,73 @@
+#include "services/inference/generation.h"
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "inference/chat.h"
+
+namespace hadal::inference_service {
+namespace {
+
+constexpr int kMaxMessages = 1024;
+
+/// Whether the answer continues a chain of thought that `opening`, the text between the last message
+/// and the answer, has begun.
+bool OpensReasoning(std::string_view opening) {
+  const size_t open = opening.rfind("<think>");
+  if (open == std::string_view::npos) return false;
+  return opening.find("</think>", open) == std::string_view::npos;
+}
+
+StatusOr<inference::SamplingParams> SamplingOf(const internal::v1::SamplingParams& wire) {
+  inference::SamplingParams sampling;
+  sampling.temperature = wire.temperature();
+  sampling.top_k = wire.top_k();
+  sampling.top_p = wire.top_p() == 0.0f ? 1.0f : wire.top_p();
+  sampling.seed = wire.seed();
+  sampling.max_tokens = wire.max_tokens() == 0 ? kDefaultMaxTokens : wire.max_tokens();
+  sampling.stop.assign(wire.stop().begin(), wire.stop().end());
+  RETURN_IF_ERROR(inference::ValidateSamplingParams(sampling));
+  return sampling;
+}
+
+}  // namespace
+
+StatusOr<Generation> PrepareGeneration(const internal::v1::GenerateRequest& wire,
+                                       const inference::ChatModel& model, absl::Time deadline) {
+  if (wire.messages().empty() || wire.messages_size() > kMaxMessages) {
+    return InvalidArgument("the request has {} messages; expected 1 to {}", wire.messages_size(),
+                           kMaxMessages);
+  }
+  std::vector<inference::ChatMessage> messages;
+  for (const internal::v1::ChatMessage& message : wire.messages()) {
+    messages.push_back({message.role(), message.content()});
+  }
+  Generation generation;
+  inference::GenerateRequest& request = generation.request;
+  ASSIGN_OR_RETURN(request.sampling, SamplingOf(wire.sampling()));
+  ASSIGN_OR_RETURN(request.prompt_tokens, inference::EncodeChat(model.chat_template, messages,
+                                                                true, *model.tokenizer));
+  const std::vector<int32_t> prefix = model.tokenizer->Encode(wire.assistant_prefix(), {});
+  request.prompt_tokens.insert(request.prompt_tokens.end(), prefix.begin(), prefix.end());
+  const int32_t room =
+      model.context_length - static_cast<int32_t>(request.prompt_tokens.size());
+  if (room < 1) {
+    return InvalidArgument("the prompt has {} tokens; the model's context has {}; shorten it",
+                           request.prompt_tokens.size(), model.context_length);
+  }
+  request.sampling.max_tokens = std::min(request.sampling.max_tokens, room);
+  request.cache_namespace = wire.cache_namespace();
+  request.deadline = deadline;
+
+  ASSIGN_OR_RETURN(const std::string asked,
+                   inference::RenderChat(model.chat_template, messages, false));
+  ASSIGN_OR_RETURN(const std::string opened,
+                   inference::RenderChat(model.chat_template, messages, true));
+  generation.begins_inside_reasoning =
+      OpensReasoning(opened.substr(std::min(asked.size(), opened.size())) +
+                     wire.assistant_prefix());
+  return generation;
+}
+
+}  // namespace hadal::inference_service

@@ -1,0 +1,67 @@
+#include "services/inference/server.h"
+
+#include <unistd.h>
+
+#include <utility>
+
+#include "base/log.h"
+#include "services/inference/model_digests.h"
+#include "services/inference/service.h"
+#include "services/rpc/run_file.h"
+#include "services/rpc/server.h"
+#include "services/rpc/tls.h"
+
+namespace hadal::inference_service {
+namespace {
+
+/// Running answers may end by themselves for so long at shutdown.
+constexpr absl::Duration kShutdownGrace = absl::Seconds(5);
+
+StatusOr<std::unique_ptr<rpc::RpcServer>> Listen(const InferenceConfig& config,
+                                                 InferenceService* service) {
+  rpc::RpcServerOptions options;
+  options.listen = config.listen;
+  options.max_threads = static_cast<int>(config.max_calls);
+  ASSIGN_OR_RETURN(options.credentials,
+                   rpc::InternalServerCredentials(
+                       rpc::ServiceTlsFiles(config.data_folder, "inference"),
+                       {"gateway", "retrieval"}));
+  return rpc::RpcServer::Start(options, {service},
+                               {internal::v1::Inference::service_full_name()});
+}
+
+}  // namespace
+
+struct InferenceServer::Parts {
+  InferenceService service;
+  std::unique_ptr<rpc::RpcServer> rpc;  ///< destroyed before the service it calls
+};
+
+InferenceServer::InferenceServer(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
+
+InferenceServer::~InferenceServer() { parts_->rpc->Shutdown(kShutdownGrace); }
+
+const std::string& InferenceServer::address() const { return parts_->rpc->address(); }
+
+StatusOr<std::unique_ptr<InferenceServer>> InferenceServer::Start(const InferenceConfig& config) {
+  RETURN_IF_ERROR(ValidateConfig(config));
+  ASSIGN_OR_RETURN(const std::vector<ModelEntry> entries, ModelsToServe(config));
+  auto parts = std::make_unique<Parts>();
+  ASSIGN_OR_RETURN(parts->rpc, Listen(config, &parts->service));
+  rpc::RunFile run_file;
+  run_file.pid = ::getpid();
+  run_file.endpoints["grpc"] = parts->rpc->address();
+  RETURN_IF_ERROR(rpc::WriteRunFile(config.data_folder, "inference", run_file));
+
+  std::vector<std::string> paths;
+  for (const ModelEntry& entry : entries) paths.push_back(entry.path);
+  auto digests = std::make_shared<ModelDigests>(std::move(paths),
+                                                config.data_folder + "/run/model_digests.json");
+  ASSIGN_OR_RETURN(std::shared_ptr<const ServedModels> models, ServedModels::Load(config));
+  parts->service.Serve(std::move(models), std::move(digests));
+  parts->rpc->SetServing(true);
+  LogInfo("serving {} models on {}", entries.size(), parts->rpc->address());
+  return std::unique_ptr<InferenceServer>(new InferenceServer(std::move(parts)));
+}
+
+}  // namespace hadal::inference_service

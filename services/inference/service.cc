@@ -1,0 +1,225 @@
+#include "services/inference/service.h"
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+#include <vector>
+
+#include "inference/reasoning_splitter.h"
+#include "services/inference/generation.h"
+#include "services/rpc/status.h"
+
+namespace hadal::inference_service {
+namespace {
+
+using inference::FinishReason;
+using inference::GenerateDelta;
+
+/// How long a cancelled call may go unnoticed while its sequence waits for its first token. With
+/// tokens flowing the failing Write() tells at once.
+constexpr absl::Duration kCancelPoll = absl::Milliseconds(20);
+
+/// Between groups of so many texts other callers of the embedder get their turn: a query waits for
+/// one group of a bulk load, not for all of it.
+constexpr int kEmbedGroup = 8;
+constexpr int kMaxTexts = 4096;
+
+absl::Time DeadlineOf(const grpc::ServerContext& context) {
+  const auto deadline = context.deadline();
+  return deadline == std::chrono::system_clock::time_point::max() ? absl::InfiniteFuture()
+                                                                  : absl::FromChrono(deadline);
+}
+
+/// The status of a call its client has given up.
+Status GivenUp(const grpc::ServerContext& context) {
+  if (absl::Now() >= DeadlineOf(context)) return DeadlineExceeded("the call's deadline passed");
+  return Cancelled("the client cancelled the call");
+}
+
+Status CheckTexts(int count) {
+  if (count <= kMaxTexts) return OkStatus();
+  return ResourceExhausted("{} texts in one call; at most {} are allowed", count, kMaxTexts);
+}
+
+/// One generation on its way from the engine to the client.
+class GenerationCall {
+ public:
+  GenerationCall(grpc::ServerContext* context, bool begins_inside_reasoning,
+                 grpc::ServerWriter<internal::v1::GenerateEvent>* writer)
+      : context_(context), writer_(writer), splitter_(begins_inside_reasoning) {}
+
+  Status Run(inference::GenerationStream& stream) {
+    while (true) {
+      std::optional<GenerateDelta> delta = stream.Next(absl::Now() + kCancelPoll);
+      if (context_->IsCancelled()) return GivenUp(*context_);
+      if (!delta) continue;
+      token_ids_.insert(token_ids_.end(), delta->token_ids.begin(), delta->token_ids.end());
+      if (!Write(splitter_.Append(delta->text))) return GivenUp(*context_);
+      if (delta->finished) return Finish(*delta);
+    }
+  }
+
+ private:
+  bool Write(inference::ReasoningSplitter::Piece piece) {
+    if (piece.reasoning.empty() && piece.content.empty()) return true;
+    internal::v1::GenerateEvent event;
+    event.mutable_delta()->set_reasoning(std::move(piece.reasoning));
+    event.mutable_delta()->set_content(std::move(piece.content));
+    return writer_->Write(event);
+  }
+
+  Status Finish(const GenerateDelta& last) {
+    if (last.finish_reason == FinishReason::kError) return last.error;
+    if (last.finish_reason == FinishReason::kCancelled) return Cancelled("cancelled");
+    if (!Write(splitter_.Finish())) return GivenUp(*context_);
+    internal::v1::GenerateEvent event;
+    internal::v1::GenerateResult& result = *event.mutable_result();
+    result.set_finish_reason(last.finish_reason == FinishReason::kStop ? "stop" : "length");
+    result.set_prompt_tokens(last.usage.prompt_tokens);
+    result.set_cached_tokens(last.usage.cached_tokens);
+    result.set_completion_tokens(last.usage.completion_tokens);
+    result.mutable_token_ids()->Assign(token_ids_.begin(), token_ids_.end());
+    return writer_->Write(event) ? OkStatus() : GivenUp(*context_);
+  }
+
+  grpc::ServerContext* const context_;
+  grpc::ServerWriter<internal::v1::GenerateEvent>* const writer_;
+  inference::ReasoningSplitter splitter_;
+  std::vector<int32_t> token_ids_;
+};
+
+Status RunGenerate(grpc::ServerContext* context, const internal::v1::GenerateRequest& request,
+                   const ServedModels& models,
+                   grpc::ServerWriter<internal::v1::GenerateEvent>* writer) {
+  ASSIGN_OR_RETURN(const ServedModel* model, models.Find(request.model(), ModelKind::kChat));
+  ASSIGN_OR_RETURN(Generation generation,
+                   PrepareGeneration(request, *model->chat, DeadlineOf(*context)));
+  ASSIGN_OR_RETURN(const auto stream,
+                   model->chat->engine->Submit(std::move(generation.request)));
+  return GenerationCall(context, generation.begins_inside_reasoning, writer).Run(*stream);
+}
+
+StatusOr<inference::EmbedKind> KindOf(v1::EmbedKind kind) {
+  switch (kind) {
+    case v1::EMBED_KIND_UNSPECIFIED: return inference::EmbedKind::kRaw;
+    case v1::EMBED_KIND_QUERY: return inference::EmbedKind::kQuery;
+    case v1::EMBED_KIND_PASSAGE: return inference::EmbedKind::kPassage;
+    default: return InvalidArgument("unknown embedding kind {}", static_cast<int>(kind));
+  }
+}
+
+Status RunEmbed(const grpc::ServerContext& context, const v1::EmbedRequest& request,
+                const ServedModels& models, v1::EmbedResponse& response) {
+  ASSIGN_OR_RETURN(const ServedModel* model, models.Find(request.model(), ModelKind::kEmbedding));
+  ASSIGN_OR_RETURN(const inference::EmbedKind kind, KindOf(request.kind()));
+  RETURN_IF_ERROR(CheckTexts(request.texts_size()));
+  int32_t tokens = 0;
+  for (int begin = 0; begin < request.texts_size(); begin += kEmbedGroup) {
+    if (context.IsCancelled()) return GivenUp(context);
+    const int end = std::min(begin + kEmbedGroup, request.texts_size());
+    ASSIGN_OR_RETURN(const inference::Embeddings embeddings,
+                     model->embedder->Embed({request.texts().begin() + begin,
+                                             request.texts().begin() + end},
+                                            kind));
+    tokens += embeddings.tokens;
+    for (auto row = embeddings.values.begin(); row != embeddings.values.end();
+         row += embeddings.dim) {
+      response.add_vectors()->mutable_values()->Assign(row, row + embeddings.dim);
+    }
+  }
+  response.set_tokens(tokens);
+  return OkStatus();
+}
+
+Status RunCountTokens(const grpc::ServerContext& context,
+                      const internal::v1::CountTokensRequest& request, const ServedModels& models,
+                      internal::v1::CountTokensResponse& response) {
+  ASSIGN_OR_RETURN(const ServedModel* model, models.Find(request.model()));
+  RETURN_IF_ERROR(CheckTexts(request.texts_size()));
+  for (const std::string& text : request.texts()) {
+    if (context.IsCancelled()) return GivenUp(context);
+    response.add_counts(model->chat != nullptr
+                            ? static_cast<int32_t>(model->chat->tokenizer->Encode(text, {}).size())
+                            : model->embedder->CountTokens(text));
+  }
+  return OkStatus();
+}
+
+Status RunListModels(const grpc::ServerContext& context, const ServedModels& models,
+                     ModelDigests& digests, v1::ListModelsResponse& response) {
+  for (const ServedModel& served : models.all()) {
+    v1::Model& model = *response.add_models();
+    model.set_id(served.entry.id);
+    model.set_kind(served.entry.kind == ModelKind::kChat ? "chat" : "embedding");
+    model.set_architecture(served.info.architecture);
+    const size_t slash = served.entry.path.find_last_of('/');
+    model.set_file(served.entry.path.substr(slash == std::string::npos ? 0 : slash + 1));
+    model.set_size_bytes(served.info.size_bytes);
+    model.set_parameters(served.info.parameters);
+    model.set_context_length(served.info.context_length);
+    model.set_vocabulary(served.info.vocabulary);
+    if (served.embedder != nullptr) {
+      model.set_embedding_dim(served.embedder->dim());
+      model.set_context_length(served.embedder->max_tokens());
+    }
+    model.mutable_details()->insert(served.info.details.begin(), served.info.details.end());
+    StatusOr<std::string> digest = DeadlineExceeded("not asked yet");
+    while (absl::IsDeadlineExceeded(digest.status())) {
+      if (context.IsCancelled()) return GivenUp(context);
+      digest = digests.Wait(served.entry.path, absl::Now() + kCancelPoll);
+    }
+    RETURN_IF_ERROR(digest.status());
+    model.set_sha256(*std::move(digest));
+  }
+  return OkStatus();
+}
+
+}  // namespace
+
+void InferenceService::Serve(std::shared_ptr<const ServedModels> models,
+                             std::shared_ptr<ModelDigests> digests) {
+  absl::MutexLock lock(&mu_);
+  models_ = std::move(models);
+  digests_ = std::move(digests);
+}
+
+StatusOr<InferenceService::Serving> InferenceService::Current() const {
+  absl::MutexLock lock(&mu_);
+  if (models_ == nullptr) return Unavailable("the models are still loading; try again soon");
+  return Serving{models_, digests_};
+}
+
+grpc::Status InferenceService::Generate(grpc::ServerContext* context,
+                                        const internal::v1::GenerateRequest* request,
+                                        grpc::ServerWriter<internal::v1::GenerateEvent>* writer) {
+  const auto serving = Current();
+  if (!serving.ok()) return rpc::ToGrpc(serving.status());
+  return rpc::ToGrpc(RunGenerate(context, *request, *serving->models, writer));
+}
+
+grpc::Status InferenceService::Embed(grpc::ServerContext* context,
+                                     const v1::EmbedRequest* request,
+                                     v1::EmbedResponse* response) {
+  const auto serving = Current();
+  if (!serving.ok()) return rpc::ToGrpc(serving.status());
+  return rpc::ToGrpc(RunEmbed(*context, *request, *serving->models, *response));
+}
+
+grpc::Status InferenceService::CountTokens(grpc::ServerContext* context,
+                                           const internal::v1::CountTokensRequest* request,
+                                           internal::v1::CountTokensResponse* response) {
+  const auto serving = Current();
+  if (!serving.ok()) return rpc::ToGrpc(serving.status());
+  return rpc::ToGrpc(RunCountTokens(*context, *request, *serving->models, *response));
+}
+
+grpc::Status InferenceService::ListModels(grpc::ServerContext* context,
+                                          const v1::ListModelsRequest*,
+                                          v1::ListModelsResponse* response) {
+  const auto serving = Current();
+  if (!serving.ok()) return rpc::ToGrpc(serving.status());
+  return rpc::ToGrpc(
+      RunListModels(*context, *serving->models, *serving->digests, *response));
+}
+
+}  // namespace hadal::inference_service
