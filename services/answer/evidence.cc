@@ -1,0 +1,136 @@
+#include "services/answer/evidence.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace hadal::answer {
+namespace {
+
+/// A word carries about as much as two Chinese characters pairs do, a number or an identifier more.
+constexpr double kPairWeight = 1.0;
+constexpr double kWordWeight = 2.0;
+constexpr double kIdentifierWeight = 2.5;
+/// What a term counts for that stands not in the sentence but beside it, or elsewhere in the chunk.
+constexpr double kNeighbourShare = 0.5;
+constexpr double kChunkShare = 0.25;
+
+/// "90" asks for what "90日内" or "1,090.5" does not hold by itself: identifiers match as whole terms
+/// or as one of the sentence's numbers.
+bool Holds(const Sentence& sentence, const Term& term) {
+  if (Contains(sentence.terms, term)) return true;
+  if (!term.identifier) return false;
+  const std::vector<std::string> wanted = Numbers(term.text, false);
+  const bool bare = std::all_of(term.text.begin(), term.text.end(), [](char32_t c) {
+    return (c >= U'0' && c <= U'9') || c == U'.' || c == U',' || c == U'-' || c == U':';
+  });
+  return bare && !wanted.empty() && std::all_of(wanted.begin(), wanted.end(), [&](const auto& n) {
+           return std::find(sentence.numbers.begin(), sentence.numbers.end(), n) !=
+                  sentence.numbers.end();
+         });
+}
+
+struct WeighedTerm {
+  Term term;
+  double weight = 0;
+  bool in_context = false;               // of any source
+  std::vector<std::vector<bool>> found;  // [source][sentence]
+};
+
+double BaseWeight(const Term& term) {
+  if (term.identifier) return kIdentifierWeight;
+  return IsCjk(term.text[0]) ? kPairWeight : kWordWeight;
+}
+
+WeighedTerm Weigh(const Term& term, const std::vector<Source>& sources) {
+  WeighedTerm weighed{term};
+  double sentences = 0;
+  double holding = 0;
+  for (const Source& source : sources) {
+    std::vector<bool> found;
+    for (const Sentence& sentence : source.sentences) {
+      found.push_back(Holds(sentence, term));
+      sentences += 1;
+      holding += found.back();
+    }
+    weighed.found.push_back(std::move(found));
+    weighed.in_context = weighed.in_context || Contains(source.context, term);
+  }
+  const double rarity = std::log(1 + sentences / (1 + holding)) / std::log(1 + sentences);
+  weighed.weight = BaseWeight(term) * rarity;
+  return weighed;
+}
+
+/// Part of a term's weight that sentence `s` of source `d` earns.
+double Share(const WeighedTerm& term, const Source& source, size_t d, size_t s) {
+  const std::vector<bool>& found = term.found[d];
+  if (found[s]) return 1;
+  if ((s > 0 && found[s - 1]) || (s + 1 < found.size() && found[s + 1])) return kNeighbourShare;
+  if (std::find(found.begin(), found.end(), true) != found.end()) return kChunkShare;
+  return Contains(source.context, term.term) ? kChunkShare : 0;
+}
+
+SentenceScore ScoreSentence(const std::vector<WeighedTerm>& terms, const Source& source, size_t d,
+                            size_t s) {
+  double focus = 0, focus_all = 0, total = 0, total_all = 0;
+  for (const WeighedTerm& term : terms) {
+    const bool in_title = Contains(source.context, term.term);
+    const double share = Share(term, source, d, s);
+    total_all += term.weight;
+    total += term.weight * (in_title ? 1 : share);
+    if (in_title) continue;
+    focus_all += term.weight;
+    focus += term.weight * share;
+  }
+  SentenceScore score{static_cast<int32_t>(d), static_cast<int32_t>(s)};
+  score.total = total_all > 0 ? total / total_all : 0;
+  score.focus = focus_all > 0 ? focus / focus_all : score.total;
+  return score;
+}
+
+}  // namespace
+
+Question ParseQuestion(std::string_view text) {
+  Question question;
+  const std::u32string code_points = ToCodePoints(text);
+  question.folded = Fold(code_points);
+  question.chinese = IsChinese(code_points);
+  question.terms = Distinct(ContentTerms(question.folded));
+  for (const Term& term : question.terms) {
+    if (term.identifier) question.identifiers.push_back(term);
+  }
+  return question;
+}
+
+Evidence WeighEvidence(const Question& question, const std::vector<Source>& sources,
+                       const EvidenceOptions& options) {
+  Evidence evidence;
+  std::vector<WeighedTerm> terms;
+  for (const Term& term : question.terms) terms.push_back(Weigh(term, sources));
+  for (const WeighedTerm& term : terms) {
+    const bool found = std::any_of(term.found.begin(), term.found.end(), [](const auto& sentences) {
+      return std::find(sentences.begin(), sentences.end(), true) != sentences.end();
+    });
+    if (term.term.identifier && !found && !term.in_context) evidence.missing.push_back(term.term);
+  }
+  for (size_t d = 0; d < sources.size(); ++d) {
+    for (size_t s = 0; s < sources[d].sentences.size(); ++s) {
+      if (sources[d].sentences[s].prompt_text.empty()) continue;
+      evidence.ranking.push_back(ScoreSentence(terms, sources[d], d, s));
+    }
+  }
+  std::stable_sort(evidence.ranking.begin(), evidence.ranking.end(),
+                   [](const SentenceScore& a, const SentenceScore& b) {
+                     return a.focus + a.total > b.focus + b.total;
+                   });
+  if (evidence.ranking.empty() || !evidence.missing.empty()) return evidence;
+  const SentenceScore& best = evidence.ranking.front();
+  const Source& source = sources[best.source];
+  if (source.chinese == question.chinese) {
+    if (best.focus >= options.min_focus && best.total >= options.min_total) {
+      evidence.verdict = Verdict::kPresent;
+    }
+  }
+  return evidence;
+}
+
+}  // namespace hadal::answer
