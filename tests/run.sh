@@ -25,7 +25,7 @@ ops/models.sh fetch
 step "test clients"
 tests/e2e/clients.sh
 step "build"
-cmake --preset release >build-release.log 2>&1 || { cat build-release.log >&2; exit 1; }
+cmake --preset release -DHADAL_TESTS=ON -DHADAL_BENCH=ON >build-release.log 2>&1 || { cat build-release.log >&2; exit 1; }
 rm -f build-release.log
 cmake --build --preset release
 step "tests"
