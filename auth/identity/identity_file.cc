@@ -1,8 +1,7 @@
 #include "auth/identity/identity_file.h"
 
-#include <cstring>
-
 #include "auth/crypto/digest.h"
+#include "auth/folder/little_endian.h"
 
 namespace hadal::auth {
 namespace {
@@ -11,22 +10,6 @@ constexpr std::string_view kMagic = "HADALID1";
 constexpr size_t kPayloadStart = kMagic.size() + kSha256Bytes;
 
 enum class EntryKind : uint8_t { kUser = 1, kKey = 2, kRole = 3 };
-
-template <typename T>
-void AppendInteger(T value, std::string& out) {
-  for (size_t i = 0; i < sizeof(T); ++i) out.push_back(static_cast<char>(value >> (8 * i)));
-}
-
-template <typename T>
-bool TakeInteger(std::string_view& bytes, T& value) {
-  if (bytes.size() < sizeof(T)) return false;
-  value = 0;
-  for (size_t i = 0; i < sizeof(T); ++i) {
-    value |= static_cast<T>(static_cast<T>(static_cast<uint8_t>(bytes[i])) << (8 * i));
-  }
-  bytes.remove_prefix(sizeof(T));
-  return true;
-}
 
 template <typename Records>
 void AppendEntries(EntryKind kind, const Records& records, std::string& out) {
