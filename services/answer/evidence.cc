@@ -10,14 +10,18 @@ namespace {
 constexpr double kPairWeight = 1.0;
 constexpr double kWordWeight = 2.0;
 constexpr double kIdentifierWeight = 2.5;
+constexpr double kCharacterWeight = 0.5;
+constexpr double kJointWeight = 0.3;
 /// What a term counts for that stands not in the sentence but beside it, or elsewhere in the chunk.
 constexpr double kNeighbourShare = 0.5;
 constexpr double kChunkShare = 0.25;
+/// In `total`, for a term of the title: the row that repeats it is better than its neighbours.
+constexpr double kTitleShare = 0.8;
 
 /// "90" asks for what "90日内" or "1,090.5" does not hold by itself: identifiers match as whole terms
 /// or as one of the sentence's numbers.
 bool Holds(const Sentence& sentence, const Term& term) {
-  if (Contains(sentence.terms, term)) return true;
+  if (Contains(sentence, term)) return true;
   if (!term.identifier) return false;
   const std::vector<std::string> wanted = Numbers(term.text, false);
   const bool bare = std::all_of(term.text.begin(), term.text.end(), [](char32_t c) {
@@ -29,6 +33,11 @@ bool Holds(const Sentence& sentence, const Term& term) {
          });
 }
 
+bool InContext(const Source& source, const Term& term) {
+  return IsCjk(term.text[0]) ? source.context.find(term.text) != std::u32string::npos
+                             : Contains(source.context_terms, term);
+}
+
 struct WeighedTerm {
   Term term;
   double weight = 0;
@@ -38,7 +47,9 @@ struct WeighedTerm {
 
 double BaseWeight(const Term& term) {
   if (term.identifier) return kIdentifierWeight;
-  return IsCjk(term.text[0]) ? kPairWeight : kWordWeight;
+  if (!IsCjk(term.text[0])) return kWordWeight;
+  if (term.joint) return kJointWeight;
+  return term.text.size() == 1 ? kCharacterWeight : kPairWeight;
 }
 
 WeighedTerm Weigh(const Term& term, const std::vector<Source>& sources) {
@@ -53,7 +64,7 @@ WeighedTerm Weigh(const Term& term, const std::vector<Source>& sources) {
       holding += found.back();
     }
     weighed.found.push_back(std::move(found));
-    weighed.in_context = weighed.in_context || Contains(source.context, term);
+    weighed.in_context = weighed.in_context || InContext(source, term);
   }
   const double rarity = std::log(1 + sentences / (1 + holding)) / std::log(1 + sentences);
   weighed.weight = BaseWeight(term) * rarity;
@@ -66,17 +77,17 @@ double Share(const WeighedTerm& term, const Source& source, size_t d, size_t s) 
   if (found[s]) return 1;
   if ((s > 0 && found[s - 1]) || (s + 1 < found.size() && found[s + 1])) return kNeighbourShare;
   if (std::find(found.begin(), found.end(), true) != found.end()) return kChunkShare;
-  return Contains(source.context, term.term) ? kChunkShare : 0;
+  return InContext(source, term.term) ? kChunkShare : 0;
 }
 
 SentenceScore ScoreSentence(const std::vector<WeighedTerm>& terms, const Source& source, size_t d,
                             size_t s) {
   double focus = 0, focus_all = 0, total = 0, total_all = 0;
   for (const WeighedTerm& term : terms) {
-    const bool in_title = Contains(source.context, term.term);
+    const bool in_title = InContext(source, term.term);
     const double share = Share(term, source, d, s);
     total_all += term.weight;
-    total += term.weight * (in_title ? 1 : share);
+    total += term.weight * (in_title ? std::max(share, kTitleShare) : share);
     if (in_title) continue;
     focus_all += term.weight;
     focus += term.weight * share;
@@ -114,7 +125,8 @@ Evidence WeighEvidence(const Question& question, const std::vector<Source>& sour
   }
   for (size_t d = 0; d < sources.size(); ++d) {
     for (size_t s = 0; s < sources[d].sentences.size(); ++s) {
-      if (sources[d].sentences[s].prompt_text.empty()) continue;
+      const Sentence& sentence = sources[d].sentences[s];
+      if (sentence.prompt_text.empty() || sentence.is_header) continue;
       evidence.ranking.push_back(ScoreSentence(terms, sources[d], d, s));
     }
   }

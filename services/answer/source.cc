@@ -16,6 +16,11 @@ bool Contains(const std::vector<Term>& sorted, const Term& term) {
   return std::binary_search(sorted.begin(), sorted.end(), term);
 }
 
+bool Contains(const Sentence& sentence, const Term& term) {
+  return IsCjk(term.text[0]) ? sentence.folded.find(term.text) != std::u32string::npos
+                             : Contains(sentence.terms, term);
+}
+
 namespace {
 
 /// Two chunks sharing this part of the smaller one's terms say the same.
@@ -33,6 +38,16 @@ std::u32string RowWithNames(std::u32string_view header, std::u32string_view row)
   return out;
 }
 
+/// A chunk may begin inside a table: a row with a bare number or date names no columns.
+bool NamesColumns(std::u32string_view row) {
+  const std::vector<std::u32string> cells = SplitCells(row);
+  return std::none_of(cells.begin(), cells.end(), [](const std::u32string& cell) {
+    return std::all_of(cell.begin(), cell.end(), [](char32_t c) {
+      return c < 0x80 && !(c >= U'a' && c <= U'z') && !(c >= U'A' && c <= U'Z');
+    });
+  });
+}
+
 void AddSentences(Source& source) {
   int32_t header = -1;  // of the table we are in
   for (const Span span : SplitSentences(source.text)) {
@@ -44,10 +59,11 @@ void AddSentences(Source& source) {
     const auto index = static_cast<int32_t>(source.sentences.size());
     if (sentence.cells < 2) {
       header = -1;
-    } else if (header < 0 || source.sentences[header].cells != sentence.cells) {
-      header = index;
-    } else {
+    } else if (header >= 0 && source.sentences[header].cells == sentence.cells) {
       sentence.header = header;
+      source.sentences[header].is_header = true;
+    } else {
+      header = NamesColumns(text) ? index : -1;
     }
     std::u32string shown = WithoutMarkers(text);
     std::u32string compared(text);
@@ -58,9 +74,9 @@ void AddSentences(Source& source) {
       compared.append(U"\n").append(name_text);
     }
     if (!IsInstruction(Fold(text))) sentence.prompt_text = std::move(shown);
-    const std::u32string folded = Fold(compared);
-    sentence.terms = Distinct(Terms(folded));
-    sentence.numbers = Numbers(folded, false);
+    sentence.folded = Fold(compared);
+    sentence.terms = Distinct(Terms(sentence.folded));
+    sentence.numbers = Numbers(sentence.folded, false);
     source.sentences.push_back(std::move(sentence));
   }
 }
@@ -99,7 +115,8 @@ std::vector<Source> PrepareSources(const internal::v1::SearchResponse& hits) {
     seen.push_back(std::move(terms));
     std::string context = hit.chunk().title();
     for (const std::string& heading : hit.heading_path()) context += "\n" + heading;
-    source.context = Distinct(Terms(Fold(ToCodePoints(context))));
+    source.context = Fold(ToCodePoints(context));
+    source.context_terms = Distinct(Terms(source.context));
     sources.push_back(std::move(source));
   }
   return sources;

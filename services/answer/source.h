@@ -13,10 +13,12 @@ namespace hadal::answer {
 struct Sentence {
   Span span;                         ///< in the chunk's text, code points
   std::u32string prompt_text;        ///< as the model sees it; empty: withheld from it
-  std::vector<Term> terms;           ///< distinct, sorted; of a table row also its header's
+  std::u32string folded;             ///< of a table row with its header
+  std::vector<Term> terms;           ///< of `folded`; distinct, sorted
   std::vector<std::string> numbers;  ///< see Numbers()
   int32_t header = -1;               ///< of a table row: the sentence holding the column names
   int32_t cells = 1;
+  bool is_header = false;            ///< the column names of the rows below
 };
 
 /// A retrieved chunk taken apart. `hit` must outlive it.
@@ -25,7 +27,8 @@ struct Source {
   std::u32string text;        ///< the chunk as stored
   bool chinese = false;
   std::vector<Sentence> sentences;
-  std::vector<Term> context;  ///< of the title and the headings above the chunk; distinct, sorted
+  std::u32string context;     ///< title and headings above the chunk, folded
+  std::vector<Term> context_terms;  ///< distinct, sorted
 };
 
 /// The hits as sources, best first, near-duplicates of a better one left out. A sentence that reads
@@ -36,5 +39,7 @@ std::vector<Source> PrepareSources(const internal::v1::SearchResponse& hits);
 /// Sorted, without repetitions.
 std::vector<Term> Distinct(std::vector<Term> terms);
 bool Contains(const std::vector<Term>& sorted, const Term& term);
+/// The same for a sentence: a CJK term may be any part of its text.
+bool Contains(const Sentence& sentence, const Term& term);
 
 }  // namespace hadal::answer

@@ -23,7 +23,8 @@ Surroundings Around(const Source& source, int32_t s) {
     around.terms.insert(around.terms.end(), sentence.terms.begin(), sentence.terms.end());
     around.numbers.insert(sentence.numbers.begin(), sentence.numbers.end());
   }
-  around.terms.insert(around.terms.end(), source.context.begin(), source.context.end());
+  around.terms.insert(around.terms.end(), source.context_terms.begin(),
+                      source.context_terms.end());
   around.terms = Distinct(std::move(around.terms));
   return around;
 }
@@ -126,7 +127,7 @@ bool HoldsForeignIdentifier(const Claim& claim, const Source& source) {
     if (term.text[0] >= U'0' && term.text[0] <= U'9') continue;
     const bool stands = std::any_of(source.sentences.begin(), source.sentences.end(),
                                     [&](const Sentence& s) { return Contains(s.terms, term); });
-    if (!stands && !Contains(source.context, term)) return true;
+    if (!stands && !Contains(source.context_terms, term)) return true;
   }
   return false;
 }

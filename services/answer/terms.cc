@@ -1,7 +1,10 @@
+#include <unicode/brkiter.h>
 #include <unicode/uchar.h>
+#include <unicode/unistr.h>
 
 #include <algorithm>
 #include <array>
+#include <memory>
 #include <optional>
 
 #include "services/answer/text.h"
@@ -39,12 +42,23 @@ std::u32string Stem(std::u32string word) {
   return word;
 }
 
+/// Taken out before words are cut: dictionaries join some of them with their neighbours.
 constexpr std::array kQuestionPhrases = {
     U"有没有", U"能不能", U"可不可以", U"是不是", U"为什么", U"什么时候", U"什么样", U"是什么",
-    U"分别是", U"多少", U"多久", U"多长", U"多大", U"多高", U"什么", U"怎么样", U"怎么办", U"怎么",
-    U"怎样", U"如何", U"是否", U"哪些", U"哪个", U"哪里", U"哪儿", U"哪种", U"哪类", U"哪", U"几个",
-    U"几天", U"几点", U"几", U"请问", U"告诉我", U"谁", U"各是", U"吗", U"呢", U"吧", U"啊", U"的",
-    U"了", U"是", U"在", U"和", U"与", U"或", U"及", U"由", U"被", U"把", U"就", U"都", U"也", U"该"};
+    U"分别是", U"各是", U"多少", U"多久", U"多长", U"多大", U"多高", U"什么", U"怎么样", U"怎么办",
+    U"怎么", U"怎样", U"如何", U"是否", U"哪些", U"哪个", U"哪里", U"哪儿", U"哪种", U"哪类", U"哪",
+    U"几个", U"几天", U"几点", U"几", U"请问", U"告诉我", U"谁"};
+
+/// Chinese words that bind others, or that any sentence may hold.
+constexpr std::array kChineseStopWords = {
+    U"的", U"了", U"是", U"在", U"和", U"与", U"或", U"及", U"由", U"被", U"把", U"就", U"都", U"也",
+    U"该", U"要", U"会", U"能", U"可", U"应", U"需", U"须", U"有", U"为", U"对", U"从", U"到", U"于",
+    U"中", U"里", U"上", U"下", U"时", U"以", U"按", U"将", U"让", U"给", U"之", U"其", U"这", U"那",
+    U"吗", U"呢", U"吧", U"啊", U"才", U"再", U"还", U"又", U"而", U"但", U"并", U"且", U"若", U"如",
+    U"等", U"所", U"地", U"得", U"着", U"过", U"个", U"一", U"最", U"很", U"不", U"想", U"来", U"去",
+    U"可以", U"能够", U"应当", U"应该", U"必须", U"需要", U"以及", U"如果", U"多少", U"叫", U"每",
+    U"您", U"你", U"我", U"他", U"各", U"此", U"已", U"已经", U"还要", U"一共", U"情况", U"进行",
+    U"说明", U"规定", U"使用", U"只", U"则", U"做", U"用", U"内", U"元", U"天", U"年"};
 
 constexpr std::array kStopWords = {
     U"a", U"an", U"the", U"of", U"to", U"in", U"on", U"at", U"by", U"for", U"from", U"with", U"and",
@@ -60,9 +74,47 @@ bool IsStopWord(std::u32string_view word) {
   return std::find(kStopWords.begin(), kStopWords.end(), word) != kStopWords.end();
 }
 
+bool IsChineseStopWord(std::u32string_view word) {
+  return std::find(kChineseStopWords.begin(), kChineseStopWords.end(), word) !=
+         kChineseStopWords.end();
+}
+
+/// Ends of the words of a CJK run, by ICU's dictionary.
+std::vector<int32_t> WordEnds(std::u32string_view run) {
+  std::vector<int32_t> ends;
+  UErrorCode error = U_ZERO_ERROR;
+  const std::unique_ptr<icu::BreakIterator> words(
+      icu::BreakIterator::createWordInstance(icu::Locale::getChina(), error));
+  if (U_FAILURE(error)) return {static_cast<int32_t>(run.size())};
+  const icu::UnicodeString text = icu::UnicodeString::fromUTF32(
+      reinterpret_cast<const UChar32*>(run.data()), static_cast<int32_t>(run.size()));
+  words->setText(text);
+  words->first();
+  for (int32_t end = words->next(); end != icu::BreakIterator::DONE; end = words->next()) {
+    ends.push_back(text.countChar32(0, end));
+  }
+  return ends;
+}
+
+void AddContentWords(std::u32string_view run, std::vector<Term>& out) {
+  int32_t begin = 0;
+  bool joins = false;  // the word before it was a content word
+  for (const int32_t end : WordEnds(run)) {
+    const std::u32string_view word = run.substr(begin, end - begin);
+    const bool content = !IsChineseStopWord(word);
+    if (content && joins) out.push_back({std::u32string(run.substr(begin - 1, 2)), false, true});
+    if (content && word.size() == 1) out.push_back({std::u32string(word)});
+    for (size_t i = 0; content && i + 1 < word.size(); ++i) {
+      out.push_back({std::u32string(word.substr(i, 2))});
+    }
+    joins = content;
+    begin = end;
+  }
+}
+
 void AddCjkTerms(std::u32string_view run, std::vector<Term>& out) {
-  if (run.size() == 1) out.push_back({std::u32string(run), false});
-  for (size_t i = 0; i + 1 < run.size(); ++i) out.push_back({std::u32string(run.substr(i, 2)), false});
+  if (run.size() == 1) out.push_back({std::u32string(run)});
+  for (size_t i = 0; i + 1 < run.size(); ++i) out.push_back({std::u32string(run.substr(i, 2))});
 }
 
 void AddWord(std::u32string_view word, bool content_only, std::vector<Term>& out) {
@@ -80,7 +132,7 @@ void AddWord(std::u32string_view word, bool content_only, std::vector<Term>& out
     if (i < word.size() && !IsJoiner(word[i])) continue;
     if (i > begin) {
       std::u32string part = Stem(std::u32string(word.substr(begin, i - begin)));
-      if (!content_only || (!IsStopWord(part) && part.size() > 1)) out.push_back({part, false});
+      if (!content_only || (!IsStopWord(part) && part.size() > 1)) out.push_back({part});
     }
     begin = i + 1;
   }
@@ -92,7 +144,8 @@ std::vector<Term> CollectTerms(std::u32string_view folded, bool content_only) {
     size_t end = i;
     if (IsCjk(folded[i])) {
       while (end < folded.size() && IsCjk(folded[end])) ++end;
-      AddCjkTerms(folded.substr(i, end - i), terms);
+      const std::u32string_view run = folded.substr(i, end - i);
+      content_only ? AddContentWords(run, terms) : AddCjkTerms(run, terms);
     } else if (IsWordChar(folded[i])) {
       while (end < folded.size() &&
              (IsWordChar(folded[end]) || folded[end] == U'\'' ||

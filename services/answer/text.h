@@ -26,13 +26,15 @@ std::u32string Fold(std::u32string_view text);
 struct Term {
   std::u32string text;
   bool identifier = false;  ///< holds a digit
+  bool joint = false;       ///< a character pair across two words: says little by itself
   bool operator==(const Term& other) const { return text == other.text; }
   bool operator<(const Term& other) const { return text < other.text; }
 };
 
 /// Terms of folded text in order, with repetitions.
 std::vector<Term> Terms(std::u32string_view folded);
-/// The same without those that only make a sentence a question ("多少", "how many") or bind others.
+/// What a question or an answer is about: its terms without the words that only make it a question
+/// ("多少", "how many") or bind others. A Chinese word of one character is a term of its own here.
 std::vector<Term> ContentTerms(std::u32string_view folded);
 
 /// A span of code points.
