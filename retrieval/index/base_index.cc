@@ -14,17 +14,7 @@ constexpr size_t kMaxCachedBytes = size_t{64} << 20;
 // Below it dead slots cost less than a rebuild.
 constexpr uint64_t kMinDeadSlots = 1024;
 
-std::vector<TermId> Distinct(std::vector<TermId> terms) {
-  std::sort(terms.begin(), terms.end());
-  terms.erase(std::unique(terms.begin(), terms.end()), terms.end());
-  return terms;
-}
-
 }  // namespace
-
-LexicalQuery MakeLexicalQuery(const Tokenizer& tokenizer, const std::string& query) {
-  return {Distinct(tokenizer.Terms(query)), Distinct(tokenizer.ContentTerms(query))};
-}
 
 BaseIndex::BaseIndex(int32_t dim)
     : dim_(dim),
@@ -132,7 +122,7 @@ IndexResult BaseIndex::Search(const IndexQuery& query, size_t k, const AccessFil
   result.chunks_allowed = static_cast<int64_t>(allowed->slots.size());
   if (allowed->slots.empty()) return result;
   const std::vector<float> dense = dense_->Score(query.vector, allowed->slots);
-  const LexicalScores lexical = lexical_.Score(query.lexical, *allowed);
+  const LexicalScores lexical = lexical_.Score(query.terms, *allowed);
   std::vector<uint8_t> language(allowed->slots.size());
   for (size_t i = 0; i < language.size(); ++i) language[i] = slots_[allowed->slots[i]].language;
   const std::vector<double> fused = FuseScores(dense, lexical.score, language);

@@ -33,7 +33,7 @@ struct ChunkRange {
 
 struct IndexQuery {
   std::vector<float> vector;  ///< [dim] unit length
-  LexicalQuery lexical;
+  std::vector<TermId> terms;  ///< each once
 };
 
 struct Candidate {
@@ -99,8 +99,5 @@ class BaseIndex {
       ABSL_GUARDED_BY(cache_mu_);
   mutable size_t cached_bytes_ ABSL_GUARDED_BY(cache_mu_) = 0;
 };
-
-/// The terms of a question, each once.
-LexicalQuery MakeLexicalQuery(const Tokenizer& tokenizer, const std::string& query);
 
 }  // namespace hadal::retrieval

@@ -13,9 +13,9 @@ void LexicalIndex::Add(uint32_t slot, const TermCounts& counts) {
   for (const auto& [term, count] : counts.terms) postings_[term].push_back({slot, count});
 }
 
-std::vector<LexicalIndex::Posting> LexicalIndex::Visible(TermId term,
-                                                         const AllowedSlots& allowed) const {
-  std::vector<Posting> visible;
+std::vector<LexicalIndex::VisiblePosting> LexicalIndex::Visible(TermId term,
+                                                                const AllowedSlots& allowed) const {
+  std::vector<VisiblePosting> visible;
   const auto it = postings_.find(term);
   if (it == postings_.end()) return visible;
   for (const Posting& posting : it->second) {
@@ -25,36 +25,27 @@ std::vector<LexicalIndex::Posting> LexicalIndex::Visible(TermId term,
   return visible;
 }
 
-LexicalScores LexicalIndex::Score(const LexicalQuery& query, const AllowedSlots& allowed) const {
+LexicalScores LexicalIndex::Score(absl::Span<const TermId> terms,
+                                  const AllowedSlots& allowed) const {
   LexicalScores scores;
   scores.score.assign(allowed.slots.size(), 0.0f);
   scores.coverage.assign(allowed.slots.size(), 0.0f);
   if (allowed.slots.empty()) return scores;
   const CollectionStatistics& all = allowed.statistics;
   const double average = static_cast<double>(all.terms) / static_cast<double>(all.chunks);
-
-  for (const TermId term : query.terms) {
-    const std::vector<Posting> visible = Visible(term, allowed);
-    const double idf = InverseDocumentFrequency(all.chunks, visible.size());
-    for (const Posting& posting : visible) {
-      const uint32_t length = lengths_[allowed.slots[posting.slot]];
-      scores.score[posting.slot] +=
-          static_cast<float>(idf * TermSaturation(posting.count, length, average));
-    }
-  }
   double total = 0;
-  for (const TermId term : query.content_terms) {
-    const std::vector<Posting> visible = Visible(term, allowed);
+  for (const TermId term : terms) {
+    const std::vector<VisiblePosting> visible = Visible(term, allowed);
     const double idf = InverseDocumentFrequency(all.chunks, visible.size());
     total += idf;
-    for (const Posting& posting : visible) {
-      scores.coverage[posting.slot] += static_cast<float>(idf);
+    for (const auto& [position, count] : visible) {
+      const uint32_t length = lengths_[allowed.slots[position]];
+      scores.score[position] += static_cast<float>(idf * TermSaturation(count, length, average));
+      scores.coverage[position] += static_cast<float>(idf);
     }
   }
-  if (total > 0) {
-    for (float& share : scores.coverage) {
-      share = std::min(1.0f, static_cast<float>(share / total));
-    }
+  for (float& share : scores.coverage) {
+    share = total > 0 ? std::min(1.0f, static_cast<float>(share / total)) : 0.0f;
   }
   return scores;
 }

@@ -19,15 +19,9 @@ struct AllowedSlots {
   CollectionStatistics statistics;
 };
 
-/// What a question asks of the lexical channel.
-struct LexicalQuery {
-  std::vector<TermId> terms;          ///< scored by BM25; each once
-  std::vector<TermId> content_terms;  ///< counted as evidence; each once
-};
-
 struct LexicalScores {
   std::vector<float> score;     ///< [allowed] BM25
-  std::vector<float> coverage;  ///< [allowed] share of the content terms' idf present, 0..1
+  std::vector<float> coverage;  ///< [allowed] share of the query's idf present, 0..1
 };
 
 /// Postings of every term, in memory, derived from the chunks' texts. Statistics (N, n, average
@@ -36,7 +30,8 @@ class LexicalIndex {
  public:
   /// Slots must come in ascending order.
   void Add(uint32_t slot, const TermCounts& counts);
-  LexicalScores Score(const LexicalQuery& query, const AllowedSlots& allowed) const;
+  /// `terms` each once; a term that no allowed slot holds still counts against the coverage.
+  LexicalScores Score(absl::Span<const TermId> terms, const AllowedSlots& allowed) const;
 
   uint32_t length(uint32_t slot) const { return lengths_[slot]; }
   /// Forgets the slots whose new number is AllowedSlots::kNone and renumbers the others; the order
@@ -48,8 +43,11 @@ class LexicalIndex {
     uint32_t slot;
     uint32_t count;
   };
-  /// Postings of `term` within `allowed`: (position, count).
-  std::vector<Posting> Visible(TermId term, const AllowedSlots& allowed) const;
+  struct VisiblePosting {
+    uint32_t position;  // among the allowed slots
+    uint32_t count;
+  };
+  std::vector<VisiblePosting> Visible(TermId term, const AllowedSlots& allowed) const;
 
   std::unordered_map<TermId, std::vector<Posting>> postings_;
   std::vector<uint32_t> lengths_;

@@ -203,9 +203,14 @@ std::vector<TermId> Tokenizer::Terms(std::string_view text) const {
 
 TermCounts Tokenizer::Count(std::string_view text) const { return CountTerms(Terms(text)); }
 
-std::vector<TermId> Tokenizer::ContentTerms(std::string_view query) const {
-  const std::u32string folded = BlankStopPhrases(folder_->Fold(query));
-  return TermWriter(folded, /*content_only=*/true).Run();
+std::vector<TermId> Tokenizer::QueryTerms(std::string_view query) const {
+  const std::u32string folded = folder_->Fold(query);
+  const std::u32string content = BlankStopPhrases(folded);
+  std::vector<TermId> terms = TermWriter(content, /*content_only=*/true).Run();
+  if (terms.empty()) terms = TermWriter(folded, /*content_only=*/false).Run();
+  std::sort(terms.begin(), terms.end());
+  terms.erase(std::unique(terms.begin(), terms.end()), terms.end());
+  return terms;
 }
 
 TermCounts CountTerms(std::vector<TermId> terms) {

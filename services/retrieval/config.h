@@ -1,0 +1,44 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "base/status.h"
+
+namespace hadal::retrieval_service {
+
+/// Everything hadal-retrieval can be told, parsed once at start. The file's keys stand in its
+/// [retrieval] table; other tables belong to other services.
+struct RetrievalConfig {
+  std::string data_folder;
+  std::string listen = "127.0.0.1:0";
+  std::string inference_address;
+  std::string parser_program;   ///< empty: hadal-parser beside this program
+  std::string embedding_model;  ///< id at the inference service; empty: its first embedding model
+  int64_t max_document_bytes = int64_t{64} << 20;
+  int64_t max_buffered_bytes = int64_t{512} << 20;  ///< of all files being received
+  int64_t max_chunks_per_document = 100'000;
+  int64_t min_free_bytes = int64_t{256} << 20;  ///< writes stop when the disk has less
+  int64_t parser_processes = 2;
+  int64_t parse_seconds = 60;
+  int64_t embed_batch = 32;     ///< passages in one call to the inference service
+  int64_t embed_seconds = 120;  ///< patience with it, for one batch
+  int64_t max_calls = 64;
+  int64_t chunk_chars = 400;
+  int64_t chunk_max_chars = 600;
+  int64_t chunk_overlap_chars = 60;
+};
+
+/// Puts the [retrieval] table of the TOML text into `config`; what it does not name stays.
+/// INVALID_ARGUMENT, with line or key, for syntax errors, unknown keys, wrong types and values
+/// outside their bounds.
+Status ApplyToml(std::string_view text, RetrievalConfig& config);
+
+/// INVALID_ARGUMENT when something required is missing or two settings contradict each other.
+Status ValidateConfig(const RetrievalConfig& config);
+
+/// The configuration as the TOML file that yields it, each key with what it means.
+std::string FormatConfig(const RetrievalConfig& config);
+
+}  // namespace hadal::retrieval_service

@@ -1,0 +1,77 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/synchronization/mutex.h"
+#include "base/status.h"
+#include "hadal/v1/knowledge.pb.h"
+#include "retrieval/chunker.h"
+#include "retrieval/knowledge_store.h"
+#include "services/parser/parser_pool.h"
+
+namespace hadal::retrieval_service {
+
+struct IngestOptions {
+  int64_t max_document_bytes = int64_t{64} << 20;
+  int64_t max_chunks_per_document = 100'000;
+  retrieval::ChunkerOptions chunker;
+};
+
+/// A file's way into a knowledge base: parsed in the sandbox, cut into chunks, embedded, written.
+/// A file that cannot be taken is an answer with a reason, not an error. Thread-safe.
+class Ingest {
+ public:
+  Ingest(IngestOptions options, std::shared_ptr<parser::ParserPool> pool)
+      : options_(options), pool_(std::move(pool)) {}
+
+  /// What can be said of the header before any byte of the file has come. INVALID_ARGUMENT for a
+  /// missing or unknown classification, or a name or title that is too long or no UTF-8.
+  Status CheckHeader(const v1::DocumentHeader& header) const;
+
+  /// Returns when the document is searchable, or refused with a reason.
+  StatusOr<v1::AddDocumentResponse> Add(retrieval::KnowledgeStore& store,
+                                        const v1::DocumentHeader& header,
+                                        const std::string& content) const;
+
+  /// The answer to a file that is too big; Add() gives the same.
+  v1::AddDocumentResponse TooLarge(const v1::DocumentHeader& header) const;
+
+  const IngestOptions& options() const { return options_; }
+
+ private:
+  const IngestOptions options_;
+  const std::shared_ptr<parser::ParserPool> pool_;
+};
+
+/// Bounds the bytes of all files being received. Thread-safe.
+class UploadBudget {
+ public:
+  explicit UploadBudget(int64_t bytes) : free_(bytes) {}
+
+  /// One upload's share; given back when it goes.
+  class Share {
+   public:
+    explicit Share(UploadBudget& budget) : budget_(budget) {}
+    ~Share() { budget_.GiveBack(bytes_); }
+    Share(const Share&) = delete;
+    Share& operator=(const Share&) = delete;
+    /// RESOURCE_EXHAUSTED when all uploads together would hold too much.
+    Status Grow(int64_t bytes);
+
+   private:
+    UploadBudget& budget_;
+    int64_t bytes_ = 0;
+  };
+
+ private:
+  bool Take(int64_t bytes) ABSL_LOCKS_EXCLUDED(mu_);
+  void GiveBack(int64_t bytes) ABSL_LOCKS_EXCLUDED(mu_);
+
+  absl::Mutex mu_;
+  int64_t free_ ABSL_GUARDED_BY(mu_);
+};
+
+}  // namespace hadal::retrieval_service

@@ -1,0 +1,175 @@
+#include "services/retrieval/service.h"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include "services/retrieval/messages.h"
+#include "services/rpc/status.h"
+
+namespace hadal::retrieval_service {
+namespace {
+
+using retrieval::KnowledgeStore;
+
+constexpr int32_t kDefaultTopK = 10;
+constexpr int32_t kMaxTopK = 100;
+
+// An early NOT_FOUND spares the sender the whole file.
+Status CheckBase(const KnowledgeStore& store, const std::string& id) {
+  const std::vector<retrieval::KnowledgeBaseInfo> bases = store.ListBases();
+  const auto same = [&id](const retrieval::KnowledgeBaseInfo& base) { return base.id == id; };
+  if (std::any_of(bases.begin(), bases.end(), same)) return OkStatus();
+  return NotFound("no knowledge base '{}'", id);
+}
+
+StatusOr<internal::v1::SearchResponse> RunSearch(KnowledgeStore& store,
+                                                 const internal::v1::SearchRequest& request) {
+  const int32_t top_k = request.top_k() == 0 ? kDefaultTopK : request.top_k();
+  if (top_k < 1 || top_k > kMaxTopK) {
+    return InvalidArgument("top_k is {}, expected 1 to {}", top_k, kMaxTopK);
+  }
+  ASSIGN_OR_RETURN(const retrieval::SearchResult result,
+                   store.Search(request.knowledge_base(), request.query(), top_k,
+                                FilterFromProto(request.filter())));
+  internal::v1::SearchResponse response;
+  for (const retrieval::SearchHit& hit : result.hits) *response.add_hits() = HitToProto(hit);
+  response.set_complete(result.complete);
+  response.set_chunks_allowed(result.chunks_allowed);
+  return response;
+}
+
+StatusOr<v1::ListDocumentsResponse> RunListDocuments(
+    const KnowledgeStore& store, const internal::v1::ListDocumentsRequest& request) {
+  ASSIGN_OR_RETURN(
+      const retrieval::DocumentPage page,
+      store.ListDocuments(request.request().knowledge_base(), FilterFromProto(request.filter()),
+                          request.request().page_size(), request.request().page_token()));
+  v1::ListDocumentsResponse response;
+  for (const retrieval::DocumentInfo& document : page.documents) {
+    *response.add_documents() = DocumentToProto(document);
+  }
+  response.set_next_page_token(page.next_page_token);
+  return response;
+}
+
+template <typename Response>
+grpc::Status Answer(StatusOr<Response> result, Response* response) {
+  if (result.ok()) *response = *std::move(result);
+  return rpc::ToGrpc(result.status());
+}
+
+}  // namespace
+
+void RetrievalService::Serve(std::shared_ptr<KnowledgeStore> store) {
+  absl::MutexLock lock(&mu_);
+  store_ = std::move(store);
+}
+
+void RetrievalService::Stop() {
+  absl::MutexLock lock(&mu_);
+  store_.reset();
+}
+
+StatusOr<std::shared_ptr<KnowledgeStore>> RetrievalService::Store() const {
+  absl::MutexLock lock(&mu_);
+  if (store_ == nullptr) {
+    return Unavailable(
+        "the knowledge store is not open yet (it waits for the inference service): try again soon");
+  }
+  return store_;
+}
+
+grpc::Status RetrievalService::CreateKnowledgeBase(grpc::ServerContext*,
+                                                   const v1::CreateKnowledgeBaseRequest* request,
+                                                   v1::KnowledgeBase* response) {
+  const auto store = Store();
+  if (!store.ok()) return rpc::ToGrpc(store.status());
+  const auto created = (*store)->CreateBase(request->id(), request->description());
+  if (created.ok()) *response = BaseToProto(*created);
+  return rpc::ToGrpc(created.status());
+}
+
+grpc::Status RetrievalService::ListKnowledgeBases(grpc::ServerContext*,
+                                                  const v1::ListKnowledgeBasesRequest*,
+                                                  v1::ListKnowledgeBasesResponse* response) {
+  const auto store = Store();
+  if (!store.ok()) return rpc::ToGrpc(store.status());
+  for (const retrieval::KnowledgeBaseInfo& base : (*store)->ListBases()) {
+    *response->add_knowledge_bases() = BaseToProto(base);
+  }
+  return grpc::Status::OK;
+}
+
+grpc::Status RetrievalService::DeleteKnowledgeBase(grpc::ServerContext*,
+                                                   const v1::DeleteKnowledgeBaseRequest* request,
+                                                   v1::DeleteKnowledgeBaseResponse* response) {
+  const auto store = Store();
+  if (!store.ok()) return rpc::ToGrpc(store.status());
+  const StatusOr<int64_t> removed = (*store)->DeleteBase(request->id());
+  if (removed.ok()) response->set_documents_removed(*removed);
+  return rpc::ToGrpc(removed.status());
+}
+
+StatusOr<v1::AddDocumentResponse> RetrievalService::Receive(
+    grpc::ServerContext& context, grpc::ServerReader<v1::AddDocumentRequest>& reader) {
+  ASSIGN_OR_RETURN(const std::shared_ptr<KnowledgeStore> store, Store());
+  v1::AddDocumentRequest message;
+  if (!reader.Read(&message) || !message.has_header()) {
+    return InvalidArgument("the first message of AddDocument must be the header");
+  }
+  const v1::DocumentHeader header = message.header();
+  RETURN_IF_ERROR(ingest_->CheckHeader(header));
+  RETURN_IF_ERROR(CheckBase(*store, header.knowledge_base()));
+  UploadBudget::Share share(budget_);
+  std::string content;
+  while (reader.Read(&message)) {
+    if (!message.has_data()) {
+      return InvalidArgument("AddDocument: expected data after the header, found another header");
+    }
+    if (static_cast<int64_t>(content.size() + message.data().size()) >
+        ingest_->options().max_document_bytes) {
+      return ingest_->TooLarge(header);
+    }
+    RETURN_IF_ERROR(share.Grow(static_cast<int64_t>(message.data().size())));
+    content += message.data();
+  }
+  // A broken connection also ends the messages; half a file must not become a document.
+  if (context.IsCancelled()) return Cancelled("the sender gave the upload up");
+  return ingest_->Add(*store, header, content);
+}
+
+grpc::Status RetrievalService::AddDocument(grpc::ServerContext* context,
+                                           grpc::ServerReader<v1::AddDocumentRequest>* reader,
+                                           v1::AddDocumentResponse* response) {
+  return Answer(Receive(*context, *reader), response);
+}
+
+grpc::Status RetrievalService::ListDocuments(grpc::ServerContext*,
+                                             const internal::v1::ListDocumentsRequest* request,
+                                             v1::ListDocumentsResponse* response) {
+  const auto store = Store();
+  if (!store.ok()) return rpc::ToGrpc(store.status());
+  return Answer(RunListDocuments(**store, *request), response);
+}
+
+grpc::Status RetrievalService::DeleteDocument(grpc::ServerContext*,
+                                              const internal::v1::DeleteDocumentRequest* request,
+                                              v1::DeleteDocumentResponse* response) {
+  const auto store = Store();
+  if (!store.ok()) return rpc::ToGrpc(store.status());
+  const StatusOr<int32_t> removed = (*store)->DeleteDocument(
+      request->knowledge_base(), request->document_id(), FilterFromProto(request->filter()));
+  if (removed.ok()) response->set_chunks_removed(*removed);
+  return rpc::ToGrpc(removed.status());
+}
+
+grpc::Status RetrievalService::Search(grpc::ServerContext*,
+                                      const internal::v1::SearchRequest* request,
+                                      internal::v1::SearchResponse* response) {
+  const auto store = Store();
+  if (!store.ok()) return rpc::ToGrpc(store.status());
+  return Answer(RunSearch(**store, *request), response);
+}
+
+}  // namespace hadal::retrieval_service

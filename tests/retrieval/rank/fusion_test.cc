@@ -1,0 +1,59 @@
+#include "retrieval/rank/fusion.h"
+
+#include <cmath>
+
+#include "retrieval/rank/bm25.h"
+#include "tests/support/status_matchers.h"
+
+namespace hadal::retrieval {
+namespace {
+
+using ::testing::ElementsAre;
+
+TEST(Bm25Test, MatchesTheFormula) {
+  // N 10, n 3: log(1 + 7.5 / 3.5).
+  EXPECT_DOUBLE_EQ(InverseDocumentFrequency(10, 3), std::log(1 + 7.5 / 3.5));
+  // tf 2, |d| 50, avg 100: 2 * 2.2 / (2 + 1.2 * (0.25 + 0.75 * 0.5)).
+  EXPECT_DOUBLE_EQ(TermSaturation(2, 50, 100), 2 * 2.2 / (2 + 1.2 * (0.25 + 0.75 * 0.5)));
+}
+
+TEST(Bm25Test, IdfIsNeverNegativeAndFallsWithFrequency) {
+  double last = 1e9;
+  for (uint64_t n = 0; n <= 100; ++n) {
+    const double idf = InverseDocumentFrequency(100, n);
+    EXPECT_GT(idf, 0);
+    EXPECT_LT(idf, last);
+    last = idf;
+  }
+}
+
+TEST(FusionTest, TheOtherLanguageIsFound) {
+  // All of language 1 lies below all of language 2, as e5 does it; chunk 1 stands out in
+  // language 1.
+  const std::vector<float> dense = {0.70f, 0.78f, 0.71f, 0.70f, 0.85f, 0.86f, 0.84f, 0.85f};
+  const std::vector<float> lexical(8, 0.0f);
+  const std::vector<uint8_t> language = {1, 1, 1, 1, 2, 2, 2, 2};
+  const std::vector<double> fused = FuseScores(dense, lexical, language);
+  EXPECT_EQ(BestIndexes(fused, 1).front(), 1u);
+}
+
+TEST(FusionTest, LexicalBreaksADenseTie) {
+  const std::vector<double> fused = FuseScores({0.8f, 0.8f, 0.2f}, {0.0f, 3.0f, 0.0f}, {0, 0, 0});
+  EXPECT_THAT(BestIndexes(fused, 3), ElementsAre(1, 0, 2));
+}
+
+TEST(FusionTest, OneChunkOrEqualScoresAreNoError) {
+  EXPECT_THAT(FuseScores({0.5f}, {0.0f}, {0}), ElementsAre(0.0));
+  EXPECT_THAT(FuseScores({}, {}, {}), ElementsAre());
+  for (const double score : FuseScores({0.5f, 0.5f}, {1.0f, 1.0f}, {0, 1})) {
+    EXPECT_TRUE(std::isfinite(score));
+  }
+}
+
+TEST(FusionTest, BestIndexesAreStable) {
+  EXPECT_THAT(BestIndexes({1.0, 2.0, 2.0, 0.0}, 3), ElementsAre(1, 2, 0));
+  EXPECT_THAT(BestIndexes({1.0}, 5), ElementsAre(0));
+}
+
+}  // namespace
+}  // namespace hadal::retrieval
