@@ -37,7 +37,7 @@ uint8_t ClassOf(char32_t code_point) {
   if (mask & U_GC_N_MASK) bits = kNumber;
   if (mask & U_GC_P_MASK) bits = kPunctuation;
   if (mask & U_GC_S_MASK) bits = kSymbol;
-  if (mask & U_GC_C_MASK) bits = kOther;
+  if (mask & (U_GC_CC_MASK | U_GC_CF_MASK | U_GC_CO_MASK)) bits = kOther;
   if (u_isUWhiteSpace(c)) bits |= kSpace;
   if (code_point == '\r' || code_point == '\n') bits |= kNewline;
   return bits;

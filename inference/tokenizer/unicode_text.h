@@ -16,7 +16,7 @@ enum CharClass : uint8_t {
   kSymbol = 16,      ///< \p{S}
   kSpace = 32,       ///< \s
   kNewline = 64,     ///< \r or \n
-  kOther = 128,      ///< \p{C}: control, format, surrogate, private use, unassigned
+  kOther = 128,      ///< \p{Cc}, \p{Cf} or \p{Co}: control, format, private use
 };
 uint8_t ClassOf(char32_t code_point);
 bool IsNonSpacingMark(char32_t code_point);  ///< \p{Mn}

@@ -64,10 +64,12 @@ std::string WordPiece::Normalize(std::string_view text) const {
   for (size_t i = 0; i < classified.size(); ++i) {
     const char32_t c = classified.code_points[i];
     const uint8_t classes = classified.classes[i];
-    if (classes & kSpace) {
+    if (c == '\t' || c == '\n' || c == '\r') {
       out.push_back(' ');
-    } else if (c == 0xFFFD || (classes & kOther)) {
-      continue;  // control characters
+    } else if (c == 0 || c == kReplacementCharacter || (classes & kOther)) {
+      continue;  // control characters, also those that count as white space
+    } else if (classes & kSpace) {
+      out.push_back(' ');
     } else if (IsChineseChar(c)) {
       out.append(" ").append(classified.Slice(i, i + 1)).append(" ");
     } else {

@@ -1,0 +1,61 @@
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "absl/types/span.h"
+#include "base/status.h"
+#include "inference/kernels/attention.h"
+#include "inference/kernels/cpu_device.h"
+#include "inference/kernels/embedding.h"
+#include "inference/kernels/packed_matrix.h"
+#include "inference/weights/checkpoint.h"
+
+namespace hadal::inference {
+
+/// BERT and XLM-R (arXiv:1810.04805, arXiv:1911.02116): learned positions, post-norm layers, GELU.
+/// Sequences of different lengths run together without padding; a sequence's result does not depend
+/// on the others, bit for bit. Thread-compatible: one Forward() at a time.
+class BertEncoder {
+ public:
+  /// The word embeddings stay in the checkpoint's file, which the encoder keeps open.
+  static StatusOr<std::unique_ptr<BertEncoder>> Load(std::unique_ptr<Checkpoint> checkpoint,
+                                                     PackPrecision precision, CpuDevice device);
+
+  const ModelConfig& config() const { return checkpoint_->config(); }
+
+  /// Mean over the last hidden states of each sequence, out [sequences, hidden]. Every sequence is
+  /// 1..context_length ids inside the vocabulary (CHECK).
+  void Forward(absl::Span<const std::vector<int32_t>> sequences, float* out);
+
+ private:
+  struct Norm {
+    std::vector<float> weight, bias;
+  };
+  struct Layer {
+    PackedMatrix q, k, v, o, up, down;
+    std::vector<float> q_bias, k_bias, v_bias, o_bias, up_bias, down_bias;
+    Norm attention_norm, output_norm;
+  };
+
+  BertEncoder(std::unique_ptr<Checkpoint> checkpoint, CpuDevice device);
+  Status LoadEmbeddings();
+  Status LoadLayer(int32_t index, PackPrecision precision, Layer* layer);
+  StatusOr<Norm> LoadNorm(const std::string& name) const;
+  void Embed(absl::Span<const std::vector<int32_t>> sequences);
+  void RunLayer(const Layer& layer, absl::Span<const BidirectionalSlice> slices);
+
+  const std::unique_ptr<Checkpoint> checkpoint_;
+  const CpuDevice device_;
+  const AttentionShape attention_shape_;
+  StoredTable words_;
+  std::vector<float> positions_;  ///< [context_length, hidden], the token type 0 added
+  Norm embedding_norm_;
+  std::vector<Layer> layers_;
+
+  // Activations, kept between calls: [rows, hidden], the last [rows, ffn].
+  int64_t rows_ = 0;
+  std::vector<float> hidden_, query_, key_, value_, attended_, wide_;
+};
+
+}  // namespace hadal::inference
