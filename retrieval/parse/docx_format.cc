@@ -101,6 +101,7 @@ class DocxReader {
     const bool numbered = !number_id.empty() && number_id != "0";
     const bool has_text = text.find_first_not_of(" \t\n") != std::string::npos;
     if (has_text) {
+      text = std::exchange(note_label_, std::string()) + text;
       if (numbered) {
         const std::string label = numbering_.NextLabel(number_id, number_level);
         if (!label.empty()) text = label + " " + text;
@@ -114,7 +115,10 @@ class DocxReader {
       }
     }
     for (const pugi::xml_node& box : attachments.text_boxes) ReadBlocks(box, depth + 1);
-    for (const pugi::xml_node& note : attachments.notes) ReadBlocks(note, depth + 1);
+    for (const pugi::xml_node& note : attachments.notes) {
+      note_label_ = "[" + std::to_string(++num_notes_) + "] ";
+      ReadBlocks(note, depth + 1);
+    }
   }
 
   /// Appends the running text below `node`.
@@ -252,6 +256,8 @@ class DocxReader {
   DocxStyles styles_;
   DocxNumbering numbering_;
   std::map<std::string, pugi::xml_node> notes_;
+  std::string note_label_;  // put before the next paragraph, the first of a note
+  int num_notes_ = 0;
   bool too_deep_ = false;
   bool saw_hidden_ = false;
   bool saw_tracked_ = false;

@@ -22,6 +22,7 @@ namespace {
 
 // gumbo's tree takes some 20 times the input.
 constexpr size_t kMaxHtmlBytes = size_t{16} << 20;
+constexpr int kMaxNesting = 2000;  // real pages stay below 100
 
 const GumboVector* Children(const GumboNode* node) {
   if (node->type == GUMBO_NODE_DOCUMENT) return &node->v.document.children;
@@ -309,6 +310,36 @@ class TextWriter {
   size_t hidden_bytes_ = 0;
 };
 
+/// Tags whose end browsers imply, or that have none: they do not nest.
+bool Nests(std::string_view name) {
+  static const std::unordered_set<std::string_view> kFlat = {
+      "p",    "li",  "td",   "th",    "tr",   "dt",    "dd",     "option", "br",   "hr",
+      "img",  "input", "meta", "link", "area", "base",  "col",    "embed",  "param", "source",
+      "track", "wbr", "tbody", "thead", "tfoot", "colgroup", "optgroup", "rt", "rp"};
+  return !kFlat.contains(name);
+}
+
+/// Deepest nesting of the page's tags, counted without building a tree: gumbo looks through all open
+/// elements at each tag, so that nesting costs time by its square.
+int NestingDepth(std::string_view html) {
+  int depth = 0;
+  int deepest = 0;
+  for (size_t at = html.find('<'); at != std::string_view::npos; at = html.find('<', at + 1)) {
+    const bool closing = at + 1 < html.size() && html[at + 1] == '/';
+    const size_t begin = at + (closing ? 2 : 1);
+    size_t end = begin;
+    std::string name;
+    while (end < html.size() && std::isalnum(static_cast<unsigned char>(html[end])) &&
+           name.size() < 16) {
+      name.push_back(static_cast<char>(std::tolower(static_cast<unsigned char>(html[end++]))));
+    }
+    if (name.empty() || !Nests(name)) continue;
+    depth = closing ? std::max(0, depth - 1) : depth + 1;
+    deepest = std::max(deepest, depth);
+  }
+  return deepest;
+}
+
 /// The label of `<meta charset=…>` or its http-equiv form among the first kilobyte.
 std::string DeclaredCharset(std::string_view content) {
   std::string head(content.substr(0, 1024));
@@ -329,6 +360,10 @@ std::string DeclaredCharset(std::string_view content) {
 }  // namespace
 
 void AppendHtml(std::string_view utf8, DocumentBuilder& builder) {
+  if (NestingDepth(utf8) > kMaxNesting) {
+    builder.Warn("HTML nested too deep was left out");
+    return;
+  }
   const std::unique_ptr<HtmlTree> tree = HtmlTree::Parse(utf8);
   const PageSurvey survey = Survey(tree->root());
   TextWriter(survey, builder, /*keep_frame=*/true).Write(tree->root());
@@ -341,6 +376,11 @@ ParseOutcome ParseHtml(std::string_view content) {
   }
   StatusOr<DecodedText> decoded = DecodeText(content, DeclaredCharset(content));
   if (!decoded.ok()) return Rejection("not_text", StatusMessage(decoded.status()));
+  if (NestingDepth(decoded->utf8) > kMaxNesting) {
+    return Rejection("too_deep", fmt::format("the page nests elements more than {} levels deep; no "
+                                             "real page does",
+                                             kMaxNesting));
+  }
   const std::unique_ptr<HtmlTree> tree = HtmlTree::Parse(decoded->utf8);
   const PageSurvey survey = Survey(tree->root());
   DocumentBuilder builder("html");

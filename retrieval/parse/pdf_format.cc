@@ -70,7 +70,7 @@ ParseOutcome ParsePdf(std::string_view content) {
   PdfPageReader reader;
   bool within_limits = true;
   StatusOr<ProgramResult> result =
-      RunProgram({kPdfToText, "-q", "-bbox-layout", "-", "-"}, content,
+      RunProgram({kPdfToText, "-bbox-layout", "-", "-"}, content,
                  [&](std::string_view line) { return within_limits = reader.AddLine(line); });
   if (!within_limits) {
     return Rejection("too_large", "the PDF has more than 20,000 pages or 8,000,000 words; split it");

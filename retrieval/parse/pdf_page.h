@@ -52,7 +52,7 @@ class PdfPageReader {
   int64_t num_words_ = 0;
 };
 
-/// Puts the two parts of a broken line together: nothing between Chinese characters, else a space.
+/// Puts the two parts of a broken line together: a space, but none beside a Chinese character.
 void AppendJoined(std::string_view next, std::string& text);
 
 /// First and last characters of valid UTF-8, 0 for an empty text.

@@ -11,7 +11,10 @@ namespace {
 constexpr double kSameRowOverlap = 0.5;
 constexpr double kMaxRowGap = 2.6;        // further apart, two rows are not of one table
 constexpr double kLeadingLineGap = 0.45;  // a cell's first line above the middle of its row
-constexpr double kGapJump = 0.18;         // between line spacing in a cell and space between rows
+constexpr double kOverlappingGap = 0.3;   // beside the row above rather than below it
+constexpr double kCloseGap = 0.6;         // line spacing inside a cell
+constexpr size_t kMaxCellLines = 6;       // looked ahead
+constexpr double kGapJump = 0.12;         // between line spacing in a cell and space between rows
 
 struct Interval {
   double low = 0;
@@ -26,7 +29,6 @@ struct Interval {
 std::vector<Interval> FindColumns(const std::vector<VisualRow>& rows, size_t first, size_t last) {
   std::vector<const PdfFragment*> fragments;
   for (size_t i = first; i < last; ++i) {
-    if (rows[i].fragments.size() < 2) continue;
     for (const PdfFragment& fragment : rows[i].fragments) fragments.push_back(&fragment);
   }
   std::sort(fragments.begin(), fragments.end(), [](const PdfFragment* a, const PdfFragment* b) {
@@ -64,15 +66,44 @@ int ColumnOf(const PdfFragment& fragment, const std::vector<Interval>& columns) 
   return best;
 }
 
-bool StandsInOneColumn(const PdfFragment& fragment, const std::vector<Interval>& columns) {
+int CountColumns(const PdfFragment& fragment, const std::vector<Interval>& columns) {
   int hits = 0;
   for (const Interval& column : columns) hits += column.Overlaps(fragment.x0, fragment.x1);
-  return hits == 1;
+  return hits;
+}
+
+/// Some fragment stands in a column, or the row lies beside the one above (`gap` in heights) in
+/// columns of its own.
+bool FitsColumns(const VisualRow& row, const std::vector<Interval>& columns, double gap) {
+  bool crosses = false;
+  for (const PdfFragment& fragment : row.fragments) {
+    const int hits = CountColumns(fragment, columns);
+    if (hits == 1) return true;
+    crosses = crosses || hits > 1;
+  }
+  return !crosses && gap < kOverlappingGap;
 }
 
 double RowGap(const std::vector<VisualRow>& rows, size_t upper) {
   const double height = rows[upper].y1 - rows[upper].y0;
   return (rows[upper + 1].y0 - rows[upper].y1) / std::max(1.0, height);
+}
+
+/// Whether row `at`, a single fragment, is a line of a tall cell: it stands in one column (or right
+/// beside the row above, in a column of its own), and rows with several cells go on below it, or it
+/// follows the row above closely as the table's last line.
+bool IsCellLine(const std::vector<VisualRow>& rows, size_t at,
+                const std::vector<Interval>& columns) {
+  const int hits = CountColumns(rows[at].fragments[0], columns);
+  const double gap = RowGap(rows, at - 1);
+  if (hits > 1 || (hits == 0 && gap > kOverlappingGap)) return false;
+  if (gap < kCloseGap) return true;
+  for (size_t next = at + 1; next < rows.size() && next <= at + kMaxCellLines; ++next) {
+    if (RowGap(rows, next - 1) > kMaxRowGap) return false;
+    if (rows[next].fragments.size() > 1) return FitsColumns(rows[next], columns, gap);
+    if (CountColumns(rows[next].fragments[0], columns) > 1) return false;
+  }
+  return false;
 }
 
 struct Cell {
@@ -178,36 +209,15 @@ size_t FindTableEnd(const std::vector<VisualRow>& rows, size_t first) {
   if (begin == rows.size() || rows[begin].fragments.size() < 2) return first;
   size_t end = begin + 1;
   size_t tabular = 1;
-  for (size_t i = begin + 1; i < rows.size() && RowGap(rows, i - 1) < kMaxRowGap; ++i) {
-    const std::vector<Interval> columns = FindColumns(rows, begin, end);
-    if (rows[i].fragments.size() > 1) {
-      bool fits = false;
-      for (const PdfFragment& fragment : rows[i].fragments) {
-        fits = fits || StandsInOneColumn(fragment, columns);
-      }
-      if (!fits) break;
-      end = i + 1;
-      ++tabular;
-    } else if (!StandsInOneColumn(rows[i].fragments[0], columns) ||
-               RowGap(rows, i - 1) > 1.2) {
-      break;
-    } else {
-      // A line of a tall cell: part of the table if rows with several cells follow, or close below
-      // one, as the table's last line.
-      size_t next = i + 1;
-      while (next < rows.size() && next < i + 6 && rows[next].fragments.size() < 2) ++next;
-      const bool more = next < rows.size() && next < i + 6 && rows[next].fragments.size() > 1 &&
-                        RowGap(rows, next - 1) < kMaxRowGap;
-      if (!more && RowGap(rows, i - 1) > 0.6) break;
-      end = i + 1;
-    }
+  while (end < rows.size() && RowGap(rows, end - 1) < kMaxRowGap) {
+    const std::vector<Interval> columns = FindColumns(rows, first, end);
+    const bool several = rows[end].fragments.size() > 1;
+    if (several ? !FitsColumns(rows[end], columns, RowGap(rows, end - 1)) : !IsCellLine(rows, end, columns)) break;
+    tabular += several;
+    ++end;
   }
-  const std::vector<Interval> columns = FindColumns(rows, begin, end);
-  if (tabular < 2 || columns.size() < 2) return first;
-  for (size_t i = first; i < begin; ++i) {
-    if (!StandsInOneColumn(rows[i].fragments[0], columns)) return first;
-  }
-  return end;
+  const std::vector<Interval> columns = FindColumns(rows, first, end);
+  return tabular < 2 || columns.size() < 2 ? first : end;
 }
 
 void AppendWrapped(std::string_view next, const Vocabulary& vocabulary, std::string& text) {

@@ -122,8 +122,9 @@ class ParserPoolImpl : public ParserPool {
                   "--max-file-bytes=" + std::to_string(options_.max_file_bytes),
                   "--max-output-bytes=" + std::to_string(options_.max_output_bytes),
                   "--memory-bytes=" + std::to_string(options_.memory_bytes),
-                  "--cpu-seconds=" + std::to_string(seconds + 1),
-                  "--file-name=" + SafeName(file_name)};
+                  "--cpu-seconds=" + std::to_string(seconds + 1)};
+    const std::string name = SafeName(file_name);
+    if (!name.empty()) start.argv.push_back("--file-name=" + name);
     start.stdin_fd = input.get();
     start.stdout_fd = output.get();
     start.new_session = true;

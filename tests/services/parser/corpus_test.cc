@@ -1,0 +1,167 @@
+#include <gtest/gtest.h>
+
+#include <map>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "base/file.h"
+#include "retrieval/chunker.h"
+#include "tests/services/parser/shared_corpus.h"
+#include "tests/support/status_matchers.h"
+
+namespace hadal::parser {
+namespace {
+
+using internal::v1::ParsedDocument;
+using internal::v1::ParseOutcome;
+using nlohmann::json;
+
+bool IsSupported(const std::string& format) {
+  return format == "pdf" || format == "docx" || format == "html" || format == "md" ||
+         format == "txt";
+}
+
+/// As the scorer's: the sentence, or each of the row's cells, stands in `text`.
+bool Covers(const std::string& folded, const json& support) {
+  if (!support.contains("cells")) {
+    return folded.find(Fold(support["text"].get<std::string>())) != std::string::npos;
+  }
+  for (const json& cell : support["cells"]) {
+    if (folded.find(Fold(cell.get<std::string>())) == std::string::npos) return false;
+  }
+  return true;
+}
+
+struct Extracted {
+  std::string text;
+  std::vector<std::string> chunks;  // folded
+  ParsedDocument document;
+};
+
+class CorpusTest : public ::testing::Test {
+ protected:
+  static void SetUpTestSuite() {
+    root_ = SharedCorpus();
+    if (root_.empty()) return;
+    const std::unique_ptr<ParserPool> pool = RealPool();
+    for (const json& entry : LoadLines(root_ + "/manifest.jsonl")) {
+      const std::string id = entry["id"];
+      const std::string file = entry["file"];
+      formats_[id] = entry["format"];
+      ASSERT_OK_AND_ASSIGN(const std::string content, ReadFile(root_ + "/" + file));
+      ASSERT_OK_AND_ASSIGN(outcomes_[id], pool->Parse(file, content));
+      if (!outcomes_[id].has_document()) continue;
+      Extracted extracted;
+      extracted.document = outcomes_[id].document();
+      extracted.text = Fold(retrieval::ExtractedText(extracted.document));
+      for (const retrieval::Chunk& chunk :
+           retrieval::ChunkDocument(extracted.document, retrieval::ChunkerOptions())) {
+        extracted.chunks.push_back(Fold(chunk.text));
+      }
+      documents_[id] = std::move(extracted);
+    }
+  }
+
+  void SetUp() override {
+    if (root_.empty()) GTEST_SKIP() << "no shared corpus beside this checkout";
+  }
+
+  static inline std::string root_;
+  static inline std::map<std::string, std::string> formats_;
+  static inline std::map<std::string, ParseOutcome> outcomes_;
+  static inline std::map<std::string, Extracted> documents_;
+};
+
+TEST_F(CorpusTest, ReadsEverySupportedFormatAndNamesTheOthers) {
+  for (const auto& [id, outcome] : outcomes_) {
+    if (IsSupported(formats_[id])) {
+      EXPECT_TRUE(outcome.has_document()) << id << ": " << outcome.rejection().message();
+    } else {
+      EXPECT_TRUE(outcome.has_rejection()) << id;
+      EXPECT_EQ(outcome.rejection().code(),
+                formats_[id] == "pdf-scan" ? "no_text_layer" : "unsupported_format")
+          << id;
+    }
+  }
+}
+
+TEST_F(CorpusTest, FindsSupportsInTheTextAndWholeInOneChunk) {
+  int supports = 0;
+  int in_text = 0;
+  int in_chunk = 0;
+  for (const json& question : LoadLines(root_ + "/questions.jsonl")) {
+    for (const json& support : question["support"]) {
+      const auto found = documents_.find(support["document"].get<std::string>());
+      if (found == documents_.end()) continue;
+      ++supports;
+      const bool text = Covers(found->second.text, support);
+      bool chunk = false;
+      for (const std::string& one : found->second.chunks) chunk = chunk || Covers(one, support);
+      in_text += text;
+      in_chunk += chunk;
+      if (!text || !chunk) {
+        std::cout << (text ? "cut:     " : "missing: ") << question["id"] << " " << found->first
+                  << " " << support.dump(-1, ' ', false) << "\n";
+      }
+    }
+  }
+  std::cout << supports << " supports, " << in_text << " in the text, " << in_chunk
+            << " whole in one chunk\n";
+  ASSERT_GT(supports, 0);
+  EXPECT_GE(in_text, supports * 98 / 100);
+  EXPECT_GE(in_chunk, supports * 95 / 100);
+}
+
+/// Each line of the reference stands in what was extracted, in any order; running titles and page
+/// numbers, which the reference leaves out, do not.
+TEST_F(CorpusTest, AgreesWithTheReferenceTextLineByLine) {
+  for (const auto& [id, extracted] : documents_) {
+    ASSERT_OK_AND_ASSIGN(const std::string reference, ReadFile(root_ + "/text/" + id + ".txt"));
+    int lines = 0;
+    int found = 0;
+    std::string missing;
+    for (size_t at = 0; at < reference.size();) {
+      const size_t end = std::min(reference.find('\n', at), reference.size());
+      const std::string line = reference.substr(at, end - at);
+      at = end + 1;
+      if (line.starts_with("=== page") || Fold(line).empty()) continue;
+      ++lines;
+      if (extracted.text.find(Fold(line)) != std::string::npos) {
+        ++found;
+      } else {
+        missing += "\n  " + line;
+      }
+    }
+    std::cout << id << ": " << found << " of " << lines << " reference lines\n";
+    EXPECT_GE(found * 100, lines * 95) << id << " lacks:" << missing;
+    // Nothing much beside the reference: boilerplate is left out.
+    EXPECT_LE(extracted.text.size(), Fold(reference).size() * 110 / 100) << id;
+  }
+}
+
+TEST_F(CorpusTest, LeavesTrackedDeletionsOut) {
+  const auto found = documents_.find("S-FI-01");
+  ASSERT_NE(found, documents_.end());
+  EXPECT_EQ(found->second.text.find(Fold("2024年12月31日")), std::string::npos);
+  EXPECT_NE(found->second.text.find(Fold("2025年9月30日")), std::string::npos);
+}
+
+TEST_F(CorpusTest, FindsPagesTitlesAndEncodings) {
+  for (const json& entry : LoadLines(root_ + "/manifest.jsonl")) {
+    const auto found = documents_.find(entry["id"].get<std::string>());
+    if (found == documents_.end()) continue;
+    if (entry.contains("pages")) {
+      EXPECT_EQ(found->second.document.pages(), entry["pages"].get<int>()) << found->first;
+    }
+    if (entry.contains("encoding")) {
+      EXPECT_EQ(found->second.document.encoding(), entry["encoding"].get<std::string>());
+    }
+    if (entry["format"] == "html" || entry["format"] == "docx" || entry["format"] == "pdf") {
+      EXPECT_FALSE(found->second.document.title().empty()) << found->first;
+    }
+  }
+}
+
+}  // namespace
+}  // namespace hadal::parser
