@@ -64,6 +64,24 @@ std::u32string CleanAnswer(const std::string& content) {
   return text;
 }
 
+/// Questions asked in one ("A? B?"): each costs a generation.
+constexpr int32_t kMaxParts = 3;
+constexpr int32_t kMaxTranslationTokens = 96;
+
+/// One question of the request with the evidence for it.
+struct Part {
+  std::string text;
+  Question question;
+  Evidence evidence;
+  bool translated = false;  ///< the evidence was found with the translated question
+};
+
+/// The outcome of one part.
+struct PartAnswer {
+  std::string text;              ///< empty: refused
+  const char* refusal = nullptr;
+};
+
 class CheckedAnswerer : public Answerer {
  public:
   explicit CheckedAnswerer(const AnswererOptions& options) : options_(options) {}
@@ -75,82 +93,136 @@ class CheckedAnswerer : public Answerer {
     result.set_model(request.model());
     result.set_finish_reason("stop");
     AddRetrieved(hits, result);
-    const Question question = ParseQuestion(request.question());
     const std::vector<Source> sources = PrepareSources(hits);
-    const Evidence evidence = WeighEvidence(question, sources, {});
-    if (evidence.verdict == Verdict::kNone) {
-      Refuse(question, kNoEvidence, result);
-      return result;
+    std::vector<v1::Citation> citations;
+    std::vector<PartAnswer> answers;
+    for (const std::string& text : SplitQuestion(request.question(), kMaxParts)) {
+      ASSIGN_OR_RETURN(PartAnswer answer,
+                       AnswerPart(request, text, sources, generator, citations, result));
+      answers.push_back(std::move(answer));
     }
-    ASSIGN_OR_RETURN(const Prompt prompt,
-                     BuildPrompt(request.question(), question, sources, evidence,
-                                 {request.model(), options_.max_context_tokens}, generator));
-    ASSIGN_OR_RETURN(TextGenerator::Generation generation,
-                     generator.Generate(MakeRequest(request, prompt)));
-    result.mutable_usage()->set_prompt_tokens(generation.result.prompt_tokens());
-    result.mutable_usage()->set_cached_tokens(generation.result.cached_tokens());
-    result.mutable_usage()->set_completion_tokens(generation.result.completion_tokens());
-    Conclude(question, sources, evidence, prompt, std::move(generation), result);
+    Join(ParseQuestion(request.question()), answers, result);
+    result.mutable_citations()->Assign(citations.begin(), citations.end());
     return result;
   }
 
  private:
-  internal::v1::GenerateRequest MakeRequest(const v1::AskRequest& request,
-                                            const Prompt& prompt) const {
+  StatusOr<PartAnswer> AnswerPart(const v1::AskRequest& request, const std::string& text,
+                                  const std::vector<Source>& sources, TextGenerator& generator,
+                                  std::vector<v1::Citation>& citations,
+                                  v1::AskResult& result) const {
+    ASSIGN_OR_RETURN(const Part part, FindEvidence(request, text, sources, generator, result));
+    if (part.evidence.verdict == Verdict::kNone) return PartAnswer{"", kNoEvidence};
+    ASSIGN_OR_RETURN(const Prompt prompt,
+                     BuildPrompt(part.text, part.question, sources, part.evidence,
+                                 {request.model(), options_.max_context_tokens}, generator));
+    const int32_t max_tokens =
+        request.max_tokens() > 0 ? request.max_tokens() : options_.max_answer_tokens;
+    ASSIGN_OR_RETURN(const TextGenerator::Generation generation,
+                     Generate(request, prompt.messages, max_tokens, generator, result));
+    const std::u32string answer = CleanAnswer(generation.content);
+    const auto check_support = part.translated ? CheckTranslatedSupport : CheckSupport;
+    const SupportCheck check =
+        check_support(part.question, answer, sources, prompt.shown, part.evidence, {});
+    const bool gave_up = IsRefusal(answer);
+    if (check.supported && !gave_up) {
+      result.mutable_reasoning()->append(generation.reasoning);
+      result.set_finish_reason(generation.result.finish_reason());
+      return PartAnswer{Cite(answer, check.attributions, sources, citations)};
+    }
+    LogInfo("answer withheld: {}", gave_up ? "the model found nothing" : check.problem);
+    const SentenceScore* quotable = QuotableSentence(part, sources, prompt);
+    if (quotable == nullptr) return PartAnswer{"", gave_up ? kNoEvidence : kUnsupported};
+    return PartAnswer{Quote(part, sources[quotable->source], *quotable, sources, citations)};
+  }
+
+  /// Evidence in the question's own language, else, where the search found sources in the other
+  /// one, evidence for the translated question among them.
+  StatusOr<Part> FindEvidence(const v1::AskRequest& request, const std::string& text,
+                              const std::vector<Source>& sources, TextGenerator& generator,
+                              v1::AskResult& result) const {
+    Part part{text, ParseQuestion(text)};
+    part.evidence = WeighEvidence(part.question, sources, {});
+    const bool foreign = std::any_of(sources.begin(), sources.end(), [&](const Source& source) {
+      return source.chinese != part.question.chinese;
+    });
+    if (part.evidence.verdict == Verdict::kPresent || !foreign) return part;
+    ASSIGN_OR_RETURN(const TextGenerator::Generation translation,
+                     Generate(request, TranslationMessages(text, part.question.chinese),
+                              kMaxTranslationTokens, generator, result));
+    const Question translated = ParseQuestion(translation.content);
+    if (translated.chinese == part.question.chinese) return part;
+    part.evidence = WeighEvidence(translated, sources, {});
+    part.translated = true;
+    return part;
+  }
+
+  static StatusOr<TextGenerator::Generation> Generate(
+      const v1::AskRequest& request, const std::vector<internal::v1::ChatMessage>& messages,
+      int32_t max_tokens, TextGenerator& generator, v1::AskResult& result) {
     internal::v1::GenerateRequest generate;
     generate.set_model(request.model());
-    for (const internal::v1::ChatMessage& message : prompt.messages) {
-      *generate.add_messages() = message;
-    }
+    generate.mutable_messages()->Assign(messages.begin(), messages.end());
     internal::v1::SamplingParams& sampling = *generate.mutable_sampling();
     sampling.set_temperature(request.temperature());
     sampling.set_seed(request.seed());
-    sampling.set_max_tokens(request.max_tokens() > 0 ? request.max_tokens()
-                                                     : options_.max_answer_tokens);
-    return generate;
-  }
-
-  /// The checked answer, else the best sentence quoted, else a refusal.
-  void Conclude(const Question& question, const std::vector<Source>& sources,
-                const Evidence& evidence, const Prompt& prompt,
-                TextGenerator::Generation generation, v1::AskResult& result) const {
-    const std::u32string answer = CleanAnswer(generation.content);
-    const bool gave_up = IsRefusal(answer);
-    const SupportCheck check =
-        CheckSupport(question, answer, sources, prompt.shown, evidence, {});
-    if (check.supported && !gave_up) {
-      CitedAnswer cited = Cite(answer, check.attributions, sources);
-      result.set_answer(std::move(cited.text));
-      result.mutable_citations()->Assign(cited.citations.begin(), cited.citations.end());
-      result.set_reasoning(std::move(generation.reasoning));
-      result.set_finish_reason(generation.result.finish_reason());
-      return;
-    }
-    LogInfo("answer withheld: {}", gave_up ? "the model found nothing" : check.problem);
-    const SentenceScore* quoted = QuotableSentence(question, sources, evidence, prompt);
-    if (quoted == nullptr) {
-      Refuse(question, gave_up ? kNoEvidence : kUnsupported, result);
-      return;
-    }
-    const Source& source = sources[quoted->source];
-    const std::string quote = ToUtf8(source.sentences[quoted->sentence].prompt_text);
-    const std::string& title = source.hit->chunk().title();
-    result.set_answer(question.chinese ? fmt::format("《{}》原文：{}[1]", title, quote)
-                                       : fmt::format("From “{}”: {} [1]", title, quote));
-    *result.add_citations() = MakeCitation(source, quoted->sentence, 1);
+    sampling.set_max_tokens(max_tokens);
+    auto generation = generator.Generate(generate);
+    if (!generation.ok()) return generation.status();
+    v1::Usage& usage = *result.mutable_usage();
+    const internal::v1::GenerateResult& used = generation->result;
+    usage.set_prompt_tokens(usage.prompt_tokens() + used.prompt_tokens());
+    usage.set_cached_tokens(usage.cached_tokens() + used.cached_tokens());
+    usage.set_completion_tokens(usage.completion_tokens() + used.completion_tokens());
+    return generation;
   }
 
   /// The best-ranked sentence shown, where it is good enough to stand for an answer.
-  static const SentenceScore* QuotableSentence(const Question& question,
-                                               const std::vector<Source>& sources,
-                                               const Evidence& evidence, const Prompt& prompt) {
-    for (const SentenceScore& score : evidence.ranking) {
+  static const SentenceScore* QuotableSentence(const Part& part, const std::vector<Source>& sources,
+                                               const Prompt& prompt) {
+    for (const SentenceScore& score : part.evidence.ranking) {
       if (score.focus < kMinQuoteFocus) return nullptr;
       const auto& shown = prompt.shown;
       if (std::find(shown.begin(), shown.end(), score.source) == shown.end()) continue;
-      if (HoldsAnswerKind(question, sources[score.source].sentences[score.sentence])) return &score;
+      const Sentence& sentence = sources[score.source].sentences[score.sentence];
+      if (HoldsAnswerKind(part.question, sentence)) return &score;
     }
     return nullptr;
+  }
+
+  static std::string Quote(const Part& part, const Source& source, const SentenceScore& score,
+                           const std::vector<Source>& sources,
+                           std::vector<v1::Citation>& citations) {
+    const std::u32string& text = source.sentences[score.sentence].prompt_text;
+    const std::vector<Attribution> whole = {
+        {{0, static_cast<int32_t>(text.size())}, score.source, score.sentence}};
+    const std::string quote = Cite(text, whole, sources, citations);
+    const std::string& title = source.hit->chunk().title();
+    return part.question.chinese ? fmt::format("《{}》：{}", title, quote)
+                                 : fmt::format("From “{}”: {}", title, quote);
+  }
+
+  /// The answered parts together; a refusal where there are none.
+  static void Join(const Question& question, const std::vector<PartAnswer>& answers,
+                   v1::AskResult& result) {
+    std::string text;
+    bool incomplete = false;
+    const char* refusal = kNoEvidence;
+    for (const PartAnswer& answer : answers) {
+      if (answer.text.empty()) {
+        incomplete = true;
+        refusal = answer.refusal;
+        continue;
+      }
+      if (!text.empty()) text += "\n";
+      text += answer.text;
+    }
+    if (text.empty()) {
+      Refuse(question, refusal, result);
+      return;
+    }
+    if (incomplete) text += "\n" + PartialRefusalMessage(question);
+    result.set_answer(std::move(text));
   }
 
   const AnswererOptions options_;

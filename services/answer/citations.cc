@@ -13,13 +13,10 @@ int32_t MarkPosition(const std::u32string& answer, Span span) {
   return at;
 }
 
-}  // namespace
-
-v1::Citation MakeCitation(const Source& source, int32_t sentence, int32_t n) {
+v1::Citation MakeCitation(const Source& source, int32_t sentence) {
   const v1::SearchHit& chunk = source.hit->chunk();
   const Span span = source.sentences[sentence].span;
   v1::Citation citation;
-  citation.set_n(n);
   citation.set_document_id(chunk.document_id());
   citation.set_title(chunk.title());
   citation.set_chunk_id(chunk.chunk_id());
@@ -31,30 +28,37 @@ v1::Citation MakeCitation(const Source& source, int32_t sentence, int32_t n) {
   return citation;
 }
 
-CitedAnswer Cite(const std::u32string& answer, const std::vector<Attribution>& attributions,
-                 const std::vector<Source>& sources) {
-  CitedAnswer cited;
+/// The number of `citation` in the list, where it is put if it is new.
+int32_t Number(v1::Citation citation, std::vector<v1::Citation>& citations) {
+  for (const v1::Citation& known : citations) {
+    if (known.document_id() == citation.document_id() && known.start() == citation.start() &&
+        known.end() == citation.end()) {
+      return known.n();
+    }
+  }
+  citation.set_n(static_cast<int32_t>(citations.size()) + 1);
+  citations.push_back(std::move(citation));
+  return citations.back().n();
+}
+
+}  // namespace
+
+std::string Cite(const std::u32string& answer, const std::vector<Attribution>& attributions,
+                 const std::vector<Source>& sources, std::vector<v1::Citation>& citations) {
+  std::string text;
   int32_t written = 0;
   const auto copy_to = [&](int32_t end) {
-    cited.text += ToUtf8(std::u32string_view(answer).substr(written, end - written));
+    text += ToUtf8(std::u32string_view(answer).substr(written, end - written));
     written = end;
   };
   for (const Attribution& attribution : attributions) {
-    v1::Citation citation = MakeCitation(sources[attribution.source], attribution.sentence,
-                                         static_cast<int32_t>(cited.citations.size()) + 1);
-    for (const v1::Citation& known : cited.citations) {
-      const bool same = known.document_id() == citation.document_id() &&
-                        known.start() == citation.start() && known.end() == citation.end();
-      if (same) citation.set_n(known.n());
-    }
-    if (citation.n() > static_cast<int32_t>(cited.citations.size())) {
-      cited.citations.push_back(citation);
-    }
+    const int32_t n = Number(MakeCitation(sources[attribution.source], attribution.sentence),
+                             citations);
     copy_to(MarkPosition(answer, attribution.answer));
-    cited.text += fmt::format("[{}]", citation.n());
+    text += fmt::format("[{}]", n);
   }
   copy_to(static_cast<int32_t>(answer.size()));
-  return cited;
+  return text;
 }
 
 }  // namespace hadal::answer

@@ -9,17 +9,10 @@
 
 namespace hadal::answer {
 
-struct CitedAnswer {
-  std::string text;  ///< the answer with a mark "[n]" at the end of each supported sentence
-  std::vector<v1::Citation> citations;  ///< n = 1, 2, …; each quoted sentence once
-};
-
-/// Numbers the supporting sentences in the order of the answer. A quote is the source sentence
-/// exactly; start and end are its code points in the document's extracted text.
-CitedAnswer Cite(const std::u32string& answer, const std::vector<Attribution>& attributions,
-                 const std::vector<Source>& sources);
-
-/// The citation of one sentence, under number n.
-v1::Citation MakeCitation(const Source& source, int32_t sentence, int32_t n);
+/// The answer with a mark "[n]" at the end of each supported sentence. The supporting sentences join
+/// `citations` under n = 1, 2, … in the order of the answer, each quoted sentence once. A quote is
+/// the source sentence exactly; start and end are its code points in the document's extracted text.
+std::string Cite(const std::u32string& answer, const std::vector<Attribution>& attributions,
+                 const std::vector<Source>& sources, std::vector<v1::Citation>& citations);
 
 }  // namespace hadal::answer

@@ -112,6 +112,21 @@ Question ParseQuestion(std::string_view text) {
   return question;
 }
 
+std::vector<std::string> SplitQuestion(const std::string& text, int32_t max_parts) {
+  const std::u32string code_points = ToCodePoints(text);
+  std::vector<std::string> parts;
+  size_t begin = 0;
+  for (size_t i = 0; i < code_points.size(); ++i) {
+    const bool ends = code_points[i] == U'？' || code_points[i] == U'?';
+    if (!ends || static_cast<int32_t>(parts.size()) + 1 >= max_parts) continue;
+    parts.push_back(ToUtf8(std::u32string_view(code_points).substr(begin, i + 1 - begin)));
+    begin = i + 1;
+  }
+  const std::string rest = ToUtf8(std::u32string_view(code_points).substr(begin));
+  if (parts.empty() || !ParseQuestion(rest).terms.empty()) parts.push_back(rest);
+  return parts;
+}
+
 Evidence WeighEvidence(const Question& question, const std::vector<Source>& sources,
                        const EvidenceOptions& options) {
   Evidence evidence;
@@ -124,6 +139,7 @@ Evidence WeighEvidence(const Question& question, const std::vector<Source>& sour
     if (term.term.identifier && !found && !term.in_context) evidence.missing.push_back(term.term);
   }
   for (size_t d = 0; d < sources.size(); ++d) {
+    if (sources[d].chinese != question.chinese) continue;
     for (size_t s = 0; s < sources[d].sentences.size(); ++s) {
       const Sentence& sentence = sources[d].sentences[s];
       if (sentence.prompt_text.empty() || sentence.is_header) continue;
@@ -136,11 +152,8 @@ Evidence WeighEvidence(const Question& question, const std::vector<Source>& sour
                    });
   if (evidence.ranking.empty() || !evidence.missing.empty()) return evidence;
   const SentenceScore& best = evidence.ranking.front();
-  const Source& source = sources[best.source];
-  if (source.chinese == question.chinese) {
-    if (best.focus >= options.min_focus && best.total >= options.min_total) {
-      evidence.verdict = Verdict::kPresent;
-    }
+  if (best.focus >= options.min_focus && best.total >= options.min_total) {
+    evidence.verdict = Verdict::kPresent;
   }
   return evidence;
 }

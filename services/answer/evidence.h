@@ -18,6 +18,9 @@ struct Question {
 };
 Question ParseQuestion(std::string_view text);
 
+/// "A? B?" asks twice. The parts in order, at most `max_parts`; the last holds what is left over.
+std::vector<std::string> SplitQuestion(const std::string& text, int32_t max_parts);
+
 /// How well one sentence, in its surroundings, speaks of what the question asks.
 struct SentenceScore {
   int32_t source = 0;
@@ -38,16 +41,15 @@ struct Evidence {
 };
 
 struct EvidenceOptions {
-  double min_focus = 0.42;
-  double min_total = 0.42;
-  /// A question of another language than the source shares only names and numbers with it.
-  float min_cross_language_cosine = 0.80f;
+  double min_focus = 0.45;
+  double min_total = 0.45;
 };
 
 /// Judges by words, numbers and names, not by cosines alone: the cosines of multilingual-e5-small lie
 /// between 0.75 and 0.93 whether or not the passage holds the answer (measured on two corpora), but a
 /// question about something absent names what no passage names. The weight of a term falls with the
-/// share of the retrieved sentences that hold it.
+/// share of the retrieved sentences that hold it. Only sources in the question's language count: for
+/// the others, weigh the translated question.
 Evidence WeighEvidence(const Question& question, const std::vector<Source>& sources,
                        const EvidenceOptions& options);
 

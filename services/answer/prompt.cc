@@ -83,6 +83,15 @@ internal::v1::ChatMessage Message(const char* role, std::string content) {
 
 }  // namespace
 
+std::vector<internal::v1::ChatMessage> TranslationMessages(const std::string& question_text,
+                                                           bool chinese) {
+  const std::string asked = ToUtf8(WithoutMarkers(ToCodePoints(question_text)));
+  return {Message("system", chinese ? "Translate the user's question into English. Reply with the "
+                                      "translation only."
+                                    : "把用户的问题翻译成中文，只输出译文。"),
+          Message("user", asked)};
+}
+
 StatusOr<Prompt> BuildPrompt(const std::string& question_text, const Question& question,
                              const std::vector<Source>& sources, const Evidence& evidence,
                              const PromptOptions& options, TextGenerator& generator) {

@@ -30,4 +30,8 @@ StatusOr<Prompt> BuildPrompt(const std::string& question_text, const Question& q
                              const std::vector<Source>& sources, const Evidence& evidence,
                              const PromptOptions& options, TextGenerator& generator);
 
+/// Asks for the question in the other of the two languages, nothing else.
+std::vector<internal::v1::ChatMessage> TranslationMessages(const std::string& question_text,
+                                                           bool chinese);
+
 }  // namespace hadal::answer

@@ -7,4 +7,9 @@ std::string RefusalMessage(const Question& question) {
                           : "The answer was not found in the documents available to you.";
 }
 
+std::string PartialRefusalMessage(const Question& question) {
+  return question.chinese ? "（问题的其余部分在文档中没有找到答案。）"
+                          : "(The rest of the question was not found in the documents.)";
+}
+
 }  // namespace hadal::answer

@@ -14,4 +14,7 @@ inline constexpr char kUnsupported[] = "unsupported";
 /// documents lack the answer or the asker may not read the one that has it.
 std::string RefusalMessage(const Question& question);
 
+/// Put behind an answer that covers only some of the questions asked in one.
+std::string PartialRefusalMessage(const Question& question);
+
 }  // namespace hadal::answer

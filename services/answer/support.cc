@@ -169,6 +169,42 @@ bool IsRefusal(std::u32string_view answer) {
   });
 }
 
+SupportCheck CheckTranslatedSupport(const Question& question, const std::u32string& answer,
+                                    const std::vector<Source>& sources,
+                                    const std::vector<int32_t>& shown, const Evidence& evidence,
+                                    const SupportOptions& options) {
+  SupportCheck check;
+  for (const Span span : SplitSentences(answer)) {
+    const Claim claim = MakeClaim(question, answer, span);
+    if (claim.numbers.empty()) {
+      check.problem = "a translated sentence holds no number to compare";
+      check.attributions.clear();
+      return check;
+    }
+    const double least = options.min_relevance * evidence.ranking.front().total;
+    for (const SentenceScore& score : evidence.ranking) {
+      const bool was_shown = std::find(shown.begin(), shown.end(), score.source) != shown.end();
+      if (!was_shown || score.total < least) continue;
+      const Sentence& sentence = sources[score.source].sentences[score.sentence];
+      const std::set<std::string> numbers(sentence.numbers.begin(), sentence.numbers.end());
+      if (!NumbersStand(claim.numbers, numbers) ||
+          HoldsForeignIdentifier(claim, sources[score.source])) {
+        continue;
+      }
+      check.attributions.push_back({span, score.source, score.sentence});
+      break;
+    }
+    if (check.attributions.empty() || check.attributions.back().answer.begin != span.begin) {
+      check.problem = "a number stands in no sentence about the question";
+      check.attributions.clear();
+      return check;
+    }
+  }
+  check.supported = !check.attributions.empty();
+  if (!check.supported) check.problem = "the answer is empty";
+  return check;
+}
+
 SupportCheck CheckSupport(const Question& question, const std::u32string& answer,
                           const std::vector<Source>& sources, const std::vector<int32_t>& shown,
                           const Evidence& evidence, const SupportOptions& options) {
