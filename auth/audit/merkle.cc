@@ -151,12 +151,10 @@ bool VerifyInclusion(uint64_t index, uint64_t size, std::string_view leaf_hash,
 
 bool VerifyConsistency(uint64_t first, uint64_t second, std::string_view first_root,
                        std::string_view second_root, const std::vector<std::string>& path) {
+  if (first == 0 || first > second) return false;
+  if (first == second) return path.empty() && !first_root.empty() && first_root == second_root;
   TreeHash first_given;
-  if (first == 0 || first > second || second_root.size() != kSha256Bytes ||
-      !ToHash(first_root, first_given)) {
-    return false;
-  }
-  if (first == second) return path.empty() && first_root == second_root;
+  if (second_root.size() != kSha256Bytes || !ToHash(first_root, first_given)) return false;
   size_t next = 0;
   TreeHash start = first_given;
   if (!std::has_single_bit(first)) {

@@ -15,9 +15,6 @@
 namespace hadal::auth {
 namespace {
 
-constexpr char kRestore[] =
-    "run hadal-verify on the folder to see what is damaged, and restore the folder from a backup";
-
 bool Exists(const std::string& path) {
   std::error_code ignored;
   return std::filesystem::exists(path, ignored);
@@ -46,13 +43,11 @@ StatusOr<Keys> ReadKeys(const LogPaths& paths) {
   StatusOr<Ed25519PrivateKey> signer = Ed25519PrivateKey::ReadPemFile(paths.SigningKey());
   for (const Status& status : {key.status(), signer.status()}) {
     if (!status.ok()) {
-      return DataLoss("the audit log's key cannot be used: {}; restore it from a backup",
-                      StatusMessage(status));
+      return DataLoss("the log's key cannot be used: {}", StatusMessage(status));
     }
   }
   if (signer->public_key() != key->public_key) {
-    return DataLoss("{} and {} do not belong together; restore both from one backup",
-                    paths.SigningKey(), paths.PublicKey());
+    return DataLoss("{} and {} do not belong together", paths.SigningKey(), paths.PublicKey());
   }
   return Keys{*key, *std::move(signer)};
 }
@@ -68,7 +63,7 @@ StatusOr<bool> IsNew(const LogPaths& paths, const std::vector<uint64_t>& segment
     ASSIGN_OR_RETURN(const SegmentScan scan, ScanSegment(paths.Segment(0), key->name, tree, {}));
     if (tree.size() == 0 && scan.last_head.has_value() && scan.uncommitted_bytes == 0) return true;
   }
-  return DataLoss("{} is missing but the log has records: {}", paths.Checkpoint(), kRestore);
+  return DataLoss("{} is missing but the log has records", paths.Checkpoint());
 }
 
 StatusOr<LogTail::State> MakeLog(const LogPaths& paths) {
@@ -87,7 +82,7 @@ StatusOr<LogTail::State> MakeLog(const LogPaths& paths) {
 Status CheckChain(const LogPaths& paths, const std::vector<uint64_t>& segments,
                   const std::string& origin) {
   if (segments.empty() || segments[0] != 0) {
-    return DataLoss("{} is missing: {}", paths.Segment(0), kRestore);
+    return DataLoss("{} is missing", paths.Segment(0));
   }
   for (size_t i = 0; i < segments.size(); ++i) {
     ASSIGN_OR_RETURN(const SegmentStart start,
@@ -98,8 +93,7 @@ Status CheckChain(const LogPaths& paths, const std::vector<uint64_t>& segments,
     std::error_code error;
     const uint64_t bytes = std::filesystem::file_size(previous, error);
     if (header.previous_first_index != segments[i - 1] || error || bytes != header.previous_bytes) {
-      return DataLoss("{} is missing or has not its {} bytes: {}", previous, header.previous_bytes,
-                      kRestore);
+      return DataLoss("{} is missing or has not its {} bytes", previous, header.previous_bytes);
     }
   }
   return OkStatus();
@@ -122,9 +116,9 @@ StatusOr<TreeFrontier> TreeBefore(const LogPaths& paths, const std::vector<uint6
     ASSIGN_OR_RETURN(const SegmentScan scan,
                      ScanSegment(paths.Segment(segments[i]), origin, tree, derived.visitor()));
     if (!scan.damage.empty() || scan.uncommitted_bytes != 0 || tree.size() != segments[i + 1]) {
-      return DataLoss("{}: found {} at byte {}: {}", paths.Segment(segments[i]),
+      return DataLoss("{}: found {} at byte {}", paths.Segment(segments[i]),
                       scan.damage.empty() ? "uncommitted records" : scan.damage,
-                      scan.committed_bytes, kRestore);
+                      scan.committed_bytes);
     }
   }
   RETURN_IF_ERROR(derived.Flush());
@@ -138,14 +132,13 @@ Status CheckAgainstCheckpoint(const LogPaths& paths, const SignedHead& checkpoin
   if (checkpoint.size > state.head.size) {
     return DataLoss(
         "the checkpoint covers {} records, the log has {} ({} in {} at byte {}): acknowledged "
-        "records are damaged or were removed: {}",
+        "records are damaged or were removed",
         checkpoint.size, state.head.size, scan.damage.empty() ? "its end" : scan.damage,
-        paths.Segment(state.segment_first), scan.committed_bytes, kRestore);
+        paths.Segment(state.segment_first), scan.committed_bytes);
   }
   ASSIGN_OR_RETURN(const TreeHash root, RootFromStored(checkpoint.size, reader));
   if (root != checkpoint.root) {
-    return DataLoss("the checkpoint's root at {} records is not the log's: {}", checkpoint.size,
-                    kRestore);
+    return DataLoss("the checkpoint's root at {} records is not the log's", checkpoint.size);
   }
   return OkStatus();
 }
@@ -153,10 +146,7 @@ Status CheckAgainstCheckpoint(const LogPaths& paths, const SignedHead& checkpoin
 StatusOr<LogTail::State> ReadLog(const LogPaths& paths, const std::vector<uint64_t>& segments) {
   ASSIGN_OR_RETURN(Keys keys, ReadKeys(paths));
   const std::string origin = keys.key.name;
-  const StatusOr<SignedHead> checkpoint = ReadCheckpoint(paths, keys.key);
-  if (!checkpoint.ok()) {
-    return DataLoss("{}: {}", StatusMessage(checkpoint.status()), kRestore);
-  }
+  ASSIGN_OR_RETURN(const SignedHead checkpoint, ReadCheckpoint(paths, keys.key));
   RETURN_IF_ERROR(CheckChain(paths, segments, origin));
   ASSIGN_OR_RETURN(const auto derived, DerivedFiles::Open(paths));
   ASSIGN_OR_RETURN(TreeFrontier tree, TreeBefore(paths, segments, origin, *derived));
@@ -164,15 +154,15 @@ StatusOr<LogTail::State> ReadLog(const LogPaths& paths, const std::vector<uint64
   ASSIGN_OR_RETURN(const SegmentScan scan, ScanSegment(active, origin, tree, derived->visitor()));
   RETURN_IF_ERROR(derived->Flush());
   if (!scan.last_head.has_value()) {
-    return DataLoss("{}: found {} at its start: {}", active, scan.damage, kRestore);
+    return DataLoss("{}: found {} at its start", active, scan.damage);
   }
   LogTail::State state{paths, std::move(keys.key), std::move(keys.signer), std::move(tree),
                        *scan.last_head, segments.back(), scan.committed_bytes};
   RETURN_IF_ERROR(
-      CheckAgainstCheckpoint(paths, *checkpoint, state, scan, derived->hash_reader()));
+      CheckAgainstCheckpoint(paths, checkpoint, state, scan, derived->hash_reader()));
   if (!VerifyHead(state.key, state.head)) {
-    return DataLoss("{}: the last commit, at {} records, is not signed by this log's key: {}",
-                    active, state.head.size, kRestore);
+    return DataLoss("{}: the last commit, at {} records, is not signed by this log's key", active,
+                    state.head.size);
   }
   if (scan.uncommitted_bytes > 0) {
     LogWarning("audit log: cutting {} bytes after record {} ({}): written when the process ended, "
@@ -203,14 +193,25 @@ void RemoveLeftovers(const LogPaths& paths) {
   for (const auto& path : leftovers) std::filesystem::remove(path, error);
 }
 
+StatusOr<LogTail::State> MakeOrRead(const LogPaths& paths) {
+  ASSIGN_OR_RETURN(const std::vector<uint64_t> segments, ListSegments(paths));
+  ASSIGN_OR_RETURN(const bool is_new, IsNew(paths, segments));
+  return is_new ? MakeLog(paths) : ReadLog(paths, segments);
+}
+
 }  // namespace
 
 StatusOr<LogTail::State> RecoverLog(const std::string& folder) {
   const LogPaths paths{folder};
   RemoveLeftovers(paths);
-  ASSIGN_OR_RETURN(const std::vector<uint64_t> segments, ListSegments(paths));
-  ASSIGN_OR_RETURN(const bool is_new, IsNew(paths, segments));
-  return is_new ? MakeLog(paths) : ReadLog(paths, segments);
+  StatusOr<LogTail::State> state = MakeOrRead(paths);
+  if (state.status().code() == StatusCode::kDataLoss) {
+    return DataLoss(
+        "the audit log is damaged: {}. Nothing was changed: run `hadal-verify {}` to see all of the "
+        "damage, and restore the folder from a backup",
+        StatusMessage(state.status()), folder);
+  }
+  return state;
 }
 
 }  // namespace hadal::auth

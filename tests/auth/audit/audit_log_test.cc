@@ -4,53 +4,18 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
-#include <filesystem>
 #include <set>
 #include <thread>
 
+#include "auth/audit/checkpoint.h"
 #include "auth/audit/merkle.h"
 #include "auth/crypto/digest.h"
-#include "base/file.h"
-#include "tests/support/status_matchers.h"
+#include "tests/auth/audit/log_fixture.h"
 
 namespace hadal::auth {
 namespace {
 
-store::v1::AuditRecord MakeRecord(int number) {
-  store::v1::AuditRecord record;
-  record.set_time_unix_ms(1'795'000'000'000 + number);
-  record.set_request_id(fmt::format("request-{}", number));
-  record.set_method("hadal.v1.Assistant/Ask");
-  record.set_principal("u-1");
-  record.set_outcome("ok");
-  (*record.mutable_attributes())["temperature"] = "0";
-  (*record.mutable_attributes())["top_p"] = "1";
-  return record;
-}
-
-class AuditLogTest : public ::testing::Test {
- protected:
-  void SetUp() override {
-    ASSERT_OK_AND_ASSIGN(temp_, TempDir::Create());
-    options_.folder = temp_->path() + "/audit";
-    options_.min_free_bytes = 0;
-  }
-  std::unique_ptr<AuditLog> OpenLog() {
-    auto log = AuditLog::Open(options_);
-    EXPECT_OK(log);
-    return log.ok() ? *std::move(log) : nullptr;
-  }
-  void ExpectVerifies(uint64_t records) {
-    const auto result = VerifyAuditFolder(options_.folder);
-    ASSERT_OK(result);
-    EXPECT_EQ(result->records, records);
-    EXPECT_THAT(result->problems, ::testing::IsEmpty());
-    EXPECT_THAT(result->notes, ::testing::IsEmpty());
-  }
-
-  std::unique_ptr<TempDir> temp_;
-  AuditLogOptions options_;
-};
+using AuditLogTest = LogFixture;
 
 TEST_F(AuditLogTest, StartsEmptyAndVerifies) {
   const auto log = OpenLog();
@@ -78,6 +43,33 @@ TEST_F(AuditLogTest, KeepsRecordsInOrderAcrossReopening) {
     EXPECT_TRUE(google::protobuf::util::MessageDifferencer::Equals(stored.record, MakeRecord(i)));
   }
   ExpectVerifies(15);
+}
+
+TEST_F(AuditLogTest, RollsSegmentsAndOpensWithManyOfThem) {
+  options_.segment_bytes = 2000;
+  AppendAndClose(0, 60);
+  size_t segments = 0;
+  for (const std::string& name : Files()) segments += name.starts_with("log-") ? 1 : 0;
+  EXPECT_GT(segments, 5u);
+  ExpectVerifies(60);
+  const auto log = OpenLog();
+  ASSERT_NE(log, nullptr);
+  EXPECT_EQ(log->size(), 60u);
+  for (int i = 0; i < 60; ++i) {
+    ASSERT_OK_AND_ASSIGN(const auto stored, log->Get(static_cast<uint64_t>(i)));
+    EXPECT_EQ(stored.record.request_id(), fmt::format("request-{}", i));
+  }
+}
+
+TEST_F(AuditLogTest, CheckpointIsANoteThatThePublicKeyVerifies) {
+  const auto log = OpenLog();
+  ASSERT_OK(log->Append(MakeRecord(1)));
+  EXPECT_EQ(Read("checkpoint"), log->Checkpoint());
+  ASSERT_OK_AND_ASSIGN(const CheckpointKey key, CheckpointKey::FromText(Read("public.key")));
+  ASSERT_OK_AND_ASSIGN(const SignedHead head, ParseCheckpoint(key, log->Checkpoint()));
+  EXPECT_EQ(head.size, 1u);
+  ASSERT_OK_AND_ASSIGN(const InclusionProof proof, log->ProveInclusion(0));
+  EXPECT_EQ(AsBytes(head.root), proof.root_hash);
 }
 
 TEST_F(AuditLogTest, ManyThreadsShareCommitsAndEachGetsItsOwnPosition) {
