@@ -68,12 +68,13 @@ class BaseLoader {
     const DocumentRecord& document = next_->second;
     if (number != next_->first + pending_.size()) return MissingChunk();
     ASSIGN_OR_RETURN(ChunkRecord record, DecodeRecord<ChunkRecord>(value, "a chunk record"));
-    if (record.document_id() != document.id() || record.document_version() != document.version()) {
+    if (record.number() != number || record.document_id() != document.id() ||
+        record.document_version() != document.version()) {
       return DataLoss(
-          "chunk {} of base {} belongs to {} version {}, expected {} version {}: the "
-          "store is damaged; restore it from a backup",
-          number, base_.id(), record.document_id(), record.document_version(), document.id(),
-          document.version());
+          "chunk {} of base {} holds chunk {} of {} version {}, expected {} version {}: the store is "
+          "damaged; restore it from a backup",
+          number, base_.id(), record.number(), record.document_id(), record.document_version(),
+          document.id(), document.version());
     }
     const Chunk chunk = ChunkOfRecord(std::move(record));
     pending_.push_back(
