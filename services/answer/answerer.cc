@@ -67,6 +67,8 @@ std::u32string CleanAnswer(const std::string& content) {
 /// Questions asked in one ("A? B?"): each costs a generation.
 constexpr int32_t kMaxParts = 3;
 constexpr int32_t kMaxTranslationTokens = 96;
+/// A translation brings common words of its own, so more of it must be found.
+constexpr EvidenceOptions kTranslatedEvidence = {0.55, 0.55};
 
 /// One question of the request with the evidence for it.
 struct Part {
@@ -146,13 +148,15 @@ class CheckedAnswerer : public Answerer {
     const bool foreign = std::any_of(sources.begin(), sources.end(), [&](const Source& source) {
       return source.chinese != part.question.chinese;
     });
-    if (part.evidence.verdict == Verdict::kPresent || !foreign) return part;
+    // A name or number that no source holds is missing in every language.
+    const bool hopeless = !foreign || !part.evidence.missing.empty();
+    if (part.evidence.verdict == Verdict::kPresent || hopeless) return part;
     ASSIGN_OR_RETURN(const TextGenerator::Generation translation,
                      Generate(request, TranslationMessages(text, part.question.chinese),
                               kMaxTranslationTokens, generator, result));
     const Question translated = ParseQuestion(translation.content);
     if (translated.chinese == part.question.chinese) return part;
-    part.evidence = WeighEvidence(translated, sources, {});
+    part.evidence = WeighEvidence(translated, sources, kTranslatedEvidence);
     part.translated = true;
     return part;
   }

@@ -116,14 +116,17 @@ std::vector<std::string> SplitQuestion(const std::string& text, int32_t max_part
   const std::u32string code_points = ToCodePoints(text);
   std::vector<std::string> parts;
   size_t begin = 0;
+  const auto add = [&](size_t end) {
+    std::string part = ToUtf8(std::u32string_view(code_points).substr(begin, end - begin));
+    if (!ParseQuestion(part).terms.empty()) parts.push_back(std::move(part));
+    begin = end;
+  };
   for (size_t i = 0; i < code_points.size(); ++i) {
     const bool ends = code_points[i] == U'？' || code_points[i] == U'?';
-    if (!ends || static_cast<int32_t>(parts.size()) + 1 >= max_parts) continue;
-    parts.push_back(ToUtf8(std::u32string_view(code_points).substr(begin, i + 1 - begin)));
-    begin = i + 1;
+    if (ends && static_cast<int32_t>(parts.size()) + 1 < max_parts) add(i + 1);
   }
-  const std::string rest = ToUtf8(std::u32string_view(code_points).substr(begin));
-  if (parts.empty() || !ParseQuestion(rest).terms.empty()) parts.push_back(rest);
+  add(code_points.size());
+  if (parts.empty()) parts.push_back(text);
   return parts;
 }
 

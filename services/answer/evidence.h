@@ -18,7 +18,8 @@ struct Question {
 };
 Question ParseQuestion(std::string_view text);
 
-/// "A? B?" asks twice. The parts in order, at most `max_parts`; the last holds what is left over.
+/// "A? B?" asks twice. The parts in order, at most `max_parts` (the last then holds the rest), those
+/// without a content term left out; never empty.
 std::vector<std::string> SplitQuestion(const std::string& text, int32_t max_parts);
 
 /// How well one sentence, in its surroundings, speaks of what the question asks.

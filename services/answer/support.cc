@@ -81,18 +81,28 @@ const SentenceScore* FindScore(const Evidence& evidence, int32_t source, int32_t
   return nullptr;
 }
 
+/// Whether the sentence speaks of the question about as much as the best one does.
+bool Relevant(const SentenceScore& score, const std::vector<Source>& sources,
+              const Evidence& evidence, const SupportOptions& options) {
+  const SentenceScore& best = evidence.ranking.front();
+  const int32_t header = sources[score.source].sentences[score.sentence].header;
+  const bool same_table = header >= 0 && best.source == score.source &&
+                          sources[best.source].sentences[best.sentence].header == header;
+  const double least = same_table ? options.min_row_relevance : options.min_relevance;
+  return score.focus + score.total >= least * (best.focus + best.total);
+}
+
 struct Support {
   int32_t source = -1;
   int32_t sentence = -1;
   double strength = -1;
   bool numbers_stand = false;
   double terms = 0;
-  double relevance = 0;
+  const SentenceScore* score = nullptr;
 };
 
 Support BestSupport(const Claim& claim, const Question& question, const std::vector<Source>& sources,
                     const std::vector<int32_t>& shown, const Evidence& evidence) {
-  const double best_total = evidence.ranking.empty() ? 1 : evidence.ranking.front().total;
   Support best;
   for (const int32_t d : shown) {
     for (int32_t s = 0; s < static_cast<int32_t>(sources[d].sentences.size()); ++s) {
@@ -107,7 +117,7 @@ Support BestSupport(const Claim& claim, const Question& question, const std::vec
       std::vector<Term> known = around.terms;
       known.insert(known.end(), question.terms.begin(), question.terms.end());
       support.terms = ShareIn(claim.terms, Distinct(std::move(known)));
-      support.relevance = best_total > 0 ? score->total / best_total : 0;
+      support.score = score;
       support.strength = (own_stand ? 2.0 : support.numbers_stand ? 1.0 : 0.0) +
                          2 * ShareIn(claim.news, sentence.terms) +
                          ShareIn(claim.terms, sentence.terms) + score->total;
@@ -181,10 +191,9 @@ SupportCheck CheckTranslatedSupport(const Question& question, const std::u32stri
       check.attributions.clear();
       return check;
     }
-    const double least = options.min_relevance * evidence.ranking.front().total;
     for (const SentenceScore& score : evidence.ranking) {
       const bool was_shown = std::find(shown.begin(), shown.end(), score.source) != shown.end();
-      if (!was_shown || score.total < least) continue;
+      if (!was_shown || !Relevant(score, sources, evidence, options)) continue;
       const Sentence& sentence = sources[score.source].sentences[score.sentence];
       const std::set<std::string> numbers(sentence.numbers.begin(), sentence.numbers.end());
       if (!NumbersStand(claim.numbers, numbers) ||
@@ -230,9 +239,8 @@ SupportCheck CheckSupport(const Question& question, const std::u32string& answer
     if (support.terms < options.min_terms) {
       return problem(fmt::format("only {:.2f} of the words stand in a source", support.terms));
     }
-    if (support.relevance < options.min_relevance) {
-      return problem(fmt::format("the supporting sentence is not about the question ({:.2f})",
-                                 support.relevance));
+    if (!Relevant(*support.score, sources, evidence, options)) {
+      return problem("the supporting sentence is not about the question");
     }
     news = news || !claim.news.empty() || !claim.numbers.empty();
     numbers = numbers || !claim.numbers.empty();

@@ -23,8 +23,11 @@ struct SupportCheck {
 };
 
 struct SupportOptions {
-  double min_terms = 0.66;     ///< share of an answer sentence's terms that must stand in its source
-  double min_relevance = 0.5;  ///< evidence of the supporting sentence, as a share of the best one's
+  double min_terms = 0.66;  ///< share of an answer sentence's terms that must stand in its source
+  /// Evidence of the supporting sentence, as a share of the best one's.
+  double min_relevance = 0.7;
+  /// The same among the rows of one table: the neighbouring row differs in a word or two.
+  double min_row_relevance = 0.95;
 };
 
 /// True when the question asks for a quantity ("多少", "how many"): an answer without a number that
