@@ -62,4 +62,7 @@ class Checkpoint {
   virtual const std::string& path() const = 0;
 };
 
+/// The jinja text a model file or folder carries, empty when it has none. Opens no weights.
+StatusOr<std::string> ReadChatTemplate(const std::string& path);
+
 }  // namespace hadal::inference

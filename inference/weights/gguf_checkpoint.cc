@@ -75,6 +75,11 @@ Status ReadRope(const GgufFile& file, const KeyReader& keys, ModelConfig& config
 
 }  // namespace
 
+StatusOr<std::string> ReadGgufChatTemplate(const GgufFile& file) {
+  if (!file.metadata().contains("tokenizer.chat_template")) return std::string();
+  return file.GetString("tokenizer.chat_template");
+}
+
 StatusOr<ModelConfig> ReadGgufConfig(const GgufFile& file) {
   ModelConfig config;
   ASSIGN_OR_RETURN(config.architecture, file.GetString("general.architecture"));
@@ -103,9 +108,7 @@ StatusOr<ModelConfig> ReadGgufConfig(const GgufFile& file) {
   }
   config.vocabulary = static_cast<int32_t>(embedding->shape[0]);
   config.tied_embeddings = file.FindTensor("output.weight") == nullptr;
-  if (file.metadata().contains("tokenizer.chat_template")) {
-    ASSIGN_OR_RETURN(config.chat_template, file.GetString("tokenizer.chat_template"));
-  }
+  ASSIGN_OR_RETURN(config.chat_template, ReadGgufChatTemplate(file));
   RETURN_IF_ERROR(ValidateModelConfig(config, file.path()));
   return config;
 }

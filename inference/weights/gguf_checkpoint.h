@@ -25,6 +25,9 @@ class GgufCheckpoint final : public Checkpoint {
   std::unordered_map<std::string, Weight> weights_;
 };
 
+/// The chat template of the file, empty when it has none.
+StatusOr<std::string> ReadGgufChatTemplate(const GgufFile& file);
+
 /// ModelConfig from the file's metadata. INVALID_ARGUMENT naming the key, UNIMPLEMENTED naming the
 /// architecture.
 StatusOr<ModelConfig> ReadGgufConfig(const GgufFile& file);

@@ -68,20 +68,6 @@ bool FileExists(const std::string& path) {
   return ::stat(path.c_str(), &info) == 0;
 }
 
-// The chat template stands in a file of its own, or in tokenizer_config.json.
-StatusOr<std::string> ReadChatTemplate(const std::string& folder) {
-  if (FileExists(folder + "/chat_template.jinja")) {
-    return ReadFile(folder + "/chat_template.jinja", kMaxConfigBytes);
-  }
-  const std::string path = folder + "/tokenizer_config.json";
-  if (!FileExists(path)) return std::string();
-  ASSIGN_OR_RETURN(const std::string text, ReadFile(path, 16 * kMaxConfigBytes));
-  const auto json = nlohmann::json::parse(text, nullptr, false);
-  if (!json.is_object()) return InvalidArgument("{}: expected a JSON object", path);
-  auto it = json.find("chat_template");
-  return it != json.end() && it->is_string() ? it->get<std::string>() : std::string();
-}
-
 // A shard lies beside its index: a path would let a model file read others of the machine.
 Status CheckShardName(const std::string& index_path, const std::string& name, size_t shards) {
   if (shards >= kMaxShards) {
@@ -95,6 +81,20 @@ Status CheckShardName(const std::string& index_path, const std::string& name, si
 }
 
 }  // namespace
+
+// The chat template stands in a file of its own, or in tokenizer_config.json.
+StatusOr<std::string> ReadFolderChatTemplate(const std::string& folder) {
+  if (FileExists(folder + "/chat_template.jinja")) {
+    return ReadFile(folder + "/chat_template.jinja", kMaxConfigBytes);
+  }
+  const std::string path = folder + "/tokenizer_config.json";
+  if (!FileExists(path)) return std::string();
+  ASSIGN_OR_RETURN(const std::string text, ReadFile(path, 16 * kMaxConfigBytes));
+  const auto json = nlohmann::json::parse(text, nullptr, false);
+  if (!json.is_object()) return InvalidArgument("{}: expected a JSON object", path);
+  auto it = json.find("chat_template");
+  return it != json.end() && it->is_string() ? it->get<std::string>() : std::string();
+}
 
 std::string GgufName(std::string_view architecture, std::string_view hf_name) {
   const bool encoder = architecture == "bert";
@@ -128,7 +128,7 @@ StatusOr<std::unique_ptr<Checkpoint>> HfCheckpoint::Open(const std::string& fold
   const std::string config_path = folder + "/config.json";
   ASSIGN_OR_RETURN(const std::string config_text, ReadFile(config_path, kMaxConfigBytes));
   ASSIGN_OR_RETURN(checkpoint->config_, ParseHfConfig(config_text, config_path));
-  ASSIGN_OR_RETURN(checkpoint->config_.chat_template, ReadChatTemplate(folder));
+  ASSIGN_OR_RETURN(checkpoint->config_.chat_template, ReadFolderChatTemplate(folder));
   RETURN_IF_ERROR(checkpoint->OpenShards());
   const Weight* embedding = checkpoint->Find("token_embd.weight");
   const ModelConfig& config = checkpoint->config_;

@@ -33,6 +33,9 @@ class HfCheckpoint final : public Checkpoint {
   std::map<std::string, Weight, std::less<>> weights_;
 };
 
+/// The chat template of a folder: chat_template.jinja or tokenizer_config.json; empty when neither.
+StatusOr<std::string> ReadFolderChatTemplate(const std::string& folder);
+
 /// The GGUF name of a tensor of `architecture` ("model.layers.3.self_attn.q_proj.weight" ->
 /// "blk.3.attn_q.weight"); the name itself when there is none.
 std::string GgufName(std::string_view architecture, std::string_view hf_name);

@@ -1,0 +1,144 @@
+// hadal-model logits MODEL: the decoder alone, for comparison with reference results.
+#include <algorithm>
+#include <cstring>
+#include <memory>
+#include <numeric>
+
+#include "base/file.h"
+#include "inference/kernels/thread_pool.h"
+#include "inference/kv/kv_cache.h"
+#include "inference/model/decoder.h"
+#include "inference/tool/commands.h"
+#include "inference/tool/token_file.h"
+#include "inference/weights/checkpoint.h"
+#include "inference/weights/safetensors.h"
+
+namespace hadal::inference::tool {
+namespace {
+
+constexpr int32_t kBlockSize = 32;
+
+struct Options {
+  std::string model;
+  std::string tokens_file;
+  std::string out;
+  std::string dtype = "native";
+  bool all = false;
+  int32_t greedy = 0;
+  int32_t threads = 0;
+};
+
+template <typename T>
+SafetensorsTensor MakeTensor(std::string name, SafetensorsType type, std::vector<int64_t> shape,
+                             const std::vector<T>& values) {
+  return {std::move(name), type, std::move(shape),
+          std::string(reinterpret_cast<const char*>(values.data()), values.size() * sizeof(T))};
+}
+
+StatusOr<ComputeMode> ModeOf(const Options& options, const Checkpoint& checkpoint) {
+  if (options.dtype == "f32") return ComputeMode::kFloat32;
+  if (options.dtype == "bf16") {
+    const Weight* weight = checkpoint.Find("blk.0.attn_q.weight");
+    if (weight == nullptr || weight->type != GgmlType::kBF16) {
+      return InvalidArgument("--dtype bf16 needs weights stored as BF16; use native or f32 for {}",
+                             options.model);
+    }
+  }
+  return ComputeMode::kNative;
+}
+
+// One sequence in a cache of its own.
+class Sequence {
+ public:
+  static StatusOr<Sequence> Create(Decoder& decoder, size_t length) {
+    Sequence sequence(decoder);
+    const auto blocks = static_cast<int32_t>((length + kBlockSize - 1) / kBlockSize);
+    ASSIGN_OR_RETURN(sequence.cache_, KvCache::Create(decoder.kv_layout(), blocks, kBlockSize));
+    sequence.table_.resize(static_cast<size_t>(blocks));
+    std::iota(sequence.table_.begin(), sequence.table_.end(), 0);
+    return sequence;
+  }
+
+  /// Logits of the last `wanted` of `tokens`.
+  StatusOr<std::vector<float>> Run(const std::vector<int32_t>& tokens, size_t wanted) {
+    std::vector<float> logits(wanted * static_cast<size_t>(decoder_.config().vocabulary));
+    const SequenceSlice slice{tokens, position_, table_, static_cast<int32_t>(wanted)};
+    RETURN_IF_ERROR(
+        decoder_.Forward(absl::MakeConstSpan(&slice, 1), *cache_, absl::MakeSpan(logits)));
+    position_ += static_cast<int32_t>(tokens.size());
+    return logits;
+  }
+
+ private:
+  explicit Sequence(Decoder& decoder) : decoder_(decoder) {}
+  Decoder& decoder_;
+  std::unique_ptr<KvCache> cache_;
+  std::vector<int32_t> table_;
+  int32_t position_ = 0;
+};
+
+int32_t ArgMaxOfLastRow(const std::vector<float>& logits, size_t vocabulary) {
+  const auto row = logits.end() - static_cast<ptrdiff_t>(vocabulary);
+  return static_cast<int32_t>(std::max_element(row, logits.end()) - row);
+}
+
+Status RunPrompt(Decoder& decoder, const Options& options, const std::vector<int32_t>& ids,
+                 size_t number, std::vector<SafetensorsTensor>* out) {
+  const auto vocabulary = static_cast<size_t>(decoder.config().vocabulary);
+  const auto length = static_cast<int64_t>(ids.size());
+  const int64_t total = length + options.greedy;
+  if (total > decoder.config().context_length) {
+    return InvalidArgument("prompt {} and its continuation have {} tokens, the context {}", number,
+                           total, decoder.config().context_length);
+  }
+  ASSIGN_OR_RETURN(Sequence sequence, Sequence::Create(decoder, static_cast<size_t>(total)));
+  ASSIGN_OR_RETURN(std::vector<float> logits, sequence.Run(ids, options.all ? ids.size() : 1));
+  const std::string prefix = fmt::format("prompt.{}.", number);
+  out->push_back(MakeTensor(prefix + "ids", SafetensorsType::kI32, {length}, ids));
+  out->push_back(MakeTensor(prefix + "logits", SafetensorsType::kF32,
+                            {options.all ? length : 1, static_cast<int64_t>(vocabulary)}, logits));
+  if (options.greedy == 0) return OkStatus();
+  std::vector<int32_t> continuation;
+  while (continuation.size() < static_cast<size_t>(options.greedy)) {
+    continuation.push_back(ArgMaxOfLastRow(logits, vocabulary));
+    ASSIGN_OR_RETURN(logits, sequence.Run({continuation.back()}, 1));
+  }
+  out->push_back(MakeTensor(prefix + "greedy", SafetensorsType::kI32, {options.greedy}, continuation));
+  return OkStatus();
+}
+
+Status Run(const Options& options) {
+  ASSIGN_OR_RETURN(const auto checkpoint, Checkpoint::Open(options.model));
+  ASSIGN_OR_RETURN(const std::string text, ReadFile(options.tokens_file));
+  ASSIGN_OR_RETURN(const auto prompts, ParseTokenLines(text, checkpoint->config().vocabulary));
+  DecoderOptions decoder_options;
+  ASSIGN_OR_RETURN(decoder_options.mode, ModeOf(options, *checkpoint));
+  ASSIGN_OR_RETURN(const auto decoder, LoadDecoder(*checkpoint, decoder_options,
+                                                   std::make_shared<ThreadPool>(options.threads)));
+  std::vector<SafetensorsTensor> tensors;
+  for (size_t i = 0; i < prompts.size(); ++i) {
+    RETURN_IF_ERROR(RunPrompt(*decoder, options, prompts[i], i, &tensors));
+  }
+  return WriteSafetensors(options.out, tensors);
+}
+
+}  // namespace
+
+void AddLogits(CLI::App& app, RunCommand* run) {
+  auto options = std::make_shared<Options>();
+  CLI::App* command = app.add_subcommand("logits", "Runs prompts and writes their logits");
+  command->add_option("MODEL", options->model, "GGUF file or Hugging Face folder")->required();
+  command->add_option("--tokens-file", options->tokens_file,
+                      "one prompt a line, token ids separated by blanks or commas")->required();
+  command->add_option("--out", options->out, "safetensors file to write")->required();
+  command->add_flag("--all", options->all, "logits of every position, not only the last");
+  command->add_option("--greedy", options->greedy, "continue by so many tokens")
+      ->check(CLI::Range(0, 1 << 20));
+  command->add_option("--dtype", options->dtype, "arithmetic")
+      ->check(CLI::IsMember({"f32", "bf16", "native"}))->capture_default_str();
+  command->add_option("--threads", options->threads, "0: all cores")->check(CLI::Range(0, 1024));
+  command->footer("example: hadal-model logits model.gguf --tokens-file prompts.txt --out o.safetensors");
+  command->callback([options, run] { *run = [options] { return Run(*options); }; });
+}
+
+}  // namespace hadal::inference::tool
