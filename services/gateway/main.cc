@@ -1,6 +1,8 @@
 #include <CLI/CLI.hpp>
 #include <cstdio>
+#include <memory>
 #include <string>
+#include <utility>
 
 #include "auth/bootstrap.h"
 #include "base/file.h"
@@ -20,8 +22,9 @@ int Fail(const hadal::Status& status) {
   return 1;
 }
 
-int Init(const std::string& data_folder) {
-  const hadal::Status status = hadal::auth::InitAppliance(data_folder);
+int Init(const std::string& data_folder, const hadal::auth::InitOptions& options) {
+  const hadal::Status status =
+      hadal::auth::InitAppliance(data_folder, options, std::make_shared<hadal::SystemClock>());
   return status.ok() ? 0 : Fail(status);
 }
 
@@ -37,7 +40,9 @@ int Serve(const std::string& config_file, GatewayConfig config) {
   if (const hadal::Status status = LoadConfig(config_file, config); !status.ok()) {
     return Fail(status);
   }
-  const auto server = hadal::gateway::GatewayServer::Start(config);
+  auto stores = hadal::gateway::OpenStores(config);
+  if (!stores.ok()) return Fail(stores.status());
+  const auto server = hadal::gateway::GatewayServer::Start(config, *std::move(stores));
   if (!server.ok()) return Fail(server.status());
   hadal::LogInfo("signal {}: shutting down", shutdown.Wait());
   (*server)->Shutdown();
@@ -60,9 +65,14 @@ int main(int argc, char** argv) {
       app.add_subcommand("init", "Make keys, certificates and the first administrator");
   std::string init_folder;
   init->add_option("--data", init_folder, "Data folder to prepare")->required();
+  hadal::auth::InitOptions init_options;
+  init->add_option("--name", init_options.gateway_names,
+                   "DNS name or IP address under which clients reach the gateway; repeatable");
+  init->add_flag("--reset-admin-key", init_options.reset_admin_key,
+                 "Make a new key for the user admin and revoke the old ones");
   CLI11_PARSE(app, argc, argv);
 
-  if (init->parsed()) return Init(init_folder);
+  if (init->parsed()) return Init(init_folder, init_options);
   if (config.data_folder.empty() || config.retrieval_address.empty() ||
       config.inference_address.empty()) {
     std::fprintf(stderr, "hadal-gateway: --data, --retrieval and --inference are required\n");

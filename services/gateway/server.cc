@@ -17,6 +17,7 @@
 #include "services/gateway/rpc_api/audit_service.h"
 #include "services/gateway/rpc_api/knowledge_service.h"
 #include "services/gateway/rpc_api/models_service.h"
+#include "services/gateway/rpc_api/record_guard.h"
 #include "services/gateway/work/tenant_secret.h"
 #include "services/rpc/channel.h"
 #include "services/rpc/run_file.h"
@@ -36,12 +37,22 @@ answer::AnswererOptions AnswererOptionsOf(const GatewayConfig& config) {
 
 }  // namespace
 
+StatusOr<GatewayStores> OpenStores(const GatewayConfig& config) {
+  GatewayStores stores;
+  stores.clock = std::make_shared<SystemClock>();
+  ASSIGN_OR_RETURN(stores.identities,
+                   auth::IdentityStore::Open(config.data_folder + "/auth", stores.clock));
+  auth::AuditLogOptions options;
+  options.folder = config.data_folder + "/audit";
+  options.min_free_bytes = config.audit_min_free_bytes;
+  ASSIGN_OR_RETURN(stores.audit_log, auth::AuditLog::Open(options));
+  return stores;
+}
+
 // Members in the order of their dependencies: destroyed from the servers down.
 struct GatewayServer::State {
   GatewayConfig config;
-  std::shared_ptr<const Clock> clock = std::make_shared<SystemClock>();
-  std::unique_ptr<auth::IdentityStore> identities;
-  std::unique_ptr<auth::AuditLog> audit_log;
+  GatewayStores stores;
   std::unique_ptr<TenantSecret> tenants;
   std::unique_ptr<QuotaLimiter> quota;
   std::unique_ptr<Admission> admission;
@@ -53,6 +64,7 @@ struct GatewayServer::State {
   std::unique_ptr<AskPipeline> ask;
   std::unique_ptr<ChatPipeline> chat;
 
+  std::unique_ptr<RecordGuard> guard;
   std::unique_ptr<AssistantService> assistant_service;
   std::unique_ptr<KnowledgeService> knowledge_service;
   std::unique_ptr<ModelsService> models_service;
@@ -62,7 +74,7 @@ struct GatewayServer::State {
   std::unique_ptr<rpc::RpcServer> grpc_server;
   std::unique_ptr<HttpsServer> https_server;
 
-  Status OpenStores();
+  Status BuildFilters();
   Status ConnectServices();
   void BuildWork();
   void BuildServices();
@@ -71,17 +83,12 @@ struct GatewayServer::State {
   Status WriteRunFile() const;
 };
 
-Status GatewayServer::State::OpenStores() {
-  const std::string& data = config.data_folder;
-  ASSIGN_OR_RETURN(identities, auth::IdentityStore::Open(data + "/auth", clock));
-  auth::AuditLogOptions options;
-  options.folder = data + "/audit";
-  options.min_free_bytes = config.audit_min_free_bytes;
-  ASSIGN_OR_RETURN(audit_log, auth::AuditLog::Open(options));
-  ASSIGN_OR_RETURN(tenants, TenantSecret::Open(data + "/auth/cache_namespace.key"));
-  quota = std::make_unique<QuotaLimiter>(config.quota, clock);
-  admission = std::make_unique<Admission>(Admission::Dependencies{
-      identities.get(), identities.get(), audit_log.get(), quota.get(), clock.get()});
+Status GatewayServer::State::BuildFilters() {
+  ASSIGN_OR_RETURN(tenants, TenantSecret::Open(config.data_folder + "/auth/cache_namespace.key"));
+  quota = std::make_unique<QuotaLimiter>(config.quota, stores.clock);
+  admission = std::make_unique<Admission>(
+      Admission::Dependencies{stores.identities.get(), stores.identities.get(),
+                              stores.audit_log.get(), quota.get(), stores.clock.get()});
   return OkStatus();
 }
 
@@ -109,23 +116,25 @@ void GatewayServer::State::BuildWork() {
 }
 
 void GatewayServer::State::BuildServices() {
-  const ServeEnvironment environment{admission.get(), config.request_timeout};
+  guard = std::make_unique<RecordGuard>(admission.get());
+  const ServeEnvironment environment{admission.get(), guard.get(), config.request_timeout};
   assistant_service = std::make_unique<AssistantService>(environment, ask.get());
   knowledge_service =
       std::make_unique<KnowledgeService>(environment, retrieval.get(), config.max_document_bytes);
   models_service =
       std::make_unique<ModelsService>(environment, inference.get(), config.embeddings.max_inputs);
-  AdminService::Dependencies dependencies{identities.get(), inference.get(), {}};
+  AdminService::Dependencies dependencies{stores.identities.get(), inference.get(), {}};
   for (const auto& probe : probes) dependencies.services.push_back(probe.get());
   admin_service = std::make_unique<AdminService>(environment, std::move(dependencies));
-  audit_service = std::make_unique<AuditService>(environment, audit_log.get());
+  audit_service = std::make_unique<AuditService>(environment, stores.audit_log.get());
 }
 
 void GatewayServer::State::BuildRouter() {
   std::vector<std::unique_ptr<Route>> routes;
   routes.push_back(std::make_unique<ListModelsRoute>(inference.get(), retrieval.get()));
   routes.push_back(std::make_unique<GetModelRoute>(inference.get(), retrieval.get()));
-  routes.push_back(std::make_unique<ChatRoute>(ask.get(), chat.get(), clock.get(), config.chat));
+  routes.push_back(
+      std::make_unique<ChatRoute>(ask.get(), chat.get(), stores.clock.get(), config.chat));
   routes.push_back(std::make_unique<EmbeddingsRoute>(inference.get(), config.embeddings));
   router = std::make_unique<Router>(admission.get(), std::move(routes));
 }
@@ -141,6 +150,7 @@ Status GatewayServer::State::Listen() {
   rpc::RpcServerOptions options;
   options.listen = config.grpc_listen;
   options.max_threads = config.grpc_max_threads;
+  options.extend = [this](grpc::ServerBuilder& builder) { guard->Install(builder); };
   ASSIGN_OR_RETURN(options.credentials, rpc::PublicServerCredentials(files));
   ASSIGN_OR_RETURN(
       grpc_server,
@@ -161,10 +171,12 @@ Status GatewayServer::State::WriteRunFile() const {
   return rpc::WriteRunFile(config.data_folder, "gateway", run_file);
 }
 
-StatusOr<std::unique_ptr<GatewayServer>> GatewayServer::Start(const GatewayConfig& config) {
+StatusOr<std::unique_ptr<GatewayServer>> GatewayServer::Start(const GatewayConfig& config,
+                                                              GatewayStores stores) {
   auto state = std::make_unique<State>();
   state->config = config;
-  RETURN_IF_ERROR(state->OpenStores());
+  state->stores = std::move(stores);
+  RETURN_IF_ERROR(state->BuildFilters());
   RETURN_IF_ERROR(state->ConnectServices());
   state->BuildWork();
   state->BuildServices();

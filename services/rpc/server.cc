@@ -32,6 +32,7 @@ StatusOr<std::unique_ptr<RpcServer>> RpcServer::Start(
   builder.AddListeningPort(options.listen, options.credentials, &port);
   builder.RegisterService(&server->health_);
   for (grpc::Service* service : services) builder.RegisterService(service);
+  if (options.extend) options.extend(builder);
   server->server_ = builder.BuildAndStart();
   if (server->server_ == nullptr || port == 0) {
     return Unavailable("cannot listen on {}: the address is in use or not ours; choose another",

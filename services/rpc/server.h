@@ -4,6 +4,7 @@
 #include <grpcpp/security/server_credentials.h>
 #include <grpcpp/server.h>
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -12,12 +13,18 @@
 #include "base/status.h"
 #include "services/rpc/health.h"
 
+namespace grpc {
+class ServerBuilder;
+}
+
 namespace hadal::rpc {
 
 struct RpcServerOptions {
   std::string listen = "127.0.0.1:0";  ///< HOST:PORT; port 0: any free one
   std::shared_ptr<grpc::ServerCredentials> credentials;
   int max_threads = 64;  ///< calls at once; more wait in gRPC's queue
+  /// Interceptors and a generic service, where a server wants them; may be empty.
+  std::function<void(grpc::ServerBuilder&)> extend;
 };
 
 /// A gRPC server with health and reflection, not serving until SetServing(true).

@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "services/gateway/filters/digest.h"
+#include "services/gateway/rpc_api/record_guard.h"
 #include "services/rpc/status.h"
 
 namespace hadal::gateway {
@@ -20,6 +21,7 @@ RequestHead HeadOf(const char* method, const grpc::ServerContextBase& context) {
 grpc::Status Serve(const ServeEnvironment& environment, grpc::ServerContext* context,
                    const char* method, const google::protobuf::MessageLite* message,
                    const std::function<Status(RequestContext&, CallScope&)>& handler) {
+  environment.guard->MarkServed(context);
   const std::unique_ptr<RequestContext> request =
       environment.admission->Open(HeadOf(method, *context));
   if (message != nullptr) request->record().set_request_sha256(DigestOf(*message));

@@ -16,9 +16,12 @@ class MessageLite;
 
 namespace hadal::gateway {
 
+class RecordGuard;
+
 /// What every public gRPC service is given. Everything outlives the services.
 struct ServeEnvironment {
   const Admission* admission = nullptr;
+  RecordGuard* guard = nullptr;
   absl::Duration max_request_time = absl::Minutes(10);  ///< also where the caller sets no deadline
 };
 
