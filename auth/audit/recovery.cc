@@ -32,6 +32,11 @@ StatusOr<Keys> MakeKeys(const LogPaths& paths) {
     if (signer.ok()) RETURN_IF_ERROR(signer->WritePemFile(paths.SigningKey()));
   }
   if (!signer.ok()) return signer.status();
+  // The name an interrupted run gave stays: a segment that it wrote carries it.
+  if (StatusOr<CheckpointKey> key = ReadPublicKey(paths);
+      key.ok() && key->public_key == signer->public_key()) {
+    return Keys{*std::move(key), *std::move(signer)};
+  }
   ASSIGN_OR_RETURN(const std::string unique, RandomBytes(8));
   CheckpointKey key{fmt::format("hadal.local/audit/{}", HexEncode(unique)), signer->public_key()};
   RETURN_IF_ERROR(WriteFileAtomic(paths.PublicKey(), key.ToText(), 0644));
