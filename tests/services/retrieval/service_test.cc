@@ -1,0 +1,183 @@
+#include "services/retrieval/service.h"
+
+#include <grpcpp/create_channel.h>
+#include <grpcpp/server.h>
+#include <grpcpp/server_builder.h>
+
+#include "tests/retrieval/support/store_fixture.h"
+#include "tests/services/retrieval/fake_parser.h"
+
+namespace hadal::retrieval_service {
+namespace {
+
+using ::testing::HasSubstr;
+
+class ServiceTest : public retrieval::StoreFixture {
+ protected:
+  void SetUp() override {
+    StoreFixture::SetUp();
+    IngestOptions options;
+    options.max_document_bytes = 1000;
+    service_ = std::make_unique<RetrievalService>(
+        std::make_shared<const Ingest>(options, std::make_shared<FakeParser>()), 1500);
+    grpc::ServerBuilder builder;
+    int port = 0;
+    builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(), &port);
+    builder.RegisterService(service_.get());
+    server_ = builder.BuildAndStart();
+    stub_ = internal::v1::Retrieval::NewStub(grpc::CreateChannel(
+        "127.0.0.1:" + std::to_string(port), grpc::InsecureChannelCredentials()));
+    service_->Serve(std::shared_ptr<retrieval::KnowledgeStore>(std::move(store_)));
+  }
+  void TearDown() override { server_->Shutdown(); }
+
+  grpc::Status Add(const std::vector<v1::AddDocumentRequest>& messages,
+                   v1::AddDocumentResponse& response) {
+    grpc::ClientContext context;
+    auto writer = stub_->AddDocument(&context, &response);
+    for (const v1::AddDocumentRequest& message : messages) {
+      if (!writer->Write(message)) break;
+    }
+    writer->WritesDone();
+    return writer->Finish();
+  }
+
+  static v1::AddDocumentRequest Header(const std::string& id,
+                                       v1::Classification level = v1::CLASSIFICATION_PUBLIC) {
+    v1::AddDocumentRequest message;
+    message.mutable_header()->set_knowledge_base("kb");
+    message.mutable_header()->set_document_id(id);
+    message.mutable_header()->mutable_label()->set_classification(level);
+    return message;
+  }
+  static v1::AddDocumentRequest Data(const std::string& bytes) {
+    v1::AddDocumentRequest message;
+    message.set_data(bytes);
+    return message;
+  }
+
+  internal::v1::SearchResponse Search(const std::string& query, v1::Classification clearance) {
+    internal::v1::SearchRequest request;
+    request.set_knowledge_base("kb");
+    request.set_query(query);
+    request.mutable_filter()->set_clearance(clearance);
+    grpc::ClientContext context;
+    internal::v1::SearchResponse response;
+    EXPECT_TRUE(stub_->Search(&context, request, &response).ok());
+    return response;
+  }
+
+  std::unique_ptr<RetrievalService> service_;
+  std::unique_ptr<grpc::Server> server_;
+  std::unique_ptr<internal::v1::Retrieval::Stub> stub_;
+};
+
+TEST_F(ServiceTest, AddsSearchesListsAndDeletes) {
+  v1::AddDocumentResponse added;
+  ASSERT_TRUE(Add({Header("d"), Data("检修周期"), Data("为六年\n")}, added).ok());
+  EXPECT_TRUE(added.accepted()) << added.reason();
+
+  const internal::v1::SearchResponse found = Search("检修周期", v1::CLASSIFICATION_PUBLIC);
+  ASSERT_EQ(found.hits_size(), 1);
+  const internal::v1::Hit& hit = found.hits(0);
+  EXPECT_EQ(hit.chunk().text(), "检修周期为六年");
+  EXPECT_EQ(hit.chunk().document_id(), "d");
+  EXPECT_EQ(hit.chunk().chunk_id(), "d#1.0");
+  EXPECT_EQ(hit.label().classification(), v1::CLASSIFICATION_PUBLIC);
+  EXPECT_EQ(hit.text_sha256().size(), 64u);
+  EXPECT_FLOAT_EQ(hit.lexical_coverage(), 1.0f);
+  EXPECT_TRUE(found.complete());
+  EXPECT_EQ(found.chunks_allowed(), 1);
+
+  internal::v1::ListDocumentsRequest list;
+  list.mutable_request()->set_knowledge_base("kb");
+  list.mutable_filter()->set_clearance(v1::CLASSIFICATION_PUBLIC);
+  v1::ListDocumentsResponse listed;
+  grpc::ClientContext list_context;
+  ASSERT_TRUE(stub_->ListDocuments(&list_context, list, &listed).ok());
+  ASSERT_EQ(listed.documents_size(), 1);
+  EXPECT_EQ(listed.documents(0).id(), "d");
+
+  internal::v1::DeleteDocumentRequest remove;
+  remove.set_knowledge_base("kb");
+  remove.set_document_id("d");
+  remove.mutable_filter()->set_clearance(v1::CLASSIFICATION_PUBLIC);
+  v1::DeleteDocumentResponse removed;
+  grpc::ClientContext remove_context;
+  ASSERT_TRUE(stub_->DeleteDocument(&remove_context, remove, &removed).ok());
+  EXPECT_EQ(removed.chunks_removed(), 1);
+  EXPECT_EQ(Search("检修周期", v1::CLASSIFICATION_SECRET).hits_size(), 0);
+}
+
+TEST_F(ServiceTest, AnAbsentOrUnknownFilterOpensNothing) {
+  v1::AddDocumentResponse added;
+  ASSERT_TRUE(Add({Header("d"), Data("检修周期")}, added).ok());
+  EXPECT_EQ(Search("检修周期", v1::CLASSIFICATION_UNSPECIFIED).hits_size(), 0);
+  EXPECT_EQ(Search("检修周期", static_cast<v1::Classification>(77)).hits_size(), 0);
+  internal::v1::SearchRequest request;
+  request.set_knowledge_base("kb");
+  request.set_query("检修周期");
+  grpc::ClientContext context;
+  internal::v1::SearchResponse response;
+  ASSERT_TRUE(stub_->Search(&context, request, &response).ok());
+  EXPECT_EQ(response.hits_size(), 0);
+  EXPECT_EQ(response.chunks_allowed(), 0);
+}
+
+TEST_F(ServiceTest, UploadsAreCheckedBeforeTheyAreBelieved) {
+  v1::AddDocumentResponse response;
+  EXPECT_EQ(Add({Data("x")}, response).error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  EXPECT_EQ(Add({}, response).error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  EXPECT_EQ(Add({Header("d"), Header("d")}, response).error_code(),
+            grpc::StatusCode::INVALID_ARGUMENT);
+  EXPECT_EQ(Add({Header("d", v1::CLASSIFICATION_UNSPECIFIED), Data("x")}, response).error_code(),
+            grpc::StatusCode::INVALID_ARGUMENT);
+  v1::AddDocumentRequest elsewhere = Header("d");
+  elsewhere.mutable_header()->set_knowledge_base("none");
+  EXPECT_EQ(Add({elsewhere, Data("x")}, response).error_code(), grpc::StatusCode::NOT_FOUND);
+
+  const std::string big(600, 'x');
+  ASSERT_TRUE(Add({Header("d"), Data(big), Data(big)}, response).ok());
+  EXPECT_FALSE(response.accepted());
+  EXPECT_EQ(response.reason_code(), "too_large");
+  EXPECT_EQ(Search("x", v1::CLASSIFICATION_SECRET).hits_size(), 0);
+}
+
+TEST_F(ServiceTest, BasesAndBounds) {
+  v1::CreateKnowledgeBaseRequest create;
+  create.set_id("second");
+  v1::KnowledgeBase base;
+  grpc::ClientContext create_context;
+  ASSERT_TRUE(stub_->CreateKnowledgeBase(&create_context, create, &base).ok());
+  EXPECT_EQ(base.id(), "second");
+  v1::ListKnowledgeBasesResponse bases;
+  grpc::ClientContext list_context;
+  ASSERT_TRUE(stub_->ListKnowledgeBases(&list_context, {}, &bases).ok());
+  EXPECT_EQ(bases.knowledge_bases_size(), 2);
+  v1::DeleteKnowledgeBaseRequest remove;
+  remove.set_id("second");
+  v1::DeleteKnowledgeBaseResponse removed;
+  grpc::ClientContext delete_context;
+  EXPECT_TRUE(stub_->DeleteKnowledgeBase(&delete_context, remove, &removed).ok());
+
+  internal::v1::SearchRequest request;
+  request.set_knowledge_base("kb");
+  request.set_query("x");
+  request.set_top_k(101);
+  grpc::ClientContext context;
+  internal::v1::SearchResponse response;
+  EXPECT_EQ(stub_->Search(&context, request, &response).error_code(),
+            grpc::StatusCode::INVALID_ARGUMENT);
+}
+
+TEST_F(ServiceTest, WithoutAStoreItSaysWhatItWaitsFor) {
+  service_->Stop();
+  grpc::ClientContext context;
+  v1::ListKnowledgeBasesResponse bases;
+  const grpc::Status status = stub_->ListKnowledgeBases(&context, {}, &bases);
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::UNAVAILABLE);
+  EXPECT_THAT(status.error_message(), HasSubstr("inference service"));
+}
+
+}  // namespace
+}  // namespace hadal::retrieval_service
