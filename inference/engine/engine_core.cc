@@ -1,9 +1,8 @@
 #include "inference/engine/engine_core.h"
 
 #include <algorithm>
+#include <unordered_map>
 #include <unordered_set>
-
-#include "base/check.h"
 
 namespace hadal::inference {
 

@@ -11,6 +11,10 @@ namespace {
 
 constexpr int kMaxMessages = 1024;
 
+/// No text has so many bytes in each of its tokens: what is longer need not be tokenised to be
+/// refused.
+constexpr int64_t kMaxBytesPerToken = 64;
+
 /// Whether the answer continues a chain of thought that `opening`, the text between the last message
 /// and the answer, has begun.
 bool OpensReasoning(std::string_view opening) {
@@ -40,8 +44,14 @@ StatusOr<Generation> PrepareGeneration(const internal::v1::GenerateRequest& wire
                            kMaxMessages);
   }
   std::vector<inference::ChatMessage> messages;
+  size_t bytes = wire.assistant_prefix().size();
   for (const internal::v1::ChatMessage& message : wire.messages()) {
     messages.push_back({message.role(), message.content()});
+    bytes += message.content().size();
+  }
+  if (static_cast<int64_t>(bytes) > model.context_length * kMaxBytesPerToken) {
+    return InvalidArgument("the messages have {} bytes; the model's context of {} tokens cannot "
+                           "hold them; shorten them", bytes, model.context_length);
   }
   Generation generation;
   inference::GenerateRequest& request = generation.request;

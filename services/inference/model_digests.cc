@@ -80,7 +80,7 @@ void ModelDigests::Run(const std::vector<std::string>& paths) {
     absl::MutexLock lock(&mu_);
     done_.insert_or_assign(path, std::move(digest));
   }
-  if (used_ != cache_ && !stopping()) SaveCache();
+  if (used_ != cache_) SaveCache();
 }
 
 StatusOr<std::string> ModelDigests::DigestOf(const std::string& path) {

@@ -70,6 +70,8 @@ TEST_F(GenerationTest, MaxTokensIsCutToTheContext) {
   EXPECT_EQ(generation.request.sampling.max_tokens, 400 - prompt);  // the default is 512
   model_.context_length = prompt;
   EXPECT_STATUS(Prepare(), kInvalidArgument, "shorten it");
+  AddMessage("user", std::string(64 * 400, 'x'));
+  EXPECT_STATUS(Prepare(), kInvalidArgument, "shorten them");
 }
 
 TEST_F(GenerationTest, RefusesWhatIsWrong) {
