@@ -17,6 +17,7 @@ using internal::v1::ParsedDocument;
 
 constexpr int64_t kMaxHeadingChars = 60;
 constexpr size_t kMaxPathBytes = 200;  // of one component
+const double kNewlineWeight = CharWeight('\n');
 
 /// A piece of the extracted text that is never cut.
 struct Unit {
@@ -90,7 +91,7 @@ class ChunkBuilder {
   ChunkBuilder(const ParsedDocument& document, const ChunkerOptions& options)
       : document_(document),
         target_(std::max(1, std::min(options.target_chars, options.max_chars))),
-        max_(std::max(1, options.max_chars)),
+        max_(std::max(1, options.max_chars) + kNewlineWeight),
         overlap_(std::clamp(options.overlap_chars, 0, options.max_chars / 3)),
         text_(ExtractedText(document)) {}
 
@@ -102,7 +103,7 @@ class ChunkBuilder {
       while (i < units_.size() && units_[i].block == b) ++i;
       AddBlock(b, begin, i);
     }
-    Close(/*with_overlap=*/false);
+    Close(/*overlap=*/0);
     return std::move(chunks_);
   }
 
@@ -116,14 +117,21 @@ class ChunkBuilder {
       BlockInfo info;
       const int64_t start = position;
       bool first = true;
-      for (const Sentence& sentence : SplitSentences(text, max_)) {
-        Unit unit{byte + sentence.start_byte, byte + sentence.end_byte, position,
-                  position + sentence.num_chars, sentence.weight, b, first};
+      for (const Sentence& sentence : SplitSentences(text, max_ - kNewlineWeight)) {
+        Unit unit{byte + sentence.start_byte,
+                  byte + sentence.end_byte,
+                  position,
+                  position + sentence.num_chars,
+                  sentence.weight,
+                  b,
+                  first};
         first = false;
         position = unit.end;
         info.weight += unit.weight;
         units_.push_back(unit);
       }
+      // The newline after the block stands in chunks that go on behind it.
+      if (!first) units_.back().weight += kNewlineWeight;
       info.heading_level = block.kind() == Block::HEADING
                                ? std::clamp(block.heading_level(), 1, 6)
                                : ImpliedHeadingLevel(block, position - start);
@@ -149,13 +157,14 @@ class ChunkBuilder {
     // unless little would stand in the old one.
     if (weight_ >= target_ || (weight_ + info.weight > max_ && weight_ >= target_ / 2) ||
         (info.caption && weight_ >= target_ / 2)) {
-      Close(/*with_overlap=*/block.table() == 0 && !info.caption && info.heading_level == 0);
+      const bool goes_on = block.table() == 0 && !info.caption && info.heading_level == 0;
+      Close(goes_on && begin < end ? OverlapBefore(begin) : 0);
     }
     double rest = info.weight;
     for (size_t i = begin; i < end; ++i) {
       // A long block is cut at about the target, but not for the sake of a short tail.
       if (weight_ + units_[i].weight > max_ || (weight_ >= target_ && weight_ + rest > max_)) {
-        Close(/*with_overlap=*/block.table() == 0);
+        Close(block.table() == 0 ? OverlapBefore(i) : 0);
       }
       Push(i);
       rest -= units_[i].weight;
@@ -168,7 +177,7 @@ class ChunkBuilder {
     const bool only_headings = heading_only_;
     const bool leaves_part = !levels_.empty() && level < levels_.back();
     if (!only_headings && (weight_ >= target_ / 3 || (leaves_part && weight_ >= target_ / 6))) {
-      Close(/*with_overlap=*/false);
+      Close(/*overlap=*/0);
     }
     while (!levels_.empty() && levels_.back() >= level) {
       levels_.pop_back();
@@ -204,7 +213,8 @@ class ChunkBuilder {
     }
     last_ = unit + 1;
     weight_ += units_[unit].weight;
-    heading_only_ = heading_only_ && blocks_[static_cast<size_t>(units_[unit].block)].heading_level > 0;
+    heading_only_ =
+        heading_only_ && blocks_[static_cast<size_t>(units_[unit].block)].heading_level > 0;
   }
 
   /// Notes what heads the chunk that begins with `unit`.
@@ -218,15 +228,21 @@ class ChunkBuilder {
     if (b != table_first_block_) open_path_.push_back(table_header_);
   }
 
-  /// Ends the open chunk. With overlap the next one begins with its last whole sentences.
-  void Close(bool with_overlap) {
+  /// How much of the open chunk may stand again before `unit`.
+  double OverlapBefore(size_t unit) const {
+    return std::clamp(max_ - units_[unit].weight, 0.0, overlap_);
+  }
+
+  /// Ends the open chunk. The next one begins with its last whole sentences, up to `overlap`.
+  void Close(double overlap) {
     if (first_ == last_) return;
     Emit();
     size_t from = last_;
     double weight = 0;
-    while (with_overlap && from > first_ + 1 && weight + units_[from - 1].weight <= overlap_) {
+    while (from > first_ + 1 && weight + units_[from - 1].weight <= overlap) {
       const auto block = static_cast<size_t>(units_[from - 1].block);
-      if (blocks_[block].heading_level > 0 || document_.blocks(units_[from - 1].block).table() > 0) {
+      if (blocks_[block].heading_level > 0 ||
+          document_.blocks(units_[from - 1].block).table() > 0) {
         break;
       }
       weight += units_[--from].weight;

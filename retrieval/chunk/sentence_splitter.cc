@@ -33,9 +33,9 @@ bool IsAbbreviation(std::string_view before_stop) {
   while (begin > 0 && std::isalpha(static_cast<unsigned char>(before_stop[begin - 1]))) --begin;
   const std::string_view word = before_stop.substr(begin);
   if (word.size() == 1 && std::isupper(static_cast<unsigned char>(word[0]))) return true;
-  for (std::string_view known : {"No", "no", "Mr", "Ms", "Mrs", "Dr", "Prof", "St", "Fig", "fig",
-                                 "Sec", "Art", "Ch", "vs", "approx", "Inc", "Ltd", "Co", "Corp",
-                                 "ca", "cf", "eq", "Eq", "Vol", "pp"}) {
+  for (std::string_view known :
+       {"No", "no",     "Mr",  "Ms",  "Mrs", "Dr",   "Prof", "St", "Fig", "fig", "Sec", "Art", "Ch",
+        "vs", "approx", "Inc", "Ltd", "Co",  "Corp", "ca",   "cf", "eq",  "Eq",  "Vol", "pp"}) {
     if (word == known) return true;
   }
   return false;
@@ -46,7 +46,8 @@ bool EndsSentence(std::string_view text, size_t at, size_t after, char32_t c) {
   if (c != '.' && c != '!' && c != '?') return true;
   if (after >= text.size()) return true;
   const char32_t next = DecodeUtf8(text.substr(after)).code_point;
-  if (IsCjk(next)) return c != '.' || at == 0 || !std::isdigit(static_cast<unsigned char>(text[at - 1]));
+  if (IsCjk(next))
+    return c != '.' || at == 0 || !std::isdigit(static_cast<unsigned char>(text[at - 1]));
   if (!IsSpace(next) && !IsCloser(next)) return false;
   if (c == '.' && IsAbbreviation(text.substr(0, at))) return false;
   size_t following = after;
@@ -64,10 +65,7 @@ bool EndsSentence(std::string_view text, size_t at, size_t after, char32_t c) {
 
 }  // namespace
 
-double CharWeight(char32_t c) {
-  if (IsSpace(c)) return 0;
-  return IsCjk(c) ? 1.0 : 1.0 / 3;
-}
+double CharWeight(char32_t c) { return IsCjk(c) ? 1.0 : 1.0 / 3; }
 
 std::vector<Sentence> SplitSentences(std::string_view text, double max_weight) {
   std::vector<Sentence> sentences;
@@ -95,12 +93,16 @@ std::vector<Sentence> SplitSentences(std::string_view text, double max_weight) {
     current.end_byte = at;
     if (IsPause(c.code_point)) until_pause = current;
     if (!IsTerminal(c.code_point) || !EndsSentence(text, start, at, c.code_point)) continue;
+    // Closing marks belong to the sentence, then blanks; a quotation mark after them opens the
+    // next.
+    bool blank = false;
     while (at < text.size()) {
       const DecodedChar next = DecodeUtf8(text.substr(at));
-      const bool belongs = IsCloser(next.code_point) || IsSpace(next.code_point) ||
-                           next.code_point == c.code_point;
-      // A long tail of blanks is cut like anything else.
-      if (!belongs || current.num_chars > 100'000) break;
+      const bool is_space = IsSpace(next.code_point);
+      const bool closes = IsCloser(next.code_point) || next.code_point == c.code_point;
+      if (!(is_space || (closes && !blank))) break;
+      if (current.weight + CharWeight(next.code_point) > max_weight) break;
+      blank = blank || is_space;
       at += next.size_bytes;
       ++current.num_chars;
       current.weight += CharWeight(next.code_point);

@@ -11,7 +11,7 @@ struct Sentence {
   size_t start_byte = 0;
   size_t end_byte = 0;
   int64_t num_chars = 0;  ///< code points
-  double weight = 0;      ///< CJK characters, other visible characters count a third
+  double weight = 0;      ///< CJK characters; others count a third
 };
 
 /// Cuts `text` (one line of valid UTF-8) into sentences that cover it without gaps. A sentence

@@ -86,7 +86,7 @@ bool LooksLikeText(std::string_view utf8) {
       odd += type == U_UNASSIGNED || type == U_CONTROL_CHAR || type == U_PRIVATE_USE_CHAR;
     }
   }
-  return odd * 50 <= total;
+  return odd * 50 <= total + 100;  // two of them anywhere, else one in fifty
 }
 
 StatusOr<DecodedText> Checked(DecodedText text) {

@@ -9,9 +9,9 @@
 namespace hadal::retrieval {
 
 struct DecodedText {
-  std::string utf8;             ///< valid UTF-8 without byte order mark
-  std::string encoding;         ///< "utf-8", "gb18030", "utf-16le", "utf-16be" or the declared one
-  int64_t replaced_bytes = 0;   ///< bytes that were no characters and became U+FFFD
+  std::string utf8;            ///< valid UTF-8 without byte order mark
+  std::string encoding;        ///< "utf-8", "gb18030", "utf-16le", "utf-16be" or the declared one
+  int64_t replaced_bytes = 0;  ///< bytes that were no characters and became U+FFFD
 };
 
 /// Finds the character set of a whole file: byte order mark, strict UTF-8, UTF-8 with a few broken

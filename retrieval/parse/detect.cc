@@ -28,11 +28,15 @@ constexpr std::array kSignatures = {
     Signature{"{\\rtf"sv, FileKind::kRtf},
     Signature{"\x1F\x8B"sv, FileKind::kArchive},
     Signature{"BZh"sv, FileKind::kArchive},
-    Signature{"\xFD" "7zXZ\0"sv, FileKind::kArchive},
+    Signature{"\xFD"
+              "7zXZ\0"sv,
+              FileKind::kArchive},
     Signature{"7z\xBC\xAF\x27\x1C"sv, FileKind::kArchive},
     Signature{"Rar!\x1A\x07"sv, FileKind::kArchive},
     Signature{"\x28\xB5\x2F\xFD"sv, FileKind::kArchive},
-    Signature{"\x7F" "ELF"sv, FileKind::kExecutable},
+    Signature{"\x7F"
+              "ELF"sv,
+              FileKind::kExecutable},
     Signature{"MZ\x90\0"sv, FileKind::kExecutable},
     Signature{"OggS"sv, FileKind::kMedia},
     Signature{"ID3\x03"sv, FileKind::kMedia},
@@ -91,7 +95,8 @@ bool LooksLikeEmail(const std::string& head) {
     if (line.empty() || line == "\r") break;
     if (line[0] == ' ' || line[0] == '\t') continue;
     const size_t colon = line.find(':');
-    if (colon == std::string_view::npos || line.substr(0, colon).find(' ') != std::string_view::npos) {
+    if (colon == std::string_view::npos ||
+        line.substr(0, colon).find(' ') != std::string_view::npos) {
       return false;
     }
     for (std::string_view name : {"from", "to", "subject", "date", "received", "mime-version",
@@ -104,9 +109,7 @@ bool LooksLikeEmail(const std::string& head) {
 
 }  // namespace
 
-size_t FindPdfSignature(std::string_view content) {
-  return content.substr(0, 1024).find("%PDF-");
-}
+size_t FindPdfSignature(std::string_view content) { return content.substr(0, 1024).find("%PDF-"); }
 
 FileKind DetectFileKind(std::string_view file_name, std::string_view content) {
   if (content.empty()) return FileKind::kEmpty;

@@ -6,8 +6,20 @@ namespace hadal::retrieval {
 
 /// What the bytes are. The file's name only tells Markdown and CSV from plain text.
 enum class FileKind {
-  kEmpty, kPdf, kHtml, kMarkdown, kText, kCsv, kEmail, kRtf, kZip, kOle, kImage, kArchive,
-  kExecutable, kMedia,
+  kEmpty,
+  kPdf,
+  kHtml,
+  kMarkdown,
+  kText,
+  kCsv,
+  kEmail,
+  kRtf,
+  kZip,
+  kOle,
+  kImage,
+  kArchive,
+  kExecutable,
+  kMedia,
   kMisnamed  ///< named as a binary document, but with none of its structure
 };
 

@@ -22,8 +22,7 @@ ParseOutcome Rejection(std::string_view code, std::string_view message) {
   return outcome;
 }
 
-DocumentBuilder::DocumentBuilder(std::string_view format, DocumentLimits limits)
-    : limits_(limits) {
+DocumentBuilder::DocumentBuilder(std::string_view format, DocumentLimits limits) : limits_(limits) {
   document_.set_format(std::string(format));
 }
 
@@ -92,8 +91,8 @@ void DocumentBuilder::AddCodeLine(std::string_view text, int32_t page) {
   Add(Block::CODE, CleanLine(text), page, 0, 0, false);
 }
 
-void DocumentBuilder::AddTableRow(const std::vector<std::string>& cells, int32_t table,
-                                  bool header, int32_t page) {
+void DocumentBuilder::AddTableRow(const std::vector<std::string>& cells, int32_t table, bool header,
+                                  int32_t page) {
   std::string row;
   bool visible = false;
   for (size_t i = 0; i < cells.size(); ++i) {
@@ -122,9 +121,10 @@ void DocumentBuilder::Warn(std::string_view warning) {
 
 ParseOutcome DocumentBuilder::Finish(std::string_view empty_code, std::string_view empty_message) {
   if (full_) {
-    return Rejection("too_large",
-                     fmt::format("the file holds more than {} MiB of text or {} paragraphs; split it",
-                                 limits_.max_text_bytes >> 20, limits_.max_blocks));
+    return Rejection(
+        "too_large",
+        fmt::format("the file holds more than {} MiB of text or {} paragraphs; split it",
+                    limits_.max_text_bytes >> 20, limits_.max_blocks));
   }
   if (!has_text()) return Rejection(empty_code, empty_message);
   if (document_.title().empty()) {

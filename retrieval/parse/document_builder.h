@@ -24,8 +24,8 @@ ParseOutcome Rejection(std::string_view code, std::string_view message);
 
 /// Collects the blocks of a document in reading order and keeps each text a single clean line:
 /// white space from layout becomes one space (none for a line break inside Chinese), control and
-/// invisible format characters (zero width, bidirectional overrides, tag characters) are removed and
-/// counted for a warning; everything that is shown stays as it was. Not thread-safe.
+/// invisible format characters (zero width, bidirectional overrides, tag characters) are removed
+/// and counted for a warning; everything that is shown stays as it was. Not thread-safe.
 class DocumentBuilder {
  public:
   explicit DocumentBuilder(std::string_view format, DocumentLimits limits = {});

@@ -1,7 +1,6 @@
-#include <pugixml.hpp>
-
 #include <cstdlib>
 #include <map>
+#include <pugixml.hpp>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -276,8 +275,8 @@ ParseOutcome RejectPart(const Status& status) {
 }  // namespace
 
 ParseOutcome ParseDocx(std::string_view content) {
-  StatusOr<std::map<std::string, std::string>> parts = ReadParts(
-      content, {kDocument, kStyles, kNumbering, kFootnotes, kEndnotes, kCore});
+  StatusOr<std::map<std::string, std::string>> parts =
+      ReadParts(content, {kDocument, kStyles, kNumbering, kFootnotes, kEndnotes, kCore});
   if (!parts.ok()) return RejectPart(parts.status());
   std::map<std::string, pugi::xml_document> trees;
   for (auto& [name, part] : *parts) {

@@ -41,9 +41,9 @@ std::string Roman(int32_t value) {
   static constexpr struct {
     int32_t value;
     const char* text;
-  } kDigits[] = {{1000, "m"}, {900, "cm"}, {500, "d"}, {400, "cd"}, {100, "c"}, {90, "xc"},
-                 {50, "l"},   {40, "xl"},  {10, "x"},  {9, "ix"},   {5, "v"},   {4, "iv"},
-                 {1, "i"}};
+  } kDigits[] = {{1000, "m"}, {900, "cm"}, {500, "d"}, {400, "cd"}, {100, "c"},
+                 {90, "xc"},  {50, "l"},   {40, "xl"}, {10, "x"},   {9, "ix"},
+                 {5, "v"},    {4, "iv"},   {1, "i"}};
   if (value <= 0 || value > 3999) return fmt::format("{}", value);
   std::string roman;
   for (const auto& digit : kDigits) {

@@ -313,14 +313,15 @@ class TextWriter {
 /// Tags whose end browsers imply, or that have none: they do not nest.
 bool Nests(std::string_view name) {
   static const std::unordered_set<std::string_view> kFlat = {
-      "p",    "li",  "td",   "th",    "tr",   "dt",    "dd",     "option", "br",   "hr",
-      "img",  "input", "meta", "link", "area", "base",  "col",    "embed",  "param", "source",
-      "track", "wbr", "tbody", "thead", "tfoot", "colgroup", "optgroup", "rt", "rp"};
+      "p",     "li",       "td",       "th",     "tr",    "dt",   "dd",    "option",
+      "br",    "hr",       "img",      "input",  "meta",  "link", "area",  "base",
+      "col",   "embed",    "param",    "source", "track", "wbr",  "tbody", "thead",
+      "tfoot", "colgroup", "optgroup", "rt",     "rp"};
   return !kFlat.contains(name);
 }
 
-/// Deepest nesting of the page's tags, counted without building a tree: gumbo looks through all open
-/// elements at each tag, so that nesting costs time by its square.
+/// Deepest nesting of the page's tags, counted without building a tree: gumbo looks through all
+/// open elements at each tag, so that nesting costs time by its square.
 int NestingDepth(std::string_view html) {
   int depth = 0;
   int deepest = 0;
@@ -387,8 +388,8 @@ ParseOutcome ParseHtml(std::string_view content) {
   builder.SetEncoding(decoded->encoding);
   builder.SetTitle(survey.title);
   if (decoded->replaced_bytes > 0) {
-    builder.Warn(fmt::format("{} bytes were no valid UTF-8 and were replaced",
-                             decoded->replaced_bytes));
+    builder.Warn(
+        fmt::format("{} bytes were no valid UTF-8 and were replaced", decoded->replaced_bytes));
   }
   TextWriter(survey, builder, /*keep_frame=*/false).Write(tree->root());
   // A page whose whole text stands in what usually is the frame of a site.

@@ -56,9 +56,9 @@ bool IsBoilerplateTag(GumboTag tag) {
 /// Words of class, id and role that name the frame of a site rather than the page.
 bool NamesFrame(std::string_view names) {
   static constexpr std::string_view kFrameWords[] = {
-      "breadcrumb", "breadcrumbs", "nav",      "navbar",   "navigation", "menu",
-      "sidebar",    "advert",      "cookie",   "cookies",  "pagination", "banner",
-      "footer",     "share",       "crumbs",   "site-header", "search"};
+      "breadcrumb", "breadcrumbs", "nav",    "navbar",      "navigation", "menu",
+      "sidebar",    "advert",      "cookie", "cookies",     "pagination", "banner",
+      "footer",     "share",       "crumbs", "site-header", "search"};
   while (!names.empty()) {
     const size_t end = std::min(names.find(' '), names.size());
     const std::string word = Compact(names.substr(0, end));

@@ -34,7 +34,8 @@ std::string_view Literal(cmark_node* node) {
   return literal == nullptr ? std::string_view() : std::string_view(literal);
 }
 
-/// Turns the tree into blocks while cmark's iterator walks it (no recursion: nesting is the file's).
+/// Turns the tree into blocks while cmark's iterator walks it (no recursion: nesting is the
+/// file's).
 class BlockWriter {
  public:
   explicit BlockWriter(DocumentBuilder& builder) : builder_(builder) {}
@@ -142,8 +143,8 @@ ParseOutcome ParseMarkdown(std::string_view content) {
   DocumentBuilder builder("markdown");
   builder.SetEncoding(decoded->encoding);
   if (decoded->replaced_bytes > 0) {
-    builder.Warn(fmt::format("{} bytes were no valid UTF-8 and were replaced",
-                             decoded->replaced_bytes));
+    builder.Warn(
+        fmt::format("{} bytes were no valid UTF-8 and were replaced", decoded->replaced_bytes));
   }
   cmark_gfm_core_extensions_ensure_registered();
   std::unique_ptr<cmark_parser, ParserDeleter> parser(cmark_parser_new(CMARK_OPT_DEFAULT));

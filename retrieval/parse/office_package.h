@@ -12,7 +12,15 @@ namespace hadal::retrieval {
 inline constexpr int kMaxPackageEntries = 4096;
 
 enum class PackageKind {
-  kDocx, kXlsx, kPptx, kOpenDocument, kOther, kDamaged, kTooManyEntries, kUnsafeName, kEncrypted
+  kDocx,
+  kXlsx,
+  kPptx,
+  kOpenDocument,
+  kOther,
+  kDamaged,
+  kTooManyEntries,
+  kUnsafeName,
+  kEncrypted
 };
 
 /// Reads the names in a ZIP container's directory; no entry is expanded.
@@ -23,8 +31,8 @@ struct PackageLimits {
   size_t max_total_bytes = size_t{96} << 20;
 };
 
-/// Expands the parts named in `wanted` that are there. RESOURCE_EXHAUSTED when a part or all of them
-/// together grow beyond the limits (a ZIP bomb is left at that point), DATA_LOSS when an entry
+/// Expands the parts named in `wanted` that are there. RESOURCE_EXHAUSTED when a part or all of
+/// them together grow beyond the limits (a ZIP bomb is left at that point), DATA_LOSS when an entry
 /// cannot be expanded or stands twice in the directory.
 StatusOr<std::map<std::string, std::string>> ReadParts(std::string_view content,
                                                        const std::vector<std::string>& wanted,

@@ -96,9 +96,10 @@ ParseOutcome ParseFile(std::string_view file_name, std::string_view content) {
     case FileKind::kMedia:
       return Unsupported("an audio or video file");
     case FileKind::kMisnamed:
-      return Rejection("damaged",
-                       "the file's name promises a PDF, Office document or picture, but its content "
-                       "has no such structure: it is damaged or misnamed");
+      return Rejection(
+          "damaged",
+          "the file's name promises a PDF, Office document or picture, but its content "
+          "has no such structure: it is damaged or misnamed");
   }
   return Unsupported("of an unknown kind");
 }

@@ -13,8 +13,8 @@
 namespace hadal::retrieval {
 namespace {
 
-constexpr double kEdge = 0.12;            // share of the page's height where running text stands
-constexpr double kMinGutter = 8;          // points between two columns of text
+constexpr double kEdge = 0.12;    // share of the page's height where running text stands
+constexpr double kMinGutter = 8;  // points between two columns of text
 constexpr size_t kMinColumnLines = 5;
 constexpr double kMinFill = 0.5;          // median line of a text column against its width
 constexpr double kMinWidthRatio = 0.6;    // narrowest column against the widest
@@ -86,9 +86,9 @@ std::string Signature(const std::string& text) {
 
 bool IsPageNumber(const std::string& signature) {
   static const std::set<std::string> kForms = {
-      "#",      "-#-",     "–#–",     "—#—",      "#/#",       "第#页",      "第#页共#页",
+      "#",           "-#-",          "–#–",         "—#—",   "#/#",   "第#页",    "第#页共#页",
       "第#页,共#页", "第#页，共#页", "第#页/共#页", "Page#", "page#", "Page#of#", "page#of#",
-      "共#页第#页",  "－#－",       "·#·",     "[#]",    "P.#",   "p.#",   "#of#"};
+      "共#页第#页",  "－#－",        "·#·",         "[#]",   "P.#",   "p.#",      "#of#"};
   return kForms.contains(signature);
 }
 
@@ -176,7 +176,8 @@ void RemoveRunningText(std::vector<PdfPage>& pages) {
   const size_t repeated = std::max<size_t>(2, (pages.size() * 2 + 4) / 5);
   for (PdfPage& page : pages) {
     std::erase_if(page.fragments, [&](const PdfFragment& fragment) {
-      if (fragment.height() > huge && large[fragment.text].size() >= std::max<size_t>(2, repeated)) {
+      if (fragment.height() > huge &&
+          large[fragment.text].size() >= std::max<size_t>(2, repeated)) {
         return true;
       }
       if (!AtEdge(fragment, page)) return false;

@@ -1,6 +1,5 @@
-#include <sys/wait.h>
-
 #include <fmt/format.h>
+#include <sys/wait.h>
 
 #include <string>
 #include <string_view>
@@ -21,8 +20,9 @@ constexpr const char* kPdfToText = "/usr/bin/pdftotext";
 
 /// Titles that programs fill in by themselves.
 bool IsUsefulTitle(std::string_view title) {
-  for (std::string_view junk : {"untitled", "Untitled", "(anonymous)", "anonymous", "Microsoft Word",
-                                "Microsoft PowerPoint", "无标题", "未命名", "(unspecified)"}) {
+  for (std::string_view junk :
+       {"untitled", "Untitled", "(anonymous)", "anonymous", "Microsoft Word",
+        "Microsoft PowerPoint", "无标题", "未命名", "(unspecified)"}) {
     if (title.starts_with(junk)) return false;
   }
   for (std::string_view ending : {".doc", ".docx", ".pdf", ".indd", ".dvi", ".tex", ".wps"}) {
@@ -73,7 +73,8 @@ ParseOutcome ParsePdf(std::string_view content) {
       RunProgram({kPdfToText, "-bbox-layout", "-", "-"}, content,
                  [&](std::string_view line) { return within_limits = reader.AddLine(line); });
   if (!within_limits) {
-    return Rejection("too_large", "the PDF has more than 20,000 pages or 8,000,000 words; split it");
+    return Rejection("too_large",
+                     "the PDF has more than 20,000 pages or 8,000,000 words; split it");
   }
   if (!result.ok()) {
     if (result.status().code() == StatusCode::kResourceExhausted) {

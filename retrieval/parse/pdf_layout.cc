@@ -19,7 +19,7 @@ namespace {
 constexpr double kNewSize = 0.09;      // change of size that separates
 constexpr double kHeadingSize = 0.08;  // larger than the body by this much
 constexpr double kIndent = 1.2;
-constexpr double kRoomCjk = 2.4;       // free space at a line's end that its margin did not cause
+constexpr double kRoomCjk = 2.4;  // free space at a line's end that its margin did not cause
 constexpr double kRoomLatin = 0.9;
 constexpr double kWideLeading = 1.28;  // line pitch against the usual one
 constexpr size_t kMaxHeadingBytes = 240;
@@ -33,14 +33,14 @@ struct FlowItem {
   int32_t column = 0;  ///< running number of the region
   int32_t table = 0;
   bool table_header = false;
-  double left = 0;   ///< of the column
+  double left = 0;  ///< of the column
   double right = 0;
 };
 
 /// Sizes common in the whole document.
 struct BodyStyle {
-  double height = 10;   ///< of most characters
-  double pitch = 1.3;   ///< usual distance of two lines, in heights
+  double height = 10;                   ///< of most characters
+  double pitch = 1.3;                   ///< usual distance of two lines, in heights
   std::vector<double> heading_heights;  ///< largest first
 };
 
@@ -50,7 +50,8 @@ BodyStyle MeasureBody(const std::vector<FlowItem>& flow) {
   BodyStyle body;
   std::map<double, size_t> bytes_of_height;
   for (const FlowItem& item : flow) {
-    if (item.cells.empty()) bytes_of_height[RoundHeight(item.line.height())] += item.line.text.size();
+    if (item.cells.empty())
+      bytes_of_height[RoundHeight(item.line.height())] += item.line.text.size();
   }
   size_t most = 0;
   for (const auto& [height, bytes] : bytes_of_height) {
@@ -224,7 +225,8 @@ class ParagraphWriter {
     if (IsLarge(first_.line)) {
       if (numbered > 0) return std::min(6, numbered + 1);
       const double height = RoundHeight(first_.line.height());
-      const auto rank = std::find(body_.heading_heights.begin(), body_.heading_heights.end(), height);
+      const auto rank =
+          std::find(body_.heading_heights.begin(), body_.heading_heights.end(), height);
       return std::min<int>(6, 1 + static_cast<int>(rank - body_.heading_heights.begin()));
     }
     if (lines_ > 1 || numbered == 0 || end == '.' || end == 0xFF1A || end == ':') return 0;

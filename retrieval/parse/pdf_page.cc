@@ -45,7 +45,8 @@ std::string Unescape(std::string_view text) {
     if (name.starts_with('#')) {
       const bool hex = name.size() > 1 && name[1] == 'x';
       const std::string digits(name.substr(hex ? 2 : 1));
-      AppendUtf8(static_cast<char32_t>(std::strtoul(digits.c_str(), nullptr, hex ? 16 : 10)), plain);
+      AppendUtf8(static_cast<char32_t>(std::strtoul(digits.c_str(), nullptr, hex ? 16 : 10)),
+                 plain);
     }
     i = end;
   }
@@ -63,9 +64,7 @@ bool Plausible(double value) { return std::isfinite(value) && std::abs(value) < 
 
 }  // namespace
 
-char32_t FirstChar(std::string_view text) {
-  return text.empty() ? 0 : DecodeUtf8(text).code_point;
-}
+char32_t FirstChar(std::string_view text) { return text.empty() ? 0 : DecodeUtf8(text).code_point; }
 
 char32_t LastChar(std::string_view text) {
   if (text.empty()) return 0;

@@ -31,9 +31,8 @@ std::vector<Interval> FindColumns(const std::vector<VisualRow>& rows, size_t fir
   for (size_t i = first; i < last; ++i) {
     for (const PdfFragment& fragment : rows[i].fragments) fragments.push_back(&fragment);
   }
-  std::sort(fragments.begin(), fragments.end(), [](const PdfFragment* a, const PdfFragment* b) {
-    return a->width() < b->width();
-  });
+  std::sort(fragments.begin(), fragments.end(),
+            [](const PdfFragment* a, const PdfFragment* b) { return a->width() < b->width(); });
   std::vector<Interval> columns;
   for (const PdfFragment* fragment : fragments) {
     Interval* hit = nullptr;
@@ -212,7 +211,9 @@ size_t FindTableEnd(const std::vector<VisualRow>& rows, size_t first) {
   while (end < rows.size() && RowGap(rows, end - 1) < kMaxRowGap) {
     const std::vector<Interval> columns = FindColumns(rows, first, end);
     const bool several = rows[end].fragments.size() > 1;
-    if (several ? !FitsColumns(rows[end], columns, RowGap(rows, end - 1)) : !IsCellLine(rows, end, columns)) break;
+    if (several ? !FitsColumns(rows[end], columns, RowGap(rows, end - 1))
+                : !IsCellLine(rows, end, columns))
+      break;
     tabular += several;
     ++end;
   }
@@ -223,8 +224,8 @@ size_t FindTableEnd(const std::vector<VisualRow>& rows, size_t first) {
 void AppendWrapped(std::string_view next, const Vocabulary& vocabulary, std::string& text) {
   const bool hyphen = text.size() > 1 && text.back() == '-' &&
                       std::isalpha(static_cast<unsigned char>(text[text.size() - 2]));
-  const std::string head = LastWord(hyphen ? std::string_view(text).substr(0, text.size() - 1)
-                                           : std::string_view(text));
+  const std::string head =
+      LastWord(hyphen ? std::string_view(text).substr(0, text.size() - 1) : std::string_view(text));
   const std::string tail = FirstWord(next);
   if (!head.empty() && !tail.empty() && std::islower(static_cast<unsigned char>(tail[0]))) {
     const bool known = vocabulary.contains(Lower(head + tail));

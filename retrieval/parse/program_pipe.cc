@@ -55,7 +55,8 @@ class LineSplitter {
   StatusOr<bool> Feed(std::string_view data) {
     total_ += data.size();
     if (total_ > limits_.max_output_bytes) {
-      return ResourceExhausted("the program wrote more than {} MiB", limits_.max_output_bytes >> 20);
+      return ResourceExhausted("the program wrote more than {} MiB",
+                               limits_.max_output_bytes >> 20);
     }
     while (!data.empty()) {
       const size_t newline = data.find('\n');
@@ -88,9 +89,8 @@ Status Exchange(Pipe& in, Pipe& out, Pipe& error, std::string_view input, LineSp
   std::array<char, 64 * 1024> buffer;
   while (out.read.valid() || error.read.valid()) {
     // poll() ignores entries whose descriptor is negative, as closed ones of ours are.
-    std::array<pollfd, 3> polled = {{{in.write.get(), POLLOUT, 0},
-                                     {out.read.get(), POLLIN, 0},
-                                     {error.read.get(), POLLIN, 0}}};
+    std::array<pollfd, 3> polled = {
+        {{in.write.get(), POLLOUT, 0}, {out.read.get(), POLLIN, 0}, {error.read.get(), POLLIN, 0}}};
     if (::poll(polled.data(), polled.size(), -1) < 0) {
       if (errno == EINTR) continue;
       return ErrnoStatus("cannot wait for", "pipes");

@@ -16,8 +16,8 @@ struct ProgramLimits {
 };
 
 struct ProgramResult {
-  int wait_status = 0;       ///< see waitpid(2)
-  std::string error_text;    ///< beginning of its standard error
+  int wait_status = 0;     ///< see waitpid(2)
+  std::string error_text;  ///< beginning of its standard error
 };
 
 /// Runs `argv` with `input` on its standard input and hands each line of its output to `on_line`

@@ -86,8 +86,8 @@ ParseOutcome ParseText(std::string_view content) {
   DocumentBuilder builder("text");
   builder.SetEncoding(decoded->encoding);
   if (decoded->replaced_bytes > 0) {
-    builder.Warn(fmt::format("{} bytes were no valid UTF-8 and were replaced",
-                             decoded->replaced_bytes));
+    builder.Warn(
+        fmt::format("{} bytes were no valid UTF-8 and were replaced", decoded->replaced_bytes));
   }
   std::string_view rest = decoded->utf8;
   std::vector<Line> paragraph;

@@ -13,14 +13,14 @@ std::string_view Local(const char* qualified) {
 
 Status ParseXmlPart(std::string_view name, std::string& part, pugi::xml_document& document) {
   // parse_ws_pcdata_single keeps the text of <w:t xml:space="preserve"> </w:t>.
-  const unsigned options =
-      pugi::parse_default | pugi::parse_doctype | pugi::parse_ws_pcdata_single;
+  const unsigned options = pugi::parse_default | pugi::parse_doctype | pugi::parse_ws_pcdata_single;
   const pugi::xml_parse_result result =
       document.load_buffer_inplace(part.data(), part.size(), options);
   for (const pugi::xml_node& node : document.children()) {
     if (node.type() == pugi::node_doctype) {
       return InvalidArgument(
-          "part {} carries a document type declaration, which Office documents must not have", name);
+          "part {} carries a document type declaration, which Office documents must not have",
+          name);
     }
   }
   if (!result) {

@@ -66,7 +66,8 @@ Status BindReadOnly(const std::string& root, const std::string& path) {
   }
   struct mount_attr attributes = {};
   attributes.attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV;
-  if (::mount_setattr(AT_FDCWD, inside.c_str(), AT_RECURSIVE, &attributes, sizeof(attributes)) != 0) {
+  if (::mount_setattr(AT_FDCWD, inside.c_str(), AT_RECURSIVE, &attributes, sizeof(attributes)) !=
+      0) {
     return ErrnoStatus("cannot make read-only", path);
   }
   return OkStatus();
@@ -79,8 +80,8 @@ Status ErrnoPrecondition(std::string_view what) {
 }  // namespace
 
 std::vector<std::string> ProgramPaths() {
-  return {"/usr/bin/pdftotext", "/usr/lib", "/usr/lib64", "/lib", "/lib64", "/etc/ld.so.cache",
-          "/usr/share/poppler"};
+  return {"/usr/bin/pdftotext", "/usr/lib",          "/usr/lib64", "/lib", "/lib64",
+          "/etc/ld.so.cache",   "/usr/share/poppler"};
 }
 
 Status EnterFileView(const std::vector<std::string>& visible) {
@@ -88,7 +89,8 @@ Status EnterFileView(const std::vector<std::string>& visible) {
   if (::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) {
     return ErrnoPrecondition("cannot make mounts private; new root at");
   }
-  if (::mount("hadal-parser", kMountPoint, "tmpfs", MS_NOSUID | MS_NODEV, "size=1m,mode=755") != 0) {
+  if (::mount("hadal-parser", kMountPoint, "tmpfs", MS_NOSUID | MS_NODEV, "size=1m,mode=755") !=
+      0) {
     return ErrnoPrecondition("cannot mount the new root at");
   }
   const std::string root = kMountPoint;
@@ -106,8 +108,8 @@ Status EnterFileView(const std::vector<std::string>& visible) {
 }
 
 Status RestrictByLandlock(const std::vector<std::string>& readable) {
-  const long version = ::syscall(SYS_landlock_create_ruleset, nullptr, size_t{0},
-                                 LANDLOCK_CREATE_RULESET_VERSION);
+  const long version =
+      ::syscall(SYS_landlock_create_ruleset, nullptr, size_t{0}, LANDLOCK_CREATE_RULESET_VERSION);
   if (version < 1) return Unimplemented("the kernel has no Landlock");
   constexpr uint64_t kRead =
       LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR;
@@ -116,8 +118,8 @@ Status RestrictByLandlock(const std::vector<std::string>& readable) {
   if (version >= 2) handled |= LANDLOCK_ACCESS_FS_REFER;
   struct landlock_ruleset_attr ruleset = {};
   ruleset.handled_access_fs = handled;
-  const UniqueFd fd(static_cast<int>(
-      ::syscall(SYS_landlock_create_ruleset, &ruleset, sizeof(ruleset), 0)));
+  const UniqueFd fd(
+      static_cast<int>(::syscall(SYS_landlock_create_ruleset, &ruleset, sizeof(ruleset), 0)));
   if (!fd.valid()) return ErrnoStatus("cannot create a Landlock", "ruleset");
   for (const std::string& path : readable) {
     const UniqueFd beneath(::open(path.c_str(), O_PATH | O_CLOEXEC));

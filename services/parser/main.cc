@@ -20,7 +20,10 @@ int SelfTest() {
       // pdftotext's own libraries are all that can be seen where programs may run.
       const bool harmless = allow_programs && result.attempt == "list the root folder";
       escapes += !result.blocked && !harmless;
-      fmt::print("{} {} ({}): {}\n", result.blocked ? "blocked" : harmless ? "allowed" : "OPEN",
+      fmt::print("{} {} ({}): {}\n",
+                 result.blocked ? "blocked"
+                 : harmless     ? "allowed"
+                                : "OPEN",
                  result.attempt, allow_programs ? "with pdftotext" : "plain", result.how);
     }
   }
@@ -30,7 +33,8 @@ int SelfTest() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  CLI::App app("Turns one file on standard input into text, inside a sandbox. Run by hadal-retrieval.");
+  CLI::App app(
+      "Turns one file on standard input into text, inside a sandbox. Run by hadal-retrieval.");
   hadal::parser::ParseProcessOptions options;
   bool self_test = false;
   app.add_option("--file-name", options.file_name, "name of the file; a hint only");
@@ -38,7 +42,8 @@ int main(int argc, char** argv) {
   app.add_option("--max-output-bytes", options.max_output_bytes, "largest outcome written");
   app.add_option("--memory-bytes", options.memory_bytes, "address space of each process");
   app.add_option("--cpu-seconds", options.cpu_seconds, "processor time of each process");
-  app.add_flag("--self-test", self_test, "try what a hijacked parser would try; exit 0 if all fails");
+  app.add_flag("--self-test", self_test,
+               "try what a hijacked parser would try; exit 0 if all fails");
   CLI11_PARSE(app, argc, argv);
   hadal::InitLog("hadal-parser", hadal::LogLevel::kWarning);
   return self_test ? SelfTest() : hadal::parser::RunParseProcess(options);

@@ -70,8 +70,9 @@ ParseOutcome MakeOutcome(const ParseProcessOptions& options) {
     }
     return ParseInSandbox(options, *content);
   } catch (const std::bad_alloc&) {
-    return Rejection("memory_limit", fmt::format("reading the file needs more than {} MiB of memory",
-                                                 options.memory_bytes / kMiB));
+    return Rejection("memory_limit",
+                     fmt::format("reading the file needs more than {} MiB of memory",
+                                 options.memory_bytes / kMiB));
   } catch (const std::exception& error) {
     return Rejection("parser_crashed", fmt::format("the parser failed: {}", error.what()));
   }
@@ -84,8 +85,9 @@ int RunParseProcess(const ParseProcessOptions& options) {
   std::string bytes;
   try {
     if (static_cast<int64_t>(outcome.ByteSizeLong()) > options.max_output_bytes) {
-      outcome = Rejection("too_large", fmt::format("the file holds more than {} MiB of text; split it",
-                                                   options.max_output_bytes / kMiB));
+      outcome =
+          Rejection("too_large", fmt::format("the file holds more than {} MiB of text; split it",
+                                             options.max_output_bytes / kMiB));
     }
     bytes = outcome.SerializeAsString();
   } catch (const std::bad_alloc&) {

@@ -6,7 +6,7 @@
 namespace hadal::parser {
 
 struct ParseProcessOptions {
-  std::string file_name;                          ///< hint only
+  std::string file_name;  ///< hint only
   int64_t max_file_bytes = int64_t{64} << 20;
   int64_t max_output_bytes = int64_t{64} << 20;
   int64_t memory_bytes = int64_t{1} << 30;

@@ -118,8 +118,7 @@ class ParserPoolImpl : public ParserPool {
     ASSIGN_OR_RETURN(const UniqueFd output, MemoryFile("hadal-output"));
     SubprocessOptions start;
     const int64_t seconds = std::max<int64_t>(1, absl::ToInt64Seconds(options_.time_limit));
-    start.argv = {options_.program,
-                  "--max-file-bytes=" + std::to_string(options_.max_file_bytes),
+    start.argv = {options_.program, "--max-file-bytes=" + std::to_string(options_.max_file_bytes),
                   "--max-output-bytes=" + std::to_string(options_.max_output_bytes),
                   "--memory-bytes=" + std::to_string(options_.memory_bytes),
                   "--cpu-seconds=" + std::to_string(seconds + 1)};
@@ -204,8 +203,9 @@ StatusOr<std::unique_ptr<ParserPool>> ParserPool::Create(const ParserPoolOptions
   }
   if (options.max_processes < 1 || options.max_waiting < 1 ||
       options.time_limit <= absl::ZeroDuration()) {
-    return InvalidArgument("the parser pool needs at least one process, one waiting place and a "
-                           "time limit above zero");
+    return InvalidArgument(
+        "the parser pool needs at least one process, one waiting place and a "
+        "time limit above zero");
   }
   return std::unique_ptr<ParserPool>(new ParserPoolImpl(options));
 }

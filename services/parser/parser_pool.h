@@ -18,7 +18,7 @@ struct ParserPoolOptions {
   absl::Duration time_limit = absl::Seconds(60);  ///< wall clock, once started
   int64_t max_file_bytes = int64_t{64} << 20;
   int64_t max_output_bytes = int64_t{64} << 20;
-  int64_t memory_bytes = int64_t{1} << 30;        ///< address space of each process
+  int64_t memory_bytes = int64_t{1} << 30;  ///< address space of each process
 };
 
 /// Runs hadal-parser, one process a file. A file that crashes, hangs or exhausts its process costs

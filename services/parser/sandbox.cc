@@ -1,5 +1,6 @@
 #include "services/parser/sandbox.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <grp.h>
 #include <linux/capability.h>
@@ -10,8 +11,6 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
-
-#include <dirent.h>
 
 #include <cctype>
 #include <memory>
@@ -64,7 +63,8 @@ void EnterNamespaces(const SandboxOptions& options, SandboxReport& report) {
     mounts = mapped.ok();
     if (!mapped.ok()) report.missing.push_back("file view: " + StatusMessage(mapped));
   } else {
-    report.missing.push_back(StatusMessage(ErrnoStatus("namespaces refused to user", std::to_string(uid))));
+    report.missing.push_back(
+        StatusMessage(ErrnoStatus("namespaces refused to user", std::to_string(uid))));
   }
   if (!mounts) return;
   const Status viewed =
@@ -116,11 +116,13 @@ int64_t CountTasks(uid_t uid) {
 
 Status Limit(__rlimit_resource resource, int64_t value, std::string_view name) {
   struct rlimit limit = {};
-  if (::getrlimit(resource, &limit) != 0) return FailedPrecondition("cannot read the limit {}", name);
+  if (::getrlimit(resource, &limit) != 0)
+    return FailedPrecondition("cannot read the limit {}", name);
   const auto wanted = static_cast<rlim_t>(value);
   if (limit.rlim_max == RLIM_INFINITY || limit.rlim_max > wanted) limit.rlim_max = wanted;
   limit.rlim_cur = limit.rlim_max;
-  if (::setrlimit(resource, &limit) != 0) return FailedPrecondition("cannot set the limit {}", name);
+  if (::setrlimit(resource, &limit) != 0)
+    return FailedPrecondition("cannot set the limit {}", name);
   return OkStatus();
 }
 

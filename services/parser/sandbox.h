@@ -21,9 +21,9 @@ struct SandboxOptions {
 /// resource limits are always there; the rest depends on the kernel and on who runs the process.
 struct SandboxReport {
   bool network_namespace = false;
-  bool file_view = false;       ///< own mount namespace, changed into a root with nothing else in it
+  bool file_view = false;  ///< own mount namespace, changed into a root with nothing else in it
   bool landlock = false;
-  bool dropped_user = false;    ///< runs as a user id nobody has (only root can do that)
+  bool dropped_user = false;         ///< runs as a user id nobody has (only root can do that)
   std::vector<std::string> missing;  ///< why something is not there; for the log
 
   /// The file system is out of reach by at least one mechanism besides seccomp.

@@ -18,31 +18,116 @@ struct FilterDeleter {
 };
 
 /// Memory, time, signals of its own, open descriptors: what any computation takes.
-constexpr const char* kAlways[] = {
-    "read", "readv", "pread64", "write", "writev", "close", "lseek", "fstat", "newfstatat", "statx",
-    "brk", "mmap", "munmap", "mremap", "mprotect", "madvise", "mincore",
-    "rt_sigaction", "rt_sigprocmask", "rt_sigreturn", "sigaltstack", "restart_syscall",
-    "futex", "sched_yield", "sched_getaffinity", "getrandom", "rseq", "set_robust_list",
-    "set_tid_address", "arch_prctl", "gettid", "getpid", "getppid", "getuid", "geteuid", "getgid",
-    "getegid", "getrlimit", "getrusage", "times", "uname", "sysinfo", "clock_gettime",
-    "clock_getres", "clock_nanosleep", "nanosleep", "gettimeofday", "time", "poll", "ppoll",
-    "exit", "exit_group", "membarrier"};
+constexpr const char* kAlways[] = {"read",
+                                   "readv",
+                                   "pread64",
+                                   "write",
+                                   "writev",
+                                   "close",
+                                   "lseek",
+                                   "fstat",
+                                   "newfstatat",
+                                   "statx",
+                                   "brk",
+                                   "mmap",
+                                   "munmap",
+                                   "mremap",
+                                   "mprotect",
+                                   "madvise",
+                                   "mincore",
+                                   "rt_sigaction",
+                                   "rt_sigprocmask",
+                                   "rt_sigreturn",
+                                   "sigaltstack",
+                                   "restart_syscall",
+                                   "futex",
+                                   "sched_yield",
+                                   "sched_getaffinity",
+                                   "getrandom",
+                                   "rseq",
+                                   "set_robust_list",
+                                   "set_tid_address",
+                                   "arch_prctl",
+                                   "gettid",
+                                   "getpid",
+                                   "getppid",
+                                   "getuid",
+                                   "geteuid",
+                                   "getgid",
+                                   "getegid",
+                                   "getrlimit",
+                                   "getrusage",
+                                   "times",
+                                   "uname",
+                                   "sysinfo",
+                                   "clock_gettime",
+                                   "clock_getres",
+                                   "clock_nanosleep",
+                                   "nanosleep",
+                                   "gettimeofday",
+                                   "time",
+                                   "poll",
+                                   "ppoll",
+                                   "exit",
+                                   "exit_group",
+                                   "membarrier"};
 
 /// Starting pdftotext, reading its libraries and talking to it through pipes.
 constexpr const char* kPrograms[] = {
-    "fork", "vfork", "execve", "wait4", "waitid", "pipe", "pipe2", "dup", "dup2", "dup3",
-    "access", "faccessat", "faccessat2", "readlink", "readlinkat", "stat", "lstat", "getdents64",
-    "getcwd", "fadvise64", "getpgrp", "select", "pselect6"};
+    "fork",  "vfork",      "execve", "wait4",     "waitid",     "pipe",     "pipe2",      "dup",
+    "dup2",  "dup3",       "access", "faccessat", "faccessat2", "readlink", "readlinkat", "stat",
+    "lstat", "getdents64", "getcwd", "fadvise64", "getpgrp",    "select",   "pselect6"};
 
 /// Calls no library of ours makes: an attempt is an attack.
-constexpr const char* kKill[] = {
-    "socket", "socketpair", "connect", "bind", "listen", "accept", "accept4", "sendto", "sendmsg",
-    "sendmmsg", "ptrace", "process_vm_readv", "process_vm_writev", "mount", "umount2", "pivot_root",
-    "chroot", "unshare", "setns", "init_module", "finit_module", "delete_module", "kexec_load",
-    "kexec_file_load", "bpf", "perf_event_open", "userfaultfd", "io_uring_setup", "io_uring_enter",
-    "io_uring_register", "keyctl", "add_key", "request_key", "open_by_handle_at", "fsopen",
-    "fsmount", "move_mount", "open_tree", "pidfd_getfd", "reboot", "swapon", "setuid", "setgid",
-    "setresuid", "setresgid", "setreuid", "setregid", "setgroups", "capset"};
+constexpr const char* kKill[] = {"socket",
+                                 "socketpair",
+                                 "connect",
+                                 "bind",
+                                 "listen",
+                                 "accept",
+                                 "accept4",
+                                 "sendto",
+                                 "sendmsg",
+                                 "sendmmsg",
+                                 "ptrace",
+                                 "process_vm_readv",
+                                 "process_vm_writev",
+                                 "mount",
+                                 "umount2",
+                                 "pivot_root",
+                                 "chroot",
+                                 "unshare",
+                                 "setns",
+                                 "init_module",
+                                 "finit_module",
+                                 "delete_module",
+                                 "kexec_load",
+                                 "kexec_file_load",
+                                 "bpf",
+                                 "perf_event_open",
+                                 "userfaultfd",
+                                 "io_uring_setup",
+                                 "io_uring_enter",
+                                 "io_uring_register",
+                                 "keyctl",
+                                 "add_key",
+                                 "request_key",
+                                 "open_by_handle_at",
+                                 "fsopen",
+                                 "fsmount",
+                                 "move_mount",
+                                 "open_tree",
+                                 "pidfd_getfd",
+                                 "reboot",
+                                 "swapon",
+                                 "setuid",
+                                 "setgid",
+                                 "setresuid",
+                                 "setresgid",
+                                 "setreuid",
+                                 "setregid",
+                                 "setgroups",
+                                 "capset"};
 
 class Rules {
  public:
@@ -63,9 +148,7 @@ class Rules {
   int error_ = 0;
 };
 
-scmp_arg_cmp Equal(unsigned argument, uint64_t value) {
-  return {argument, SCMP_CMP_EQ, value, 0};
-}
+scmp_arg_cmp Equal(unsigned argument, uint64_t value) { return {argument, SCMP_CMP_EQ, value, 0}; }
 
 scmp_arg_cmp NoneOf(unsigned argument, uint64_t mask) {
   return {argument, SCMP_CMP_MASKED_EQ, mask, 0};

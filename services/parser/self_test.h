@@ -10,7 +10,7 @@ namespace hadal::parser {
 struct SelfTestResult {
   std::string attempt;  ///< "open a socket"
   bool blocked = false;
-  std::string how;      ///< "Operation not permitted", "killed by signal 31 (Bad system call)"
+  std::string how;  ///< "Operation not permitted", "killed by signal 31 (Bad system call)"
 };
 
 /// Closes the sandbox in child processes and tries in each what a hijacked parser would try.

@@ -117,9 +117,14 @@ TEST(HostileTest, EveryFileComesOutAsItsManifestSays) {
 TEST(HostileTest, OddNamesAreOnlyHints) {
   const std::unique_ptr<ParserPool> pool = RealPool();
   const std::string content = "三号会议室今天开放，开放时间为9时至17时。";
-  const std::string names[] = {"名称带\n换行.txt", "进度📈报告🚧.txt",
-                               "季度报告\u202etxt.exe.txt", std::string(300, 'a') + ".txt",
-                               "--self-test", "$(touch /tmp/x).txt", "\xFF\xFE.txt", ""};
+  const std::string names[] = {"名称带\n换行.txt",
+                               "进度📈报告🚧.txt",
+                               "季度报告\u202etxt.exe.txt",
+                               std::string(300, 'a') + ".txt",
+                               "--self-test",
+                               "$(touch /tmp/x).txt",
+                               "\xFF\xFE.txt",
+                               ""};
   for (const std::string& name : names) {
     StatusOr<ParseOutcome> outcome = pool->Parse(name, content);
     ASSERT_OK(outcome);

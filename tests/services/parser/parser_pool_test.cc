@@ -66,7 +66,8 @@ TEST_F(ParserPoolTest, RunsPdftotextInsideTheSandbox) {
       "2 0 obj<</Type/Pages/Kids[3 0 R]/Count 1>>endobj\n"
       "3 0 obj<</Type/Page/Parent 2 0 R/MediaBox[0 0 400 200]/Contents 4 0 R"
       "/Resources<</Font<</F1 5 0 R>>>>>>endobj\n"
-      "4 0 obj<</Length " + std::to_string(stream.size()) + ">>stream\n" + stream +
+      "4 0 obj<</Length " +
+      std::to_string(stream.size()) + ">>stream\n" + stream +
       "\nendstream endobj\n5 0 obj<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>endobj\n"
       "trailer<</Root 1 0 R/Size 6>>\nstartxref\n0\n%%EOF\n";
   StatusOr<ParseOutcome> outcome = Pool()->Parse("hello.pdf", pdf);

@@ -31,9 +31,9 @@ std::vector<nlohmann::json> LoadLines(const std::string& path) {
 std::string Fold(std::string_view text) {
   UErrorCode error = U_ZERO_ERROR;
   const icu::Normalizer2* nfkc = icu::Normalizer2::getNFKCInstance(error);
-  icu::UnicodeString folded = nfkc->normalize(
-      icu::UnicodeString::fromUTF8(icu::StringPiece(text.data(), static_cast<int32_t>(text.size()))),
-      error);
+  icu::UnicodeString folded = nfkc->normalize(icu::UnicodeString::fromUTF8(icu::StringPiece(
+                                                  text.data(), static_cast<int32_t>(text.size()))),
+                                              error);
   folded.toLower();
   icu::UnicodeString kept;
   for (int32_t i = 0; i < folded.length(); i = folded.moveIndex32(i, 1)) {
