@@ -123,10 +123,13 @@ void PackQuantizedGroup(ElementType type, const uint8_t* rows_data, int64_t row_
   }
 }
 
-template <typename T>
-void InterleaveRow(const T* row, int r, int64_t cols, uint8_t* group) {
-  T* out = reinterpret_cast<T*>(group) + r;
-  for (int64_t c = 0; c < cols; ++c) std::memcpy(&out[c * kGroupRows], row + c, sizeof(T));
+// The bytes of a file have any alignment.
+template <size_t kBytes>
+void InterleaveRow(const uint8_t* row, int r, int64_t cols, uint8_t* group) {
+  uint8_t* out = group + static_cast<size_t>(r) * kBytes;
+  for (int64_t c = 0; c < cols; ++c, out += kGroupRows * kBytes, row += kBytes) {
+    std::memcpy(out, row, kBytes);
+  }
 }
 
 void PackFloatGroup(ElementType type, const uint8_t* rows_data, int64_t row_bytes, int rows,
@@ -136,11 +139,11 @@ void PackFloatGroup(ElementType type, const uint8_t* rows_data, int64_t row_byte
     const uint8_t* row = rows_data + r * row_bytes;
     if (widen) {
       DequantizeRow(type, row, cols, wide.data());
-      InterleaveRow(wide.data(), r, cols, group);
+      InterleaveRow<4>(reinterpret_cast<const uint8_t*>(wide.data()), r, cols, group);
     } else if (type == ElementType::kF32) {
-      InterleaveRow(reinterpret_cast<const float*>(row), r, cols, group);
+      InterleaveRow<4>(row, r, cols, group);
     } else {
-      InterleaveRow(reinterpret_cast<const uint16_t*>(row), r, cols, group);
+      InterleaveRow<2>(row, r, cols, group);
     }
   }
 }

@@ -4,6 +4,7 @@
 
 #include "inference/kernels/cpu/elementwise_impl.h"
 #include "inference/kernels/cpu/kernel_table.h"
+#include "inference/kernels/cpu/unroll.h"
 
 // Attention of one tile of queries for one instruction set V. KV positions are taken in tiles of 64
 // counted from position 0, so a query sees the same tiles, and the same rounding, however its
@@ -46,18 +47,25 @@ struct AttentionKernels {
                                                              float* c, int64_t c_stride,
                                                              int64_t depth) {
     F acc[kRows][kVecs];
+    HADAL_UNROLL
     for (int r = 0; r < kRows; ++r) {
+      HADAL_UNROLL
       for (int j = 0; j < kVecs; ++j) acc[r][j] = V::Load(c + r * c_stride + 16 * j);
     }
     for (int64_t k = 0; k < depth; ++k) {
       F w[kVecs];
+      HADAL_UNROLL
       for (int j = 0; j < kVecs; ++j) w[j] = V::Load(b + k * b_stride + 16 * j);
+      HADAL_UNROLL
       for (int r = 0; r < kRows; ++r) {
         const F x = V::Set(a[r * a_stride + k]);
+        HADAL_UNROLL
         for (int j = 0; j < kVecs; ++j) acc[r][j] = V::Fma(x, w[j], acc[r][j]);
       }
     }
+    HADAL_UNROLL
     for (int r = 0; r < kRows; ++r) {
+      HADAL_UNROLL
       for (int j = 0; j < kVecs; ++j) V::Store(c + r * c_stride + 16 * j, acc[r][j]);
     }
   }

@@ -3,6 +3,7 @@
 #include <cstdint>
 
 #include "inference/kernels/cpu/kernel_table.h"
+#include "inference/kernels/cpu/unroll.h"
 #include "inference/kernels/cpu/weight_blocks.h"
 
 // MatMul for one instruction set V. Every output is the same chain of operations whatever the tile:
@@ -54,6 +55,7 @@ struct MatMulKernels {
                                                             const ActivationBlock* const* x,
                                                             I* sum) {
     const U8 w = block.template Step<kStep>();
+    HADAL_UNROLL
     for (int m = 0; m < kRows; ++m) {
       sum[m] = V::template Dot<Weights::kWide>(sum[m], w, x[m]->q + 4 * kStep);
     }
@@ -63,6 +65,7 @@ struct MatMulKernels {
   static inline __attribute__((always_inline)) void AddScaled(const F scale,
                                                               const ActivationBlock* const* x,
                                                               const I* sum, F* acc) {
+    HADAL_UNROLL
     for (int m = 0; m < kRows; ++m) {
       acc[m] = V::Fma(V::ToFloat(sum[m]), V::Mul(scale, V::Set(x[m]->scale)), acc[m]);
     }
@@ -77,7 +80,9 @@ struct MatMulKernels {
       const auto block = weights.At(b);
       const ActivationBlock* row[kRows];
       I sum[kRows];
+      HADAL_UNROLL
       for (int m = 0; m < kRows; ++m) row[m] = x + m * num_blocks + b;
+      HADAL_UNROLL
       for (int m = 0; m < kRows; ++m) sum[m] = Start<Weights::kOffset>(*row[m], 0);
       DotStep<Weights, 0, kRows>(block, row, sum);
       DotStep<Weights, 1, kRows>(block, row, sum);
@@ -85,6 +90,7 @@ struct MatMulKernels {
       DotStep<Weights, 3, kRows>(block, row, sum);
       if constexpr (Weights::kScales == 2) {
         AddScaled<Weights, kRows>(block.Scale(0), row, sum, acc);
+        HADAL_UNROLL
         for (int m = 0; m < kRows; ++m) sum[m] = Start<Weights::kOffset>(*row[m], 1);
       }
       DotStep<Weights, 4, kRows>(block, row, sum);
@@ -94,6 +100,7 @@ struct MatMulKernels {
       AddScaled<Weights, kRows>(block.Scale(Weights::kScales - 1), row, sum, acc);
       if constexpr (Weights::kHasMin) {
         const F min = block.Min();
+        HADAL_UNROLL
         for (int m = 0; m < kRows; ++m) {
           acc[m] = V::Fma(min, V::Set(row[m]->scaled_sum), acc[m]);
         }
@@ -121,8 +128,10 @@ struct MatMulKernels {
   static void Tile(const MatMulGroups& args, const Weights& weights, int32_t group, int64_t row) {
     const int64_t num_blocks = args.cols / kBlockCols;
     F acc[kRows];
+    HADAL_UNROLL
     for (int m = 0; m < kRows; ++m) acc[m] = V::Zero();
     BlockTile<Weights, kRows>(weights, args.blocks + row * num_blocks, num_blocks, acc);
+    HADAL_UNROLL
     for (int m = 0; m < kRows; ++m) StoreRow(args, group, row + m, acc[m]);
   }
 
@@ -188,13 +197,16 @@ struct MatMulKernels {
     const uint8_t* weights = args.groups + group * args.group_bytes;
     const float* x = args.x + row * args.x_stride;
     F acc[kRows];
+    HADAL_UNROLL
     for (int m = 0; m < kRows; ++m) acc[m] = V::Zero();
     for (int64_t c = 0; c < args.cols; ++c) {
       const F w = FloatWeights<kType>(weights, c);
+      HADAL_UNROLL
       for (int m = 0; m < kRows; ++m) {
         acc[m] = V::Fma(w, V::Set(x[m * args.x_stride + c]), acc[m]);
       }
     }
+    HADAL_UNROLL
     for (int m = 0; m < kRows; ++m) StoreRow(args, group, row + m, acc[m]);
   }
 
