@@ -1,5 +1,6 @@
 #include "services/gateway/filters/admission.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/log.h"
@@ -66,7 +67,7 @@ void RequestContext::Admit(const RequestHead& head) {
   if (!principal.ok()) {
     admitted_ = principal.status();
     refused_ = true;
-    record_.add_determining("authn");
+    AddDetermining("authn");
     return;
   }
   principal_ = *std::move(principal);
@@ -78,7 +79,7 @@ void RequestContext::Admit(const RequestHead& head) {
   ticket_ = std::move(verdict.ticket);
   if (!admitted_.ok()) {
     refused_ = true;
-    record_.add_determining("quota");
+    AddDetermining("quota");
   }
 }
 
@@ -86,9 +87,7 @@ Status RequestContext::Authorize(std::string_view action, std::string_view resou
   RETURN_IF_ERROR(admitted_);
   if (!resource.empty()) record_.set_resource(Bounded(resource, kMaxNameBytes));
   const auth::Decision decision = deps_.authorizer->Check(principal_, action, resource);
-  for (const std::string& rule : decision.determining) {
-    record_.add_determining(Bounded(rule, kMaxNameBytes));
-  }
+  for (const std::string& rule : decision.determining) AddDetermining(rule);
   if (decision.allowed) return OkStatus();
   refused_ = true;
   return PermissionDenied("{}", Bounded(decision.reason, kMaxReasonBytes));
@@ -98,17 +97,23 @@ bool RequestContext::Permitted(std::string_view action, std::string_view resourc
   if (!admitted_.ok()) return false;
   const auth::Decision decision = deps_.authorizer->Check(principal_, action, resource);
   if (decision.allowed) {
-    for (const std::string& rule : decision.determining) {
-      record_.add_determining(Bounded(rule, kMaxNameBytes));
-    }
+    for (const std::string& rule : decision.determining) AddDetermining(rule);
   }
   return decision.allowed;
 }
 
 Status RequestContext::Refuse(std::string_view rule, const Status& why) {
   refused_ = true;
-  record_.add_determining(Bounded(rule, kMaxNameBytes));
+  AddDetermining(rule);
   return why;
+}
+
+void RequestContext::AddDetermining(std::string_view rule) {
+  const std::string bounded = Bounded(rule, kMaxNameBytes);
+  const auto& known = record_.determining();
+  if (std::find(known.begin(), known.end(), bounded) == known.end()) {
+    record_.add_determining(bounded);
+  }
 }
 
 std::string RequestContext::OutcomeName(const Status& outcome) const {

@@ -92,6 +92,7 @@ class RequestContext {
  private:
   friend class Admission;
   void Admit(const RequestHead& head);
+  void AddDetermining(std::string_view rule);
   std::string OutcomeName(const Status& outcome) const;
   StatusOr<auth::AuditPosition> Append();
 

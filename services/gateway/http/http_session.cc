@@ -180,7 +180,8 @@ void HttpSession::ProcessHead() {
   StatusOr<ParsedHead> head = ParseRequestHead(bytes.substr(0, end + kHeadEnd.size()));
   if (!head.ok()) return RefuseHead(head.status());
   head_ = *std::move(head);
-  keep_alive_ = head_.keep_alive && !draining_;
+  // No route serves HEAD, and a client does not read the error's body as one: the connection ends.
+  keep_alive_ = head_.keep_alive && !draining_ && head_.method != "HEAD";
   if (head_.content_length.value_or(0) > options_.max_body_bytes) {
     return Dispatch(
         WithDetail(InvalidArgument("the request body has {} bytes, at most {} are taken",

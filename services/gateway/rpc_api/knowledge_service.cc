@@ -34,7 +34,7 @@ Status CheckHeader(const v1::DocumentHeader& header, RequestContext& request) {
   }
   if (auth::MayRead(request.principal(), label)) return OkStatus();
   if (MayAddUnreadable(request.principal())) {
-    request.record().add_determining("label:admin-adds-any");
+    (*request.record().mutable_attributes())["unreadable_label"] = "added by role admin";
     return OkStatus();
   }
   return request.Refuse("label", PermissionDenied("you cannot add a document that you could not "

@@ -34,6 +34,10 @@ class FakeAuditLog final : public auth::AuditLog {
   StatusOr<auth::InclusionProof> ProveInclusion(uint64_t) const override {
     return Unimplemented("the fake has no tree");
   }
+  StatusOr<auth::ConsistencyProof> ProveConsistency(uint64_t) const override {
+    return Unimplemented("the fake has no tree");
+  }
+  std::string Checkpoint() const override { return ""; }
   StatusOr<auth::AuditVerification> Verify() const override {
     return Unimplemented("the fake has no tree");
   }
