@@ -1,0 +1,95 @@
+// The kernels of the engine, one thread, on the shapes of the default chat model. GEMV reads more
+// weights than any cache holds, so its bytes per second are memory speed.
+
+#include <benchmark/benchmark.h>
+
+#include <algorithm>
+#include <random>
+
+#include "base/check.h"
+#include "inference/kernels/attention.h"
+#include "inference/kernels/matmul.h"
+
+namespace hadal::inference {
+namespace {
+
+std::vector<float> Activations(int64_t count) {
+  std::mt19937_64 random(1);
+  std::normal_distribution<float> normal;
+  std::vector<float> values(static_cast<size_t>(count));
+  for (float& value : values) value = normal(random);
+  return values;
+}
+
+PackedMatrix Weights(ElementType type, int64_t rows, int64_t cols, ThreadPool& pool) {
+  const ElementTraits traits = TraitsOf(type);
+  std::vector<uint8_t> stored(static_cast<size_t>(rows * cols / traits.block_values) *
+                              static_cast<size_t>(traits.block_bytes));
+  std::mt19937_64 random(2);
+  for (uint8_t& byte : stored) byte = static_cast<uint8_t>(random() & 0x3B);
+  auto packed = PackedMatrix::Pack(type, rows, cols, stored, PackPrecision::kStored, pool);
+  CHECK_OK(packed);
+  return *std::move(packed);
+}
+
+constexpr int64_t kHidden = 1024;
+
+// range 0: element type, range 1: rows of x, range 2: instruction set.
+void BM_MatMul(benchmark::State& state) {
+  const auto isa = static_cast<Isa>(state.range(2));
+  const std::vector<Isa> isas = AvailableIsas();
+  if (std::find(isas.begin(), isas.end(), isa) == isas.end()) {
+    state.SkipWithError("this CPU has not got the instruction set");
+    return;
+  }
+  const CpuDevice device(std::make_shared<ThreadPool>(1), isa);
+  const int64_t batch = state.range(1);
+  const int64_t outputs = batch == 1 ? 160000 : 4864;
+  const PackedMatrix weight =
+      Weights(static_cast<ElementType>(state.range(0)), outputs, kHidden, device.pool());
+  const std::vector<float> x = Activations(batch * kHidden);
+  std::vector<float> y(static_cast<size_t>(batch * outputs));
+  for (auto _ : state) {
+    MatMul(device, ConstMatrixView(x.data(), batch, kHidden), weight, nullptr,
+           MatrixView(y.data(), batch, outputs));
+    benchmark::DoNotOptimize(y.data());
+  }
+  state.SetLabel(std::string(TraitsOf(weight.type()).name) + " " + IsaName(isa));
+  state.SetBytesProcessed(state.iterations() * static_cast<int64_t>(weight.size_bytes()));
+  state.counters["GMAC/s"] =
+      benchmark::Counter(static_cast<double>(batch * outputs * kHidden) * 1e-9,
+                         benchmark::Counter::kIsIterationInvariantRate);
+}
+BENCHMARK(BM_MatMul)
+    ->ArgNames({"type", "rows", "isa"})
+    ->ArgsProduct({{3, 6, 8, 10}, {1, 8, 256}, {1, 2}})
+    ->Unit(benchmark::kMillisecond);
+
+// range 0: positions. A prompt of that length, 14 heads over 2 KV heads of 64, float16 cache.
+void BM_CausalAttention(benchmark::State& state) {
+  const CpuDevice device(std::make_shared<ThreadPool>(1));
+  const AttentionShape shape = {14, 2, 64, 0.125f};
+  const auto length = static_cast<int32_t>(state.range(0));
+  const std::vector<float> q = Activations(int64_t{length} * 896);
+  const std::vector<uint16_t> cache(static_cast<size_t>(length) * 128, 0x3400);
+  const void* block = cache.data();
+  CausalSlice slice;
+  slice.num_rows = length;
+  slice.kv = {absl::MakeConstSpan(&block, 1), absl::MakeConstSpan(&block, 1), length,
+              ElementType::kF16};
+  std::vector<float> out(q.size());
+  for (auto _ : state) {
+    CausalAttention(device, shape, ConstMatrixView(q.data(), length, 896),
+                    absl::MakeConstSpan(&slice, 1), MatrixView(out.data(), length, 896));
+    benchmark::DoNotOptimize(out.data());
+  }
+  state.counters["GFMA/s"] = benchmark::Counter(
+      static_cast<double>(length) * length / 2 * 14 * 128 * 1e-9,
+      benchmark::Counter::kIsIterationInvariantRate);
+}
+BENCHMARK(BM_CausalAttention)->Arg(512)->Arg(2048)->Unit(benchmark::kMillisecond);
+
+}  // namespace
+}  // namespace hadal::inference
+
+BENCHMARK_MAIN();

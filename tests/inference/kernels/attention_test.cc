@@ -1,0 +1,173 @@
+#include "inference/kernels/attention.h"
+
+#include <cmath>
+
+#include "tests/inference/kernels/random_blocks.h"
+#include "tests/support/status_matchers.h"
+
+namespace hadal::inference {
+namespace {
+
+/// A sequence of `length` positions with its K and V cut into blocks.
+struct Case {
+  AttentionShape shape;
+  int32_t length;
+  std::vector<float> q, k, v;
+  Case(AttentionShape s, int32_t n) : shape(s), length(n) {
+    shape.scale = 1.0f / std::sqrt(static_cast<float>(shape.head_dim));
+    q = RandomFloats(Size(shape.num_heads), 1);
+    k = RandomFloats(Size(shape.num_kv_heads), 2);
+    v = RandomFloats(Size(shape.num_kv_heads), 3);
+  }
+  size_t Size(int32_t heads) const {
+    return static_cast<size_t>(length) * static_cast<size_t>(heads * shape.head_dim);
+  }
+  int64_t KvCols() const { return int64_t{shape.num_kv_heads} * shape.head_dim; }
+};
+
+/// softmax(q k^T) v in double precision; row i sees visible(i) positions.
+template <typename Visible>
+std::vector<float> Naive(const Case& c, Visible visible) {
+  const AttentionShape& s = c.shape;
+  std::vector<float> out(c.q.size());
+  for (int32_t row = 0; row < c.length; ++row) {
+    for (int32_t h = 0; h < s.num_heads; ++h) {
+      const float* q = c.q.data() + (int64_t{row} * s.num_heads + h) * s.head_dim;
+      const int32_t kv_head = h / (s.num_heads / s.num_kv_heads);
+      std::vector<double> weight(static_cast<size_t>(visible(row)));
+      double sum = 0;
+      for (size_t p = 0; p < weight.size(); ++p) {
+        const float* k =
+            c.k.data() + (static_cast<int64_t>(p) * s.num_kv_heads + kv_head) * s.head_dim;
+        double dot = 0;
+        for (int32_t d = 0; d < s.head_dim; ++d) dot += double{q[d]} * k[d];
+        sum += weight[p] = std::exp(dot * s.scale);
+      }
+      for (int32_t d = 0; d < s.head_dim; ++d) {
+        double value = 0;
+        for (size_t p = 0; p < weight.size(); ++p) {
+          value += weight[p] / sum *
+                   c.v[(p * static_cast<size_t>(s.num_kv_heads) + static_cast<size_t>(kv_head)) *
+                           static_cast<size_t>(s.head_dim) +
+                       static_cast<size_t>(d)];
+        }
+        out[static_cast<size_t>((row * s.num_heads + h) * s.head_dim + d)] =
+            static_cast<float>(value);
+      }
+    }
+  }
+  return out;
+}
+
+/// Through the paged op, rows [begin, end) as one slice.
+void RunPaged(const CpuDevice& device, const Case& c, ElementType type, int32_t block_size,
+              int32_t begin, int32_t end, std::vector<float>& out) {
+  const size_t value_bytes = type == ElementType::kF32 ? 4 : 2;
+  const auto cols = static_cast<size_t>(c.KvCols());
+  const size_t blocks = static_cast<size_t>((end + block_size - 1) / block_size);
+  const size_t block_bytes = static_cast<size_t>(block_size) * cols * value_bytes;
+  std::vector<uint8_t> keys(blocks * block_bytes, 0xEE), values(blocks * block_bytes, 0xEE);
+  std::vector<void*> key_rows, value_rows;
+  for (int32_t p = 0; p < end; ++p) {
+    key_rows.push_back(keys.data() + static_cast<size_t>(p) * cols * value_bytes);
+    value_rows.push_back(values.data() + static_cast<size_t>(p) * cols * value_bytes);
+  }
+  StoreRows(device, ConstMatrixView(c.k.data(), end, c.KvCols()), type, key_rows);
+  StoreRows(device, ConstMatrixView(c.v.data(), end, c.KvCols()), type, value_rows);
+  std::vector<const void*> key_blocks, value_blocks;
+  for (size_t b = 0; b < blocks; ++b) {
+    key_blocks.push_back(keys.data() + b * block_bytes);
+    value_blocks.push_back(values.data() + b * block_bytes);
+  }
+  const int64_t q_cols = int64_t{c.shape.num_heads} * c.shape.head_dim;
+  CausalSlice slice;
+  slice.num_rows = end - begin;
+  slice.position = begin;
+  slice.kv = {key_blocks, value_blocks, block_size, type};
+  CausalAttention(device, c.shape, ConstMatrixView(c.q.data() + begin * q_cols, end - begin, q_cols),
+                  absl::MakeConstSpan(&slice, 1),
+                  MatrixView(out.data() + begin * q_cols, end - begin, q_cols));
+}
+
+float WorstDifference(const std::vector<float>& a, const std::vector<float>& b) {
+  float worst = 0;
+  for (size_t i = 0; i < a.size(); ++i) worst = std::max(worst, std::fabs(a[i] - b[i]));
+  return worst;
+}
+
+class AttentionShapes : public ::testing::TestWithParam<AttentionShape> {};
+
+TEST_P(AttentionShapes, MatchesTheNaiveFormula) {
+  const Case c(GetParam(), 150);
+  const std::vector<float> expected = Naive(c, [](int32_t row) { return row + 1; });
+  for (const Isa isa : AvailableIsas()) {
+    const CpuDevice device(std::make_shared<ThreadPool>(2), isa);
+    std::vector<float> out(c.q.size());
+    RunPaged(device, c, ElementType::kF32, 16, 0, 150, out);
+    EXPECT_LT(WorstDifference(out, expected), 1e-5f) << IsaName(isa);
+    RunPaged(device, c, ElementType::kF16, 16, 0, 150, out);
+    EXPECT_LT(WorstDifference(out, expected), 5e-3f) << IsaName(isa);
+  }
+}
+
+TEST_P(AttentionShapes, InstructionSetsChunksAndBlocksGiveTheSameBits) {
+  const Case c(GetParam(), 150);
+  const CpuDevice scalar(std::make_shared<ThreadPool>(1), Isa::kScalar);
+  std::vector<float> reference(c.q.size());
+  RunPaged(scalar, c, ElementType::kF16, 150, 0, 150, reference);
+  for (const Isa isa : AvailableIsas()) {
+    const CpuDevice device(std::make_shared<ThreadPool>(3), isa);
+    std::vector<float> out(c.q.size());
+    for (int32_t begin = 0, chunk = 1; begin < 150; begin += chunk, chunk = chunk * 3 + 1) {
+      RunPaged(device, c, ElementType::kF16, 7 + begin, begin, std::min(150, begin + chunk), out);
+    }
+    EXPECT_TRUE(out == reference) << IsaName(isa);
+  }
+}
+
+TEST_P(AttentionShapes, BidirectionalMatchesTheNaiveFormula) {
+  const Case c(GetParam(), 70);
+  const std::vector<float> expected = Naive(c, [](int32_t) { return 70; });
+  const int64_t q_cols = int64_t{c.shape.num_heads} * c.shape.head_dim;
+  for (const Isa isa : AvailableIsas()) {
+    const CpuDevice device(std::make_shared<ThreadPool>(2), isa);
+    std::vector<float> out(c.q.size());
+    const BidirectionalSlice slice{0, 70};
+    BidirectionalAttention(device, c.shape, ConstMatrixView(c.q.data(), 70, q_cols),
+                           ConstMatrixView(c.k.data(), 70, c.KvCols()),
+                           ConstMatrixView(c.v.data(), 70, c.KvCols()),
+                           absl::MakeConstSpan(&slice, 1), MatrixView(out.data(), 70, q_cols));
+    EXPECT_LT(WorstDifference(out, expected), 1e-5f) << IsaName(isa);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Shapes, AttentionShapes,
+                         ::testing::Values(AttentionShape{14, 2, 64, 0}, AttentionShape{4, 4, 32, 0},
+                                           AttentionShape{6, 3, 24, 0},
+                                           AttentionShape{2, 1, 128, 0}),
+                         [](const auto& info) {
+                           return "Heads" + std::to_string(info.param.num_heads) + "Of" +
+                                  std::to_string(info.param.head_dim);
+                         });
+
+TEST(StoreRows, RoundsToHalfTheSameEverywhere) {
+  std::vector<float> x = RandomFloats(4000, 4, 100.0f);
+  for (const float special : {0.0f, -0.0f, 6e-8f, 2e-8f, 5.9e-5f, 6.2e-5f, 65504.0f, 65519.9f,
+                              65520.0f, 1e9f, -1e-30f, 1.00048828125f, 1.00146484375f}) {
+    x.push_back(special);
+  }
+  const auto count = static_cast<int64_t>(x.size());
+  std::vector<uint16_t> reference(x.size());
+  for (const Isa isa : AvailableIsas()) {
+    const CpuDevice device(std::make_shared<ThreadPool>(1), isa);
+    std::vector<uint16_t> half(x.size());
+    void* to = half.data();
+    StoreRows(device, ConstMatrixView(x.data(), 1, count), ElementType::kF16,
+              absl::MakeConstSpan(&to, 1));
+    if (isa == Isa::kScalar) reference = half;
+    EXPECT_TRUE(half == reference) << IsaName(isa);
+  }
+}
+
+}  // namespace
+}  // namespace hadal::inference

@@ -1,0 +1,90 @@
+#include <cmath>
+
+#include "tests/inference/model/decode.h"
+#include "tests/inference/model/synthetic_checkpoint.h"
+
+namespace hadal::inference {
+namespace {
+
+std::vector<int32_t> SomeTokens(size_t count, uint64_t seed) {
+  std::mt19937_64 random(seed);
+  std::vector<int32_t> tokens(count);
+  for (int32_t& token : tokens) token = static_cast<int32_t>(random() % 500);
+  return tokens;
+}
+
+/// One architecture with weights of one type; the bits of its logits must not depend on how the
+/// work was cut.
+class BatchInvariance : public ::testing::TestWithParam<std::pair<const char*, GgmlType>> {
+ protected:
+  std::unique_ptr<Decoder> Load(int32_t threads,
+                                ComputeMode mode = ComputeMode::kNative) const {
+    const auto& [architecture, type] = GetParam();
+    const SyntheticCheckpoint checkpoint(SyntheticCheckpoint::SmallConfig(architecture), type, 7);
+    auto decoder = LoadDecoder(checkpoint, {mode}, Pool(threads));
+    EXPECT_OK(decoder);
+    return *std::move(decoder);
+  }
+};
+
+TEST_P(BatchInvariance, ChunksThreadsAndBlockSizesGiveTheSameBits) {
+  const std::vector<int32_t> tokens = SomeTokens(150, 1);
+  const auto one = Load(1);
+  const std::vector<float> whole = OneSequence(*one, 160).Feed(tokens);
+  const auto three = Load(3);
+  for (const size_t chunk : {size_t{1}, size_t{7}, size_t{64}, size_t{150}}) {
+    OneSequence sequence(*three, 160, chunk == 7 ? 5 : 32);
+    std::vector<float> parts;
+    for (size_t begin = 0; begin < tokens.size(); begin += chunk) {
+      const size_t end = std::min(tokens.size(), begin + chunk);
+      const std::vector<float> logits = sequence.Feed(
+          {tokens.begin() + static_cast<std::ptrdiff_t>(begin),
+           tokens.begin() + static_cast<std::ptrdiff_t>(end)});
+      parts.insert(parts.end(), logits.begin(), logits.end());
+    }
+    EXPECT_TRUE(parts == whole) << "chunks of " << chunk;
+  }
+}
+
+TEST_P(BatchInvariance, NeighboursInTheBatchChangeNothing) {
+  const auto decoder = Load(2);
+  const auto vocabulary = static_cast<size_t>(decoder->config().vocabulary);
+  const std::vector<std::vector<int32_t>> prompts = {SomeTokens(1, 2), SomeTokens(70, 3),
+                                                     SomeTokens(9, 4)};
+  ASSERT_OK_AND_ASSIGN(auto cache, KvCache::Create(decoder->kv_layout(), 12, 32));
+  std::vector<std::vector<int32_t>> tables = {{4, 1, 9, 0}, {2, 3, 8, 5}, {11, 6, 10, 7}};
+  std::vector<SequenceSlice> batch;
+  for (size_t i = 0; i < prompts.size(); ++i) batch.push_back({prompts[i], 0, tables[i], 1});
+  std::vector<float> together(prompts.size() * vocabulary);
+  ASSERT_OK(decoder->Forward(batch, *cache, absl::MakeSpan(together)));
+  for (size_t i = 0; i < prompts.size(); ++i) {
+    const std::vector<float> all = OneSequence(*decoder, 128).Feed(prompts[i]);
+    const std::vector<float> last(all.end() - static_cast<std::ptrdiff_t>(vocabulary), all.end());
+    const auto from = together.begin() + static_cast<std::ptrdiff_t>(i * vocabulary);
+    EXPECT_TRUE(std::equal(last.begin(), last.end(), from)) << "sequence " << i;
+  }
+}
+
+TEST_P(BatchInvariance, NativeStaysCloseToFloat32) {
+  const std::vector<int32_t> tokens = SomeTokens(40, 5);
+  const auto native = Load(2);
+  const auto exact = Load(2, ComputeMode::kFloat32);
+  const std::vector<float> a = OneSequence(*native, 64).Feed(tokens);
+  const std::vector<float> b = OneSequence(*exact, 64).Feed(tokens);
+  double dot = 0, aa = 0, bb = 0;
+  for (size_t i = 0; i < a.size(); ++i) {
+    dot += double{a[i]} * b[i];
+    aa += double{a[i]} * a[i];
+    bb += double{b[i]} * b[i];
+  }
+  EXPECT_GT(dot / std::sqrt(aa * bb), 0.995);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Models, BatchInvariance,
+    ::testing::Values(std::pair{"qwen2", GgmlType::kQ5_0}, std::pair{"qwen2", GgmlType::kQ6_K},
+                      std::pair{"llama", GgmlType::kQ4_1}, std::pair{"llama", GgmlType::kQ8_0},
+                      std::pair{"qwen2", GgmlType::kQ4_K}, std::pair{"llama", GgmlType::kBF16}));
+
+}  // namespace
+}  // namespace hadal::inference

@@ -1,0 +1,117 @@
+#include <cmath>
+#include <cstring>
+#include <filesystem>
+
+#include "inference/weights/safetensors.h"
+#include "tests/inference/model/decode.h"
+
+// Reference results of transformers (float32) on small random checkpoints; see the README beside
+// them for what was measured.
+
+namespace hadal::inference {
+namespace {
+
+template <typename T>
+std::vector<T> Values(const SafetensorsFile& file, const std::string& name) {
+  const SafetensorsEntry* entry = file.Find(name);
+  if (entry == nullptr) return {};
+  std::vector<T> values(entry->data.size() / sizeof(T));
+  std::memcpy(values.data(), entry->data.data(), values.size() * sizeof(T));
+  return values;
+}
+
+class GoldenLogits : public ::testing::TestWithParam<const char*> {
+ protected:
+  void SetUp() override {
+    const std::string folder =
+        SourcePath(std::string("../shared/golden/models/") + GetParam());
+    if (!std::filesystem::exists(folder)) GTEST_SKIP() << "no reference data at " << folder;
+    ASSERT_OK_AND_ASSIGN(checkpoint_, Checkpoint::Open(folder));
+    ASSERT_OK_AND_ASSIGN(golden_, SafetensorsFile::Open(folder + "/golden.safetensors"));
+  }
+  std::unique_ptr<Decoder> Load(ComputeMode mode) const {
+    auto decoder = LoadDecoder(*checkpoint_, {mode}, Pool(2));
+    EXPECT_OK(decoder);
+    return *std::move(decoder);
+  }
+  std::string Name(int prompt, const char* what) const {
+    return "prompt." + std::to_string(prompt) + "." + what;
+  }
+  std::unique_ptr<Checkpoint> checkpoint_;
+  std::unique_ptr<SafetensorsFile> golden_;
+};
+
+TEST_P(GoldenLogits, Float32WithinOneThousandthAndGreedyEqual) {
+  const auto decoder = Load(ComputeMode::kFloat32);
+  const int32_t vocabulary = decoder->config().vocabulary;
+  for (int prompt = 0; prompt < 5; ++prompt) {
+    const std::vector<int32_t> ids = Values<int32_t>(*golden_, Name(prompt, "ids"));
+    ASSERT_FALSE(ids.empty());
+    OneSequence sequence(*decoder, static_cast<int32_t>(ids.size()) + 32);
+    const std::vector<float> logits = sequence.Feed(ids);
+    std::vector<float> expected = Values<float>(*golden_, Name(prompt, "logits"));
+    if (expected.empty()) expected = Values<float>(*golden_, Name(prompt, "logits_tail"));
+    ASSERT_FALSE(expected.empty());
+    const size_t skip = logits.size() - expected.size();
+    float worst = 0;
+    for (size_t i = 0; i < expected.size(); ++i) {
+      worst = std::max(worst, std::fabs(expected[i] - logits[skip + i]));
+    }
+    EXPECT_LE(worst, 1e-3f) << "prompt " << prompt;
+
+    const std::vector<int32_t> greedy = Values<int32_t>(*golden_, Name(prompt, "greedy"));
+    ASSERT_EQ(greedy.size(), 32u);
+    int32_t next = ArgMax(logits.data() + logits.size() - static_cast<size_t>(vocabulary),
+                          vocabulary);
+    for (size_t step = 0; step < greedy.size(); ++step) {
+      ASSERT_EQ(next, greedy[step]) << "prompt " << prompt << " step " << step;
+      next = ArgMax(sequence.Feed({next}).data(), vocabulary);
+    }
+  }
+}
+
+// Native keeps bfloat16 weights and float32 activations; only K and V are rounded, to float16.
+TEST_P(GoldenLogits, NativeDiffersByTheRoundingOfTheCacheOnly) {
+  const auto decoder = Load(ComputeMode::kNative);
+  const std::vector<int32_t> ids = Values<int32_t>(*golden_, Name(3, "ids"));
+  const std::vector<float> expected = Values<float>(*golden_, Name(3, "logits"));
+  const std::vector<float> logits = OneSequence(*decoder, 160).Feed(ids);
+  ASSERT_EQ(logits.size(), expected.size());
+  double sum = 0;
+  for (size_t i = 0; i < expected.size(); ++i) sum += std::fabs(expected[i] - logits[i]);
+  EXPECT_LT(sum / static_cast<double>(expected.size()), 0.01);
+}
+
+INSTANTIATE_TEST_SUITE_P(Models, GoldenLogits,
+                         ::testing::Values("qwen2-tiny-tied", "qwen2-tiny-untied", "llama-tiny"),
+                         [](const auto& info) {
+                           std::string name = info.param;
+                           std::replace(name.begin(), name.end(), '-', '_');
+                           return name;
+                         });
+
+// The default chat model: the greedy continuation another engine (llama.cpp) gives for this file.
+TEST(DefaultModel, ContinuesTheCapitals) {
+  const std::string path = SourcePath("models/qwen2.5-coder-0.5b-instruct-q4_k_m.gguf");
+  if (!std::filesystem::exists(path)) GTEST_SKIP() << "no model file at " << path;
+  ASSERT_OK_AND_ASSIGN(auto checkpoint, Checkpoint::Open(path));
+  ASSERT_OK_AND_ASSIGN(auto decoder, LoadDecoder(*checkpoint, {}, Pool(2)));
+  checkpoint.reset();  // the decoder keeps nothing of the file
+  // "The capital of France is Paris. The capital of Germany is"
+  const std::vector<int32_t> prompt = {785, 6722, 315, 9625, 374, 12095,
+                                       13,  576,  6722, 315, 9856, 374};
+  const std::vector<int32_t> expected = {19846, 13, 576, 6722, 315, 15344, 374, 21718,
+                                         13, 576, 6722, 315, 6323, 374, 26194, 13};
+  const int32_t vocabulary = decoder->config().vocabulary;
+  OneSequence sequence(*decoder, 64);
+  const std::vector<float> logits = sequence.Feed(prompt);
+  int32_t next =
+      ArgMax(logits.data() + logits.size() - static_cast<size_t>(vocabulary), vocabulary);
+  for (const int32_t token : expected) {
+    ASSERT_EQ(next, token);
+    next = ArgMax(sequence.Feed({next}).data(), vocabulary);
+  }
+}
+
+}  // namespace
+}  // namespace hadal::inference

@@ -1,0 +1,65 @@
+#include "inference/model/load_weight.h"
+#include "tests/inference/model/decode.h"
+#include "tests/inference/model/synthetic_checkpoint.h"
+
+namespace hadal::inference {
+namespace {
+
+TEST(LoadDecoder, NamesTheArchitecturesThereAre) {
+  ModelConfig config = SyntheticCheckpoint::SmallConfig("gpt5");
+  const SyntheticCheckpoint checkpoint(config, GgmlType::kF32, 1);
+  EXPECT_STATUS(LoadDecoder(checkpoint, {}, Pool(1)), kUnimplemented, "qwen2 and llama");
+}
+
+TEST(LoadDecoder, NamesAMissingTensor) {
+  SyntheticCheckpoint checkpoint(SyntheticCheckpoint::SmallConfig("qwen2"), GgmlType::kF32, 1);
+  checkpoint.Remove("blk.1.attn_q.bias");
+  EXPECT_STATUS(LoadDecoder(checkpoint, {}, Pool(1)), kNotFound, "blk.1.attn_q.bias");
+}
+
+TEST(LoadDecoder, RefusesShapesNoModelHas) {
+  ModelConfig config = SyntheticCheckpoint::SmallConfig("llama");
+  config.num_kv_heads = 3;
+  const SyntheticCheckpoint checkpoint(config, GgmlType::kF32, 1);
+  EXPECT_STATUS(LoadDecoder(checkpoint, {}, Pool(1)), kInvalidArgument, "multiple of KV heads");
+}
+
+class ForwardRefusals : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    const SyntheticCheckpoint checkpoint(SyntheticCheckpoint::SmallConfig("llama"),
+                                         GgmlType::kQ8_0, 1);
+    ASSERT_OK_AND_ASSIGN(decoder_, LoadDecoder(checkpoint, {}, Pool(1)));
+    ASSERT_OK_AND_ASSIGN(cache_, KvCache::Create(decoder_->kv_layout(), 2, 16));
+    logits_.resize(static_cast<size_t>(decoder_->config().vocabulary));
+  }
+  Status Run(std::vector<int32_t> tokens, int32_t position, std::vector<int32_t> table,
+             int32_t num_logits = 1) {
+    const SequenceSlice slice{tokens, position, table, num_logits};
+    return decoder_->Forward(absl::MakeConstSpan(&slice, 1), *cache_, absl::MakeSpan(logits_));
+  }
+  std::unique_ptr<Decoder> decoder_;
+  std::unique_ptr<KvCache> cache_;
+  std::vector<float> logits_;
+};
+
+TEST_F(ForwardRefusals, TokensBlocksAndLogitsOutsideTheirRanges) {
+  EXPECT_OK(Run({1, 2}, 0, {0}));
+  EXPECT_STATUS(Run({100000}, 0, {0}), kInvalidArgument, "outside the vocabulary");
+  EXPECT_STATUS(Run({-1}, 0, {0}), kInvalidArgument, "outside the vocabulary");
+  EXPECT_STATUS(Run({1}, 0, {2}), kInvalidArgument, "outside the cache");
+  EXPECT_STATUS(Run({1}, 16, {0}), kInvalidArgument, "does not fit");
+  EXPECT_STATUS(Run({}, 0, {0}), kInvalidArgument, "does not fit");
+  EXPECT_STATUS(Run({1}, 0, {0}, 2), kInvalidArgument, "were asked for");
+  EXPECT_STATUS(Run({1}, 0, {0}, 0), kInvalidArgument, "room for");
+}
+
+TEST_F(ForwardRefusals, ACacheOfAnotherModel) {
+  KvLayout other = decoder_->kv_layout();
+  other.num_layers += 1;
+  ASSERT_OK_AND_ASSIGN(cache_, KvCache::Create(other, 2, 16));
+  EXPECT_STATUS(Run({1}, 0, {0}), kInvalidArgument, "another model");
+}
+
+}  // namespace
+}  // namespace hadal::inference
