@@ -67,6 +67,7 @@ std::u32string CleanAnswer(const std::string& content) {
 /// Questions asked in one ("A? B?"): each costs a generation.
 constexpr int32_t kMaxParts = 3;
 constexpr int32_t kMaxTranslationTokens = 96;
+constexpr size_t kMinTranslatedTerms = 3;
 /// A translation brings common words of its own, so more of it must be found.
 constexpr EvidenceOptions kTranslatedEvidence = {0.55, 0.55};
 
@@ -154,8 +155,14 @@ class CheckedAnswerer : public Answerer {
     ASSIGN_OR_RETURN(const TextGenerator::Generation translation,
                      Generate(request, TranslationMessages(text, part.question.chinese),
                               kMaxTranslationTokens, generator, result));
-    const Question translated = ParseQuestion(translation.content);
-    if (translated.chinese == part.question.chinese) return part;
+    Question translated = ParseQuestion(translation.content);
+    const bool usable = translated.chinese != part.question.chinese &&
+                        translated.terms.size() >= kMinTranslatedTerms;
+    if (!usable) return part;
+    // What the translation lost of the numbers and names must be found all the same.
+    translated.terms.insert(translated.terms.end(), part.question.identifiers.begin(),
+                            part.question.identifiers.end());
+    translated.terms = Distinct(std::move(translated.terms));
     part.evidence = WeighEvidence(translated, sources, kTranslatedEvidence);
     part.translated = true;
     return part;

@@ -12,6 +12,8 @@ constexpr double kWordWeight = 2.0;
 constexpr double kIdentifierWeight = 2.5;
 constexpr double kCharacterWeight = 0.5;
 constexpr double kJointWeight = 0.3;
+/// Among fewer sentences than this the share that holds a term says little about its rarity.
+constexpr double kMinSentences = 40;
 /// What a term counts for that stands not in the sentence but beside it, or elsewhere in the chunk.
 constexpr double kNeighbourShare = 0.5;
 constexpr double kChunkShare = 0.25;
@@ -66,6 +68,7 @@ WeighedTerm Weigh(const Term& term, const std::vector<Source>& sources) {
     weighed.found.push_back(std::move(found));
     weighed.in_context = weighed.in_context || InContext(source, term);
   }
+  sentences = std::max(sentences, kMinSentences);
   const double rarity = std::log(1 + sentences / (1 + holding)) / std::log(1 + sentences);
   weighed.weight = BaseWeight(term) * rarity;
   return weighed;
@@ -142,9 +145,9 @@ Evidence WeighEvidence(const Question& question, const std::vector<Source>& sour
     if (term.term.identifier && !found && !term.in_context) evidence.missing.push_back(term.term);
   }
   for (size_t d = 0; d < sources.size(); ++d) {
-    if (sources[d].chinese != question.chinese) continue;
     for (size_t s = 0; s < sources[d].sentences.size(); ++s) {
       const Sentence& sentence = sources[d].sentences[s];
+      if (sentence.chinese != question.chinese) continue;
       if (sentence.prompt_text.empty() || sentence.is_header) continue;
       evidence.ranking.push_back(ScoreSentence(terms, sources[d], d, s));
     }

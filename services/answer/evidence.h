@@ -49,8 +49,8 @@ struct EvidenceOptions {
 /// Judges by words, numbers and names, not by cosines alone: the cosines of multilingual-e5-small lie
 /// between 0.75 and 0.93 whether or not the passage holds the answer (measured on two corpora), but a
 /// question about something absent names what no passage names. The weight of a term falls with the
-/// share of the retrieved sentences that hold it. Only sources in the question's language count: for
-/// the others, weigh the translated question.
+/// share of the retrieved sentences that hold it. Only sentences in the question's language count:
+/// for the others, weigh the translated question.
 Evidence WeighEvidence(const Question& question, const std::vector<Source>& sources,
                        const EvidenceOptions& options);
 

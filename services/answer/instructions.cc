@@ -23,7 +23,7 @@ constexpr char kMarkers[] =
 constexpr char kOrders[] =
     R"((?:ignore|disregard|forget|override)\s+(?:all\s+|any\s+|the\s+|your\s+|of\s+){0,3})"
     R"((?:previous|prior|above|earlier|preceding|foregoing|existing)?\s*(?:instruction|rule|prompt|guideline|polic))"
-    R"(|system\s*(?:override|prompt)|(?:you are|act|you're)\s+(?:now\s+)?(?:in|as)\s+\w+\s*mode|you are now\b)"
+    R"(|system\s*(?:override\b|(?:prompt|message|instruction)\s*:)|(?:you are|act|you're)\s+(?:now\s+)?(?:in|as)\s+\w+\s*mode|you are now\b)"
     R"(|(?:reveal|print|output|disclose|repeat)\s+(?:the\s+)?(?:full|entire|complete|whole|system|contents?|text|all)\b)"
     R"(|(?:answer|respond to|reply to)\s+(?:every|each|all|any)\s+questions?)"
     R"(|(?:end|start|begin|finish|append)\s+(?:each|every|all|your|the)\s+(?:answer|response|repl|message))"

@@ -74,6 +74,7 @@ void AddSentences(Source& source) {
       compared.append(U"\n").append(name_text);
     }
     if (!IsInstruction(Fold(text))) sentence.prompt_text = std::move(shown);
+    sentence.chinese = HasLetters(text) ? IsChinese(text) : source.chinese;
     sentence.folded = Fold(compared);
     sentence.terms = Distinct(Terms(sentence.folded));
     sentence.numbers = Numbers(sentence.folded, false);

@@ -18,6 +18,7 @@ struct Sentence {
   std::vector<std::string> numbers;  ///< see Numbers()
   int32_t header = -1;               ///< of a table row: the sentence holding the column names
   int32_t cells = 1;
+  bool chinese = false;              ///< of a sentence without letters: the source's language
   bool is_header = false;            ///< the column names of the rows below
 };
 

@@ -32,7 +32,8 @@ std::u32string Stem(std::u32string word) {
   };
   if (cut(U"'s", 1)) return Stem(word);
   if (cut(U"ies", 2)) return word + U'y';
-  if (!word.ends_with(U"ss")) cut(U"s", 3);
+  const bool singular = word.ends_with(U"ss") || word.ends_with(U"us") || word.ends_with(U"is");
+  if (!singular) cut(U"s", 3);
   if (!cut(U"ing", 3)) cut(U"ed", 3);
   if (word.size() > 4 && word[word.size() - 1] == word[word.size() - 2] && word.back() != U'l' &&
       word.back() != U's') {
@@ -45,7 +46,7 @@ std::u32string Stem(std::u32string word) {
 /// Taken out before words are cut: dictionaries join some of them with their neighbours.
 constexpr std::array kQuestionPhrases = {
     U"有没有", U"能不能", U"可不可以", U"是不是", U"为什么", U"什么时候", U"什么样", U"是什么",
-    U"分别是", U"各是", U"多少", U"多久", U"多长", U"多大", U"多高", U"什么", U"怎么样", U"怎么办",
+    U"分别是", U"各是", U"多少钱", U"多少", U"多久", U"多长", U"多大", U"多高", U"什么", U"怎么样", U"怎么办",
     U"怎么", U"怎样", U"如何", U"是否", U"哪些", U"哪个", U"哪里", U"哪儿", U"哪种", U"哪类", U"哪",
     U"几个", U"几天", U"几点", U"几", U"请问", U"告诉我", U"谁"};
 

@@ -73,6 +73,11 @@ bool IsCjk(char32_t c) {
          (c >= 0x20000 && c <= 0x3FFFF);
 }
 
+bool HasLetters(std::u32string_view text) {
+  return std::any_of(text.begin(), text.end(),
+                     [](char32_t c) { return u_isalpha(static_cast<UChar32>(c)) != 0; });
+}
+
 bool IsChinese(std::u32string_view text) {
   int64_t cjk = 0;
   int64_t letters = 0;

@@ -16,6 +16,7 @@ std::string ToUtf8(std::u32string_view code_points);
 /// script are common in Chinese text, the other way round is rare.
 bool IsChinese(std::u32string_view text);
 bool IsCjk(char32_t c);
+bool HasLetters(std::u32string_view text);
 
 /// Folds for comparison, never for display: NFKC case folding, traditional to simplified characters,
 /// typographic dashes and quotes to ASCII. Thread-safe.

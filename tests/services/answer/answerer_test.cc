@@ -14,7 +14,7 @@ namespace {
 using ::testing::HasSubstr;
 using ::testing::Not;
 
-class AnswererTest : public testing::Test {
+class AnswererTest : public ::testing::Test {
  protected:
   AnswererTest() {
     AddHit(hits_, "T", "岚桥通信家庭宽带装维服务规范", kBroadband, 300);

@@ -10,7 +10,7 @@ namespace {
 
 using ::testing::ElementsAre;
 
-class EvidenceTest : public testing::Test {
+class EvidenceTest : public ::testing::Test {
  protected:
   EvidenceTest() {
     AddHit(hits_, "T", "岚桥通信家庭宽带装维服务规范", kBroadband, 300);
@@ -89,11 +89,23 @@ TEST(SourceTest, ARowOfValuesNamesNoColumns) {
   EXPECT_EQ(ToUtf8(sources[0].sentences[1].prompt_text), "BL-51 | 叶片 | 2025-05-19");
 }
 
+TEST(SourceTest, LanguageIsThatOfTheSentence) {
+  internal::v1::SearchResponse hits;
+  AddHit(hits, "A", "FAQ",
+         "营业时间为9时至17时。\nA long English paragraph follows, with far more letters than the "
+         "Chinese line above it, so that the chunk as a whole looks English to a counter.");
+  const std::vector<Source> sources = PrepareSources(hits);
+  EXPECT_TRUE(sources[0].sentences[0].chinese);
+  EXPECT_FALSE(sources[0].sentences[1].chinese);
+  EXPECT_EQ(WeighEvidence(ParseQuestion("营业时间是几点到几点？"), sources, {}).verdict,
+            Verdict::kPresent);
+}
+
 TEST(SplitQuestionTest, EachQuestionByItself) {
   EXPECT_THAT(SplitQuestion("甲是多少？乙是多少？", 3), ElementsAre("甲是多少？", "乙是多少？"));
   EXPECT_THAT(SplitQuestion("光猫怎么赔", 3), ElementsAre("光猫怎么赔"));
-  EXPECT_THAT(SplitQuestion("Is it A? Is it B? Is it C? Is it D?", 2),
-              ElementsAre("Is it A?", " Is it B? Is it C? Is it D?"));
+  EXPECT_THAT(SplitQuestion("Is alpha red? Is beta blue? Is gamma green?", 2),
+              ElementsAre("Is alpha red?", " Is beta blue? Is gamma green?"));
   EXPECT_THAT(SplitQuestion("光猫怎么赔？？", 3), ElementsAre("光猫怎么赔？"));
 }
 

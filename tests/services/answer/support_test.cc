@@ -8,7 +8,7 @@
 namespace hadal::answer {
 namespace {
 
-class SupportTest : public testing::Test {
+class SupportTest : public ::testing::Test {
  protected:
   SupportTest() {
     AddHit(hits_, "T", "岚桥通信家庭宽带装维服务规范", kBroadband, 300, 2);
@@ -30,8 +30,8 @@ TEST_F(SupportTest, AnAnswerFromTheSentenceIsSupported) {
   const SupportCheck check = Check("光猫丢失要赔多少钱？", U"光猫丢失或人为损坏的，每台赔偿120元。");
   ASSERT_TRUE(check.supported) << check.problem;
   ASSERT_EQ(check.attributions.size(), 1u);
-  const Source& source = sources_[check.attributions[0].source];
-  EXPECT_EQ(MakeCitation(source, check.attributions[0].sentence).quote(),
+  const Attribution& attribution = check.attributions[0];
+  EXPECT_EQ(ToUtf8(sources_[attribution.source].sentences[attribution.sentence].prompt_text),
             "丢失或人为损坏的，按每台120元赔偿。");
 }
 

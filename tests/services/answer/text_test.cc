@@ -48,7 +48,7 @@ TEST(SplitSentencesTest, ClosingQuoteStaysWithItsSentence) {
 
 TEST(ContentTermsTest, QuestionWordsAreNoTerms) {
   EXPECT_THAT(Texts(ContentTerms(Fold(U"光猫丢失要赔多少钱？"))),
-              testing::AllOf(Contains("光猫"), Contains("丢失"), Not(Contains("多少")),
+              ::testing::AllOf(Contains("光猫"), Contains("丢失"), Not(Contains("多少")),
                              Not(Contains("要"))));
   EXPECT_THAT(Texts(ContentTerms(Fold(U"How much data does the Week Plus pass include?"))),
               ElementsAre("data", "week", "plus", "pass", "includ"));
