@@ -21,7 +21,8 @@ StatusOr<std::unique_ptr<InferenceEmbedder>> InferenceEmbedder::Connect(
   std::unique_ptr<InferenceEmbedder> embedder(
       new InferenceEmbedder(internal::v1::Inference::NewStub(std::move(channel)), options));
   RETURN_IF_ERROR(embedder->Discover());
-  ASSIGN_OR_RETURN(const std::vector<float> probe, embedder->EmbedQuery("hadal"));
+  ASSIGN_OR_RETURN(const std::vector<float> probe,
+                   embedder->EmbedOneQuery("hadal", kDiscoverLimit));
   if (probe.size() != static_cast<size_t>(embedder->dim_)) {
     return Internal("embedding model {} gave {} numbers, its description says {}", embedder->model_,
                     probe.size(), embedder->dim_);
@@ -53,17 +54,38 @@ Status InferenceEmbedder::Discover() {
       options_.model.empty() ? "" : " ", options_.model);
 }
 
-Status InferenceEmbedder::Embed(const v1::EmbedRequest& request, std::vector<float>& out) {
-  const absl::Time deadline = absl::Now() + options_.patience;
+void InferenceEmbedder::Stop() {
+  absl::MutexLock lock(&mu_);
+  stopped_ = true;
+  for (grpc::ClientContext* context : running_) context->TryCancel();
+}
+
+Status InferenceEmbedder::Call(const v1::EmbedRequest& request, absl::Time deadline,
+                               v1::EmbedResponse& response) {
+  grpc::ClientContext context;
+  context.set_deadline(absl::ToChronoTime(deadline));
+  {
+    absl::MutexLock lock(&mu_);
+    if (stopped_) return Cancelled("the service is shutting down");
+    running_.insert(&context);
+  }
+  const grpc::Status status = stub_->Embed(&context, request, &response);
+  absl::MutexLock lock(&mu_);
+  running_.erase(&context);
+  return rpc::FromGrpc(status);
+}
+
+Status InferenceEmbedder::Embed(const v1::EmbedRequest& request, absl::Duration patience,
+                                std::vector<float>& out) {
+  const absl::Time deadline = absl::Now() + patience;
   v1::EmbedResponse response;
-  Status status;
-  for (absl::Duration pause = kFirstPause;; pause = std::min(2 * pause, kLongestPause)) {
-    grpc::ClientContext context;
-    context.set_deadline(absl::ToChronoTime(deadline));
-    response.Clear();
-    status = rpc::FromGrpc(stub_->Embed(&context, request, &response));
-    if (!absl::IsUnavailable(status) || absl::Now() + pause >= deadline) break;
+  Status status = Call(request, deadline, response);
+  for (absl::Duration pause = kFirstPause;
+       absl::IsUnavailable(status) && absl::Now() + pause < deadline;
+       pause = std::min(2 * pause, kLongestPause)) {
     absl::SleepFor(pause);
+    response.Clear();
+    status = Call(request, deadline, response);
   }
   if (!status.ok()) return Annotate(status, "embedding " + model_);
   if (response.vectors_size() != request.texts_size()) {
@@ -90,18 +112,23 @@ StatusOr<std::vector<float>> InferenceEmbedder::EmbedPassages(
     request.set_kind(v1::EMBED_KIND_PASSAGE);
     const size_t end = std::min(begin + static_cast<size_t>(options_.batch), texts.size());
     for (size_t i = begin; i < end; ++i) request.add_texts(texts[i]);
-    RETURN_IF_ERROR(Embed(request, vectors));
+    RETURN_IF_ERROR(Embed(request, options_.patience, vectors));
   }
   return vectors;
 }
 
 StatusOr<std::vector<float>> InferenceEmbedder::EmbedQuery(const std::string& query) {
+  return EmbedOneQuery(query, options_.patience);
+}
+
+StatusOr<std::vector<float>> InferenceEmbedder::EmbedOneQuery(const std::string& query,
+                                                              absl::Duration patience) {
   v1::EmbedRequest request;
   request.set_model(model_);
   request.set_kind(v1::EMBED_KIND_QUERY);
   request.add_texts(query);
   std::vector<float> vector;
-  RETURN_IF_ERROR(Embed(request, vector));
+  RETURN_IF_ERROR(Embed(request, patience, vector));
   return vector;
 }
 

@@ -4,9 +4,12 @@
 
 #include <cstdint>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
+#include "absl/base/thread_annotations.h"
+#include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "hadal/internal/v1/inference.grpc.pb.h"
 #include "retrieval/embedder.h"
@@ -33,6 +36,9 @@ class InferenceEmbedder final : public retrieval::Embedder {
   int32_t dim() const override { return dim_; }
   StatusOr<std::vector<float>> EmbedPassages(const std::vector<std::string>& texts) override;
   StatusOr<std::vector<float>> EmbedQuery(const std::string& query) override;
+  /// Ends running calls and refuses new ones with CANCELLED: nobody waits at shutdown for an
+  /// inference service that went first.
+  void Stop() ABSL_LOCKS_EXCLUDED(mu_);
 
  private:
   InferenceEmbedder(std::unique_ptr<internal::v1::Inference::Stub> stub,
@@ -41,7 +47,11 @@ class InferenceEmbedder final : public retrieval::Embedder {
 
   Status Discover();
   /// Appends the vectors of one request to `out`.
-  Status Embed(const v1::EmbedRequest& request, std::vector<float>& out);
+  Status Embed(const v1::EmbedRequest& request, absl::Duration patience, std::vector<float>& out);
+  /// One try.
+  Status Call(const v1::EmbedRequest& request, absl::Time deadline, v1::EmbedResponse& response)
+      ABSL_LOCKS_EXCLUDED(mu_);
+  StatusOr<std::vector<float>> EmbedOneQuery(const std::string& query, absl::Duration patience);
 
   const InferenceEmbedderOptions options_;
   const std::unique_ptr<internal::v1::Inference::Stub> stub_;
@@ -49,6 +59,10 @@ class InferenceEmbedder final : public retrieval::Embedder {
   std::string model_;
   std::string model_id_;
   int32_t dim_ = 0;
+
+  absl::Mutex mu_;
+  bool stopped_ ABSL_GUARDED_BY(mu_) = false;
+  std::set<grpc::ClientContext*> running_ ABSL_GUARDED_BY(mu_);
 };
 
 }  // namespace hadal::retrieval_service

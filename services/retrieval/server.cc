@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <utility>
 
+#include "absl/synchronization/notification.h"
 #include "absl/time/clock.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -63,6 +64,7 @@ StatusOr<std::unique_ptr<rpc::RpcServer>> Listen(const RetrievalConfig& config,
 }  // namespace
 
 struct RetrievalServer::Parts {
+  std::shared_ptr<InferenceEmbedder> embedder;  ///< null until connected; set by the opener
   std::unique_ptr<RetrievalService> service;
   std::unique_ptr<rpc::RpcServer> rpc;  ///< destroyed before the service it calls
 };
@@ -86,7 +88,14 @@ RetrievalServer::RetrievalServer(const RetrievalConfig& config, std::unique_ptr<
 RetrievalServer::~RetrievalServer() {
   stopping_ = true;
   opener_.join();
+  absl::Notification ended;
+  std::thread last_call([&] {
+    if (ended.WaitForNotificationWithTimeout(kShutdownGrace)) return;
+    if (parts_->embedder != nullptr) parts_->embedder->Stop();
+  });
   parts_->rpc->Shutdown(kShutdownGrace);
+  ended.Notify();
+  last_call.join();
 }
 
 const std::string& RetrievalServer::address() const { return parts_->rpc->address(); }
@@ -113,13 +122,14 @@ Status RetrievalServer::WaitAndOpen() {
   }
   if (stopping_) return OkStatus();
   RETURN_IF_ERROR(embedder.status());
+  parts_->embedder = *std::move(embedder);
 
   retrieval::KnowledgeStoreOptions store_options;
   store_options.path = config_.data_folder + "/retrieval";
   store_options.max_chunks_per_document = config_.max_chunks_per_document;
   store_options.min_free_bytes = config_.min_free_bytes;
   ASSIGN_OR_RETURN(std::shared_ptr<retrieval::KnowledgeStore> store,
-                   retrieval::KnowledgeStore::Open(store_options, *std::move(embedder),
+                   retrieval::KnowledgeStore::Open(store_options, parts_->embedder,
                                                    std::make_shared<SystemClock>()));
   int64_t documents = 0;
   int64_t chunks = 0;

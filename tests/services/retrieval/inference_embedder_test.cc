@@ -5,7 +5,9 @@
 #include <grpcpp/server_builder.h>
 
 #include <atomic>
+#include <thread>
 
+#include "absl/time/clock.h"
 #include "tests/support/status_matchers.h"
 
 namespace hadal::retrieval_service {
@@ -111,6 +113,19 @@ TEST_F(InferenceEmbedderTest, ItsPatienceEnds) {
   const absl::Time start = absl::Now();
   EXPECT_STATUS(embedder->EmbedQuery("a"), kUnavailable, "e5");
   EXPECT_LT(absl::Now() - start, absl::Seconds(10));
+}
+
+TEST_F(InferenceEmbedderTest, StoppingEndsWaitingCalls) {
+  ASSERT_OK_AND_ASSIGN(const auto embedder, InferenceEmbedder::Connect(channel_, {}));
+  service_.failures_ = 1'000'000;
+  std::thread stopper([&] {
+    absl::SleepFor(absl::Milliseconds(300));
+    embedder->Stop();
+  });
+  const absl::Time start = absl::Now();
+  EXPECT_STATUS(embedder->EmbedQuery("a"), kCancelled, "shutting down");
+  EXPECT_LT(absl::Now() - start, absl::Seconds(20));
+  stopper.join();
 }
 
 TEST_F(InferenceEmbedderTest, OtherErrorsAreNotRepeated) {
