@@ -1,0 +1,141 @@
+// hadal-model as a program: exit codes, and what its outputs hold.
+#include <sys/wait.h>
+
+#include <cstdlib>
+#include <cstring>
+#include <fstream>
+
+#include "base/file.h"
+#include "inference/weights/safetensors.h"
+#include "tests/inference/tokenizer/golden_files.h"
+#include "tests/support/status_matchers.h"
+
+namespace hadal::inference {
+namespace {
+
+using nlohmann::json;
+using testing::Exists;
+
+struct Output {
+  int exit_code = -1;
+  std::string out;
+  std::string error;
+};
+
+class CommandTest : public ::testing::Test {
+ protected:
+  void SetUp() override { ASSERT_OK_AND_ASSIGN(dir_, TempDir::Create()); }
+
+  Output Run(std::vector<std::string> arguments) {
+    SubprocessOptions options;
+    const std::string out = dir_->path() + "/out";
+    const std::string error = dir_->path() + "/error";
+    options.argv = {"sh", "-c", "program=$0; out=$1; error=$2; shift 2; exec \"$program\" \"$@\" >\"$out\" 2>\"$error\"",
+                    std::string(std::getenv("HADAL_BIN_DIR")) + "/hadal-model", out, error};
+    options.argv.insert(options.argv.end(), arguments.begin(), arguments.end());
+    auto process = Subprocess::Start(options);
+    EXPECT_OK(process);
+    const std::optional<int> status = process->Wait(absl::Now() + absl::Minutes(4));
+    EXPECT_TRUE(status.has_value());
+    Output result;
+    if (status && WIFEXITED(*status)) result.exit_code = WEXITSTATUS(*status);
+    result.out = ReadFile(out).value_or("");
+    result.error = ReadFile(error).value_or("");
+    return result;
+  }
+
+  std::unique_ptr<TempDir> dir_;
+};
+
+TEST_F(CommandTest, ExitCodes) {
+  EXPECT_EQ(Run({"--help"}).exit_code, 0);
+  EXPECT_EQ(Run({}).exit_code, 2);
+  EXPECT_EQ(Run({"inspect"}).exit_code, 2);
+  EXPECT_EQ(Run({"logits", "m", "--tokens-file", "t", "--out", "o", "--dtype", "f8"}).exit_code, 2);
+  const Output absent = Run({"inspect", "/no/such/model"});
+  EXPECT_EQ(absent.exit_code, 1);
+  EXPECT_THAT(absent.error, ::testing::HasSubstr("/no/such/model"));
+}
+
+TEST_F(CommandTest, InspectAndTokenizeTheDefaultModel) {
+  const std::string model = testing::ModelPath("smollm2-135m-instruct-q4_1.gguf");
+  if (!Exists(model)) GTEST_SKIP() << model << " is absent";
+  const Output inspected = Run({"inspect", model, "--json"});
+  ASSERT_EQ(inspected.exit_code, 0) << inspected.error;
+  const json found = json::parse(inspected.out);
+  EXPECT_EQ(found.at("architecture"), "llama");
+  EXPECT_EQ(found.at("chat_template"), "smollm2");
+  EXPECT_EQ(found.at("vocabulary"), 49152);
+
+  const std::string rows = dir_->path() + "/rows.jsonl";
+  std::ofstream(rows) << json{{"text", "Hello<|im_end|>"}} << "\n" << json{{"ids", {2}}} << "\n";
+  const Output tokenized = Run({"tokenize", model, "--jsonl", rows});
+  ASSERT_EQ(tokenized.exit_code, 0) << tokenized.error;
+  EXPECT_EQ(tokenized.out, "{\"ids\":[19556,2]}\n{\"text\":\"<|im_end|>\"}\n");
+  const Output plain = Run({"tokenize", model, "--jsonl", rows, "--plain"});
+  EXPECT_EQ(plain.out.find(",2]"), std::string::npos);
+
+  std::ofstream(rows) << R"({"messages":[{"role":"user","content":"Hi"}],"add_generation_prompt":true})";
+  const Output rendered = Run({"render", model, "--jsonl", rows});
+  ASSERT_EQ(rendered.exit_code, 0) << rendered.error;
+  EXPECT_THAT(json::parse(rendered.out).at("prompt").get<std::string>(),
+              ::testing::EndsWith("<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n"));
+}
+
+TEST_F(CommandTest, LogitsEqualTheReference) {
+  const std::string folder = testing::SharedGolden("models/qwen2-tiny-untied");
+  if (!Exists(folder)) GTEST_SKIP() << folder << " is absent";
+  ASSERT_OK_AND_ASSIGN(const auto golden, SafetensorsFile::Open(folder + "/golden.safetensors"));
+  const SafetensorsEntry* ids = golden->Find("prompt.1.ids");
+  const SafetensorsEntry* logits = golden->Find("prompt.1.logits");
+  const SafetensorsEntry* greedy = golden->Find("prompt.1.greedy");
+  ASSERT_TRUE(ids != nullptr && logits != nullptr && greedy != nullptr);
+  std::ofstream prompts(dir_->path() + "/p.txt");
+  for (size_t i = 0; i < ids->data.size(); i += 4) {
+    int32_t id = 0;
+    std::memcpy(&id, ids->data.data() + i, 4);
+    prompts << id << ",";
+  }
+  prompts.close();
+  const std::string out = dir_->path() + "/o.safetensors";
+  const Output run = Run({"logits", folder, "--tokens-file", dir_->path() + "/p.txt", "--out", out,
+                          "--all", "--greedy", "32", "--dtype", "f32"});
+  ASSERT_EQ(run.exit_code, 0) << run.error;
+  ASSERT_OK_AND_ASSIGN(const auto found, SafetensorsFile::Open(out));
+  const SafetensorsEntry* found_logits = found->Find("prompt.0.logits");
+  ASSERT_NE(found_logits, nullptr);
+  ASSERT_EQ(found_logits->shape, logits->shape);
+  for (size_t i = 0; i < logits->data.size(); i += 4) {
+    float expected = 0;
+    float value = 0;
+    std::memcpy(&expected, logits->data.data() + i, 4);
+    std::memcpy(&value, found_logits->data.data() + i, 4);
+    ASSERT_NEAR(value, expected, 1e-3) << i / 4;
+  }
+  const SafetensorsEntry* found_greedy = found->Find("prompt.0.greedy");
+  ASSERT_NE(found_greedy, nullptr);
+  EXPECT_EQ(std::string(found_greedy->data.begin(), found_greedy->data.end()),
+            std::string(greedy->data.begin(), greedy->data.end()));
+}
+
+TEST_F(CommandTest, EmbedKeepsTheOrderOfRows) {
+  const std::string model = testing::ModelPath("all-minilm-l6-v2");
+  if (!Exists(model)) GTEST_SKIP() << model << " is absent";
+  const std::string rows = dir_->path() + "/rows.jsonl";
+  std::ofstream(rows) << R"({"text":"one","kind":"query"})" << "\n"
+                      << R"({"text":"two"})" << "\n"
+                      << R"({"text":"one","kind":"none"})" << "\n";
+  const std::string out = dir_->path() + "/e.safetensors";
+  const Output run = Run({"embed", model, "--jsonl", rows, "--out", out});
+  ASSERT_EQ(run.exit_code, 0) << run.error;
+  ASSERT_OK_AND_ASSIGN(const auto file, SafetensorsFile::Open(out));
+  const SafetensorsEntry* found = file->Find("embeddings");
+  ASSERT_NE(found, nullptr);
+  ASSERT_EQ(found->shape, (std::vector<int64_t>{3, 384}));
+  const size_t row = 384 * 4;
+  EXPECT_EQ(std::memcmp(found->data.data(), found->data.data() + 2 * row, row), 0);
+  EXPECT_NE(std::memcmp(found->data.data(), found->data.data() + row, row), 0);
+}
+
+}  // namespace
+}  // namespace hadal::inference
