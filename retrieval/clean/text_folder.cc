@@ -84,8 +84,8 @@ StatusOr<std::unique_ptr<TextFolder>> TextFolder::Create() {
 std::u32string TextFolder::Fold(std::string_view text) const {
   UErrorCode error = U_ZERO_ERROR;
   const icu::Normalizer2* normalizer = icu::Normalizer2::getNFKCCasefoldInstance(error);
-  const icu::UnicodeString original =
-      icu::UnicodeString::fromUTF8(icu::StringPiece(text.data(), static_cast<int32_t>(text.size())));
+  const icu::UnicodeString original = icu::UnicodeString::fromUTF8(
+      icu::StringPiece(text.data(), static_cast<int32_t>(text.size())));
   icu::UnicodeString normalized;
   if (U_SUCCESS(error)) normalizer->normalize(original, normalized, error);
   // Only an out-of-memory ICU gets here; unfolded text still matches itself.

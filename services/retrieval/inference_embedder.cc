@@ -87,6 +87,10 @@ Status InferenceEmbedder::Embed(const v1::EmbedRequest& request, absl::Duration 
     response.Clear();
     status = Call(request, deadline, response);
   }
+  if (absl::IsDeadlineExceeded(status)) {
+    return Unavailable("embedding {}: the inference service did not answer within {} s", model_,
+                       absl::ToDoubleSeconds(patience));
+  }
   if (!status.ok()) return Annotate(status, "embedding " + model_);
   if (response.vectors_size() != request.texts_size()) {
     return Internal("embedding {} texts with {} gave {} vectors", request.texts_size(), model_,
