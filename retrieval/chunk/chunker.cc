@@ -26,6 +26,7 @@ struct Unit {
   int64_t start = 0;  ///< code points
   int64_t end = 0;
   double weight = 0;
+  double newline = 0;  ///< of the newline behind the block, which stands in chunks that go on
   int block = 0;
   bool first_of_block = false;
 };
@@ -91,7 +92,7 @@ class ChunkBuilder {
   ChunkBuilder(const ParsedDocument& document, const ChunkerOptions& options)
       : document_(document),
         target_(std::max(1, std::min(options.target_chars, options.max_chars))),
-        max_(std::max(1, options.max_chars) + kNewlineWeight),
+        max_(std::max(1, options.max_chars)),
         overlap_(std::clamp(options.overlap_chars, 0, options.max_chars / 3)),
         text_(ExtractedText(document)) {}
 
@@ -117,7 +118,7 @@ class ChunkBuilder {
       BlockInfo info;
       const int64_t start = position;
       bool first = true;
-      for (const Sentence& sentence : SplitSentences(text, max_ - kNewlineWeight)) {
+      for (const Sentence& sentence : SplitSentences(text, max_)) {
         Unit unit{byte + sentence.start_byte,
                   byte + sentence.end_byte,
                   position,
@@ -130,8 +131,7 @@ class ChunkBuilder {
         info.weight += unit.weight;
         units_.push_back(unit);
       }
-      // The newline after the block stands in chunks that go on behind it.
-      if (!first) units_.back().weight += kNewlineWeight;
+      if (!first) units_.back().newline = kNewlineWeight;
       info.heading_level = block.kind() == Block::HEADING
                                ? std::clamp(block.heading_level(), 1, 6)
                                : ImpliedHeadingLevel(block, position - start);
@@ -212,7 +212,7 @@ class ChunkBuilder {
       Begin(unit);
     }
     last_ = unit + 1;
-    weight_ += units_[unit].weight;
+    weight_ += UnitWeight(unit);
     heading_only_ =
         heading_only_ && blocks_[static_cast<size_t>(units_[unit].block)].heading_level > 0;
   }
@@ -228,6 +228,8 @@ class ChunkBuilder {
     if (b != table_first_block_) open_path_.push_back(table_header_);
   }
 
+  double UnitWeight(size_t unit) const { return units_[unit].weight + units_[unit].newline; }
+
   /// How much of the open chunk may stand again before `unit`.
   double OverlapBefore(size_t unit) const {
     return std::clamp(max_ - units_[unit].weight, 0.0, overlap_);
@@ -239,13 +241,13 @@ class ChunkBuilder {
     Emit();
     size_t from = last_;
     double weight = 0;
-    while (from > first_ + 1 && weight + units_[from - 1].weight <= overlap) {
+    while (from > first_ + 1 && weight + UnitWeight(from - 1) <= overlap) {
       const auto block = static_cast<size_t>(units_[from - 1].block);
       if (blocks_[block].heading_level > 0 ||
           document_.blocks(units_[from - 1].block).table() > 0) {
         break;
       }
-      weight += units_[--from].weight;
+      weight += UnitWeight(--from);
     }
     const size_t end = last_;
     first_ = last_ = from;
