@@ -26,9 +26,9 @@ struct Unit {
   int64_t start = 0;  ///< code points
   int64_t end = 0;
   double weight = 0;
-  double newline = 0;  ///< of the newline behind the block, which stands in chunks that go on
   int block = 0;
   bool first_of_block = false;
+  double newline = 0;  ///< weight of the newline behind the block, part of chunks that go on
 };
 
 struct BlockInfo {
