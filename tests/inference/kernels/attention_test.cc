@@ -145,9 +145,9 @@ INSTANTIATE_TEST_SUITE_P(Shapes, AttentionShapes,
                          ::testing::Values(AttentionShape{14, 2, 64, 0}, AttentionShape{4, 4, 32, 0},
                                            AttentionShape{6, 3, 24, 0},
                                            AttentionShape{2, 1, 128, 0}),
-                         [](const auto& info) {
-                           return "Heads" + std::to_string(info.param.num_heads) + "Of" +
-                                  std::to_string(info.param.head_dim);
+                         [](const auto& test) {
+                           return "Heads" + std::to_string(test.param.num_heads) + "Of" +
+                                  std::to_string(test.param.head_dim);
                          });
 
 TEST(StoreRows, RoundsToHalfTheSameEverywhere) {

@@ -33,7 +33,7 @@ Problem MakeProblem(ElementType type) {
   return problem;
 }
 
-std::vector<float> Run(Isa isa, int32_t threads, const Problem& problem,
+std::vector<float> Multiply(Isa isa, int32_t threads, const Problem& problem,
                        const std::vector<float>& x, bool accumulate = false) {
   const auto rows = static_cast<int64_t>(x.size()) / kCols;
   std::vector<float> y(static_cast<size_t>(rows * kRows), 1.0f);
@@ -48,11 +48,11 @@ class MatMulTypes : public ::testing::TestWithParam<ElementType> {};
 TEST_P(MatMulTypes, EveryInstructionSetBatchAndThreadCountGivesTheSameBits) {
   const Problem problem = MakeProblem(GetParam());
   const std::vector<float> x = RandomFloats(19 * kCols, 6);
-  const std::vector<float> reference = Run(Isa::kScalar, 1, problem, x);
+  const std::vector<float> reference = Multiply(Isa::kScalar, 1, problem, x);
   for (const Isa isa : AvailableIsas()) {
     for (const int64_t batch : {1, 2, 3, 4, 5, 8, 13, 19}) {
       const std::vector<float> part(x.begin(), x.begin() + batch * kCols);
-      const std::vector<float> y = Run(isa, batch % 3 + 1, problem, part);
+      const std::vector<float> y = Multiply(isa, batch % 3 + 1, problem, part);
       ASSERT_TRUE(std::equal(y.begin(), y.end(), reference.begin()))
           << IsaName(isa) << ", " << batch << " rows";
     }
@@ -63,7 +63,7 @@ TEST_P(MatMulTypes, MatchesDoublePrecision) {
   const ElementType type = GetParam();
   const Problem problem = MakeProblem(type);
   const std::vector<float> x = RandomFloats(6 * kCols, 8);
-  const std::vector<float> y = Run(AvailableIsas().back(), 2, problem, x, /*accumulate=*/true);
+  const std::vector<float> y = Multiply(AvailableIsas().back(), 2, problem, x, /*accumulate=*/true);
   for (int64_t r = 0; r < 6; ++r) {
     for (int64_t n = 0; n < kRows; ++n) {
       double exact = 1.0 + problem.bias[static_cast<size_t>(n)];
@@ -84,7 +84,7 @@ TEST_P(MatMulTypes, MatchesDoublePrecision) {
 }
 
 INSTANTIATE_TEST_SUITE_P(All, MatMulTypes, ::testing::ValuesIn(AllElementTypes()),
-                         [](const auto& info) { return TraitsOf(info.param).name; });
+                         [](const auto& test) { return TraitsOf(test.param).name; });
 
 // The integer part is exact: activations that int8 holds exactly give exact products, also at the
 // ends of the ranges where a 16-bit sum would overflow.

@@ -56,7 +56,7 @@ TEST_P(PackedMatrixTypes, RefusesBytesThatDoNotFitTheShape) {
 }
 
 INSTANTIATE_TEST_SUITE_P(All, PackedMatrixTypes, ::testing::ValuesIn(AllElementTypes()),
-                         [](const auto& info) { return TraitsOf(info.param).name; });
+                         [](const auto& test) { return TraitsOf(test.param).name; });
 
 // Written out by hand from the descriptions of the formats, so that reader and packer cannot be
 // wrong together.

@@ -77,7 +77,8 @@ TEST_P(BatchInvariance, NativeStaysCloseToFloat32) {
     aa += double{a[i]} * a[i];
     bb += double{b[i]} * b[i];
   }
-  EXPECT_GT(dot / std::sqrt(aa * bb), 0.995);
+  // Random weights amplify what int8 activations lose; a wrong scale or bit gives below 0.9.
+  EXPECT_GT(dot / std::sqrt(aa * bb), 0.99);
 }
 
 INSTANTIATE_TEST_SUITE_P(

@@ -84,8 +84,8 @@ TEST_P(GoldenLogits, NativeDiffersByTheRoundingOfTheCacheOnly) {
 
 INSTANTIATE_TEST_SUITE_P(Models, GoldenLogits,
                          ::testing::Values("qwen2-tiny-tied", "qwen2-tiny-untied", "llama-tiny"),
-                         [](const auto& info) {
-                           std::string name = info.param;
+                         [](const auto& test) {
+                           std::string name = test.param;
                            std::replace(name.begin(), name.end(), '-', '_');
                            return name;
                          });

@@ -33,7 +33,7 @@ class ForwardRefusals : public ::testing::Test {
     ASSERT_OK_AND_ASSIGN(cache_, KvCache::Create(decoder_->kv_layout(), 2, 16));
     logits_.resize(static_cast<size_t>(decoder_->config().vocabulary));
   }
-  Status Run(std::vector<int32_t> tokens, int32_t position, std::vector<int32_t> table,
+  Status Decode(std::vector<int32_t> tokens, int32_t position, std::vector<int32_t> table,
              int32_t num_logits = 1) {
     const SequenceSlice slice{tokens, position, table, num_logits};
     return decoder_->Forward(absl::MakeConstSpan(&slice, 1), *cache_, absl::MakeSpan(logits_));
@@ -44,21 +44,21 @@ class ForwardRefusals : public ::testing::Test {
 };
 
 TEST_F(ForwardRefusals, TokensBlocksAndLogitsOutsideTheirRanges) {
-  EXPECT_OK(Run({1, 2}, 0, {0}));
-  EXPECT_STATUS(Run({100000}, 0, {0}), kInvalidArgument, "outside the vocabulary");
-  EXPECT_STATUS(Run({-1}, 0, {0}), kInvalidArgument, "outside the vocabulary");
-  EXPECT_STATUS(Run({1}, 0, {2}), kInvalidArgument, "outside the cache");
-  EXPECT_STATUS(Run({1}, 16, {0}), kInvalidArgument, "does not fit");
-  EXPECT_STATUS(Run({}, 0, {0}), kInvalidArgument, "does not fit");
-  EXPECT_STATUS(Run({1}, 0, {0}, 2), kInvalidArgument, "were asked for");
-  EXPECT_STATUS(Run({1}, 0, {0}, 0), kInvalidArgument, "room for");
+  EXPECT_OK(Decode({1, 2}, 0, {0}));
+  EXPECT_STATUS(Decode({100000}, 0, {0}), kInvalidArgument, "outside the vocabulary");
+  EXPECT_STATUS(Decode({-1}, 0, {0}), kInvalidArgument, "outside the vocabulary");
+  EXPECT_STATUS(Decode({1}, 0, {2}), kInvalidArgument, "outside the cache");
+  EXPECT_STATUS(Decode({1}, 16, {0}), kInvalidArgument, "does not fit");
+  EXPECT_STATUS(Decode({}, 0, {0}), kInvalidArgument, "does not fit");
+  EXPECT_STATUS(Decode({1}, 0, {0}, 2), kInvalidArgument, "were asked for");
+  EXPECT_STATUS(Decode({1}, 0, {0}, 0), kInvalidArgument, "room for");
 }
 
 TEST_F(ForwardRefusals, ACacheOfAnotherModel) {
   KvLayout other = decoder_->kv_layout();
   other.num_layers += 1;
   ASSERT_OK_AND_ASSIGN(cache_, KvCache::Create(other, 2, 16));
-  EXPECT_STATUS(Run({1}, 0, {0}), kInvalidArgument, "another model");
+  EXPECT_STATUS(Decode({1}, 0, {0}), kInvalidArgument, "another model");
 }
 
 }  // namespace
