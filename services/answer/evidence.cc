@@ -61,7 +61,7 @@ WeighedTerm Weigh(const Term& term, const std::vector<Source>& sources) {
   for (const Source& source : sources) {
     std::vector<bool> found;
     for (const Sentence& sentence : source.sentences) {
-      found.push_back(Holds(sentence, term));
+      found.push_back(!sentence.prompt_text.empty() && Holds(sentence, term));
       sentences += 1;
       holding += found.back();
     }

@@ -20,6 +20,7 @@ Surroundings Around(const Source& source, int32_t s) {
   const auto last = static_cast<int32_t>(source.sentences.size()) - 1;
   for (int32_t i = std::max(s - 1, 0); i <= std::min(s + 1, last); ++i) {
     const Sentence& sentence = source.sentences[i];
+    if (sentence.prompt_text.empty()) continue;  // what the model may not see supports nothing
     around.terms.insert(around.terms.end(), sentence.terms.begin(), sentence.terms.end());
     around.numbers.insert(sentence.numbers.begin(), sentence.numbers.end());
   }
