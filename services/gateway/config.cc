@@ -1,6 +1,5 @@
 #include "services/gateway/config.h"
 
-#define TOML_EXCEPTIONS 0
 #include <toml++/toml.h>
 
 #include <functional>
@@ -90,13 +89,14 @@ Status ApplyTable(const std::string& table, const toml::table& values, const Set
 }  // namespace
 
 Status ApplyToml(std::string_view text, GatewayConfig& config) {
-  const toml::parse_result parsed = toml::parse(text);
-  if (!parsed) {
-    return InvalidArgument("line {}: {}", parsed.error().source().begin.line,
-                           parsed.error().description());
+  toml::table parsed;
+  try {
+    parsed = toml::parse(text);
+  } catch (const toml::parse_error& error) {  // Debian's toml++ is built to throw
+    return InvalidArgument("line {}: {}", error.source().begin.line, error.description());
   }
   const auto tables = Tables(config);
-  for (const auto& [key, node] : parsed.table()) {
+  for (const auto& [key, node] : parsed) {
     const std::string name(key.str());
     const auto found = tables.find(name);
     const auto line = node.source().begin.line;

@@ -16,6 +16,7 @@ namespace {
 using ::testing::HasSubstr;
 using ::testing::Not;
 using ::testing::StartsWith;
+using testing::TlsClient;
 
 // Answers with what it got; some paths misbehave.
 class EchoHandler final : public HttpHandler {
@@ -97,7 +98,6 @@ class HttpServerTest : public ::testing::Test {
     return true;
   }
 
-  using TlsClient = testing::TlsClient;
   std::unique_ptr<TempDir> folder_;
   HttpsOptions options_;
   EchoHandler handler_;
