@@ -149,8 +149,8 @@ TEST_P(HostileGguf, NumbersReplaced) {
 
 INSTANTIATE_TEST_SUITE_P(Files, HostileGguf,
                          ::testing::Values(Source::kSmall, Source::kDefaultModel),
-                         [](const auto& info) {
-                           return info.param == Source::kSmall ? "Small" : "DefaultModel";
+                         [](const auto& test) {
+                           return test.param == Source::kSmall ? "Small" : "DefaultModel";
                          });
 
 TEST(HostileSafetensors, EveryBitOfTheHeader) {
