@@ -16,13 +16,13 @@ class Decoder;
 class Tokenizer;
 
 struct EngineOptions {
-  int32_t kv_blocks = 0;              ///< 0: sized from kv_cache_bytes
+  int32_t kv_blocks = 0;  ///< 0: sized from kv_cache_bytes
   int64_t kv_cache_bytes = int64_t{512} << 20;
-  int32_t block_size = 16;            ///< tokens per KV block
-  int32_t max_running = 16;           ///< sequences in one batch
-  int32_t max_waiting = 256;          ///< over it Submit() is RESOURCE_EXHAUSTED
-  int32_t max_batch_tokens = 512;     ///< of one Step(): chunked prefill
-  int32_t stream_capacity = 1024;     ///< deltas a slow reader may lag behind before it is cancelled
+  int32_t block_size = 16;         ///< tokens per KV block
+  int32_t max_running = 16;        ///< sequences in one batch
+  int32_t max_waiting = 256;       ///< over it Submit() is RESOURCE_EXHAUSTED
+  int32_t max_batch_tokens = 512;  ///< of one Step(): chunked prefill
+  int32_t stream_capacity = 1024;  ///< deltas a slow reader may lag behind before it is cancelled
 };
 
 struct EngineStats {

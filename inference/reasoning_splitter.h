@@ -5,10 +5,10 @@
 
 namespace hadal::inference {
 
-/// Separates the chain of thought from the answer: an answer that begins with `<think>` (after white
-/// space) holds reasoning up to the first `</think>`; the rest is content. A tag anywhere else is
-/// ordinary text. White space around the reasoning and before the content belongs to neither. The
-/// result does not depend on how the stream is cut. Thread-compatible.
+/// Separates the chain of thought from the answer: an answer that begins with `<think>` (after
+/// white space) holds reasoning up to the first `</think>`; the rest is content. A tag anywhere
+/// else is ordinary text. White space around the reasoning and before the content belongs to
+/// neither. The result does not depend on how the stream is cut. Thread-compatible.
 class ReasoningSplitter {
  public:
   struct Piece {

@@ -35,7 +35,7 @@ struct GenerateDelta {
   /// Set with kError: DEADLINE_EXCEEDED, RESOURCE_EXHAUSTED (the reader lags too far behind),
   /// UNAVAILABLE (the engine shuts down), or what the decoder said.
   Status error;
-  Usage usage;                                       ///< valid when finished
+  Usage usage;  ///< valid when finished
 };
 
 }  // namespace hadal::inference

@@ -14,8 +14,8 @@ namespace hadal::inference {
 /// generator keyed by (seed, position): the same request draws the same tokens whatever else runs.
 struct SamplingParams {
   float temperature = 0.0f;
-  int32_t top_k = 0;     ///< 0: off
-  float top_p = 1.0f;    ///< 1: off
+  int32_t top_k = 0;   ///< 0: off
+  float top_p = 1.0f;  ///< 1: off
   uint64_t seed = 0;
   int32_t max_tokens = 512;
   std::vector<std::string> stop;  ///< at most 8, none empty, each at most 256 bytes

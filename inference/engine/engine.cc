@@ -101,7 +101,8 @@ class ThreadedEngine final : public Engine {
     // The last generated token never enters the cache.
     if (wanted - 1 > cache_tokens_) {
       return ResourceExhausted(
-          "{} prompt tokens and max_tokens {} can never fit the KV cache of {} tokens; shorten one, "
+          "{} prompt tokens and max_tokens {} can never fit the KV cache of {} tokens; shorten "
+          "one, "
           "or raise kv_cache_bytes",
           request.prompt_tokens.size(), request.sampling.max_tokens, cache_tokens_);
     }

@@ -37,10 +37,10 @@ void EngineCore::RetireAbandoned() {
     if (sequence->channel->cancelled()) {
       Finish(*sequence, {FinishReason::kCancelled, OkStatus()});
     } else {
-      Finish(*sequence, {FinishReason::kError,
-                         DeadlineExceeded("the request's deadline passed after {} of {} tokens",
-                                          sequence->num_generated(),
-                                          sequence->request.sampling.max_tokens)});
+      Finish(*sequence,
+             {FinishReason::kError,
+              DeadlineExceeded("the request's deadline passed after {} of {} tokens",
+                               sequence->num_generated(), sequence->request.sampling.max_tokens)});
     }
   }
 }

@@ -19,9 +19,8 @@ bool Mailbox::Take(bool wait, std::vector<std::unique_ptr<Sequence>>& posted) {
   absl::MutexLock lock(&mu_);
   if (wait) {
     mu_.Await(absl::Condition(
-        +[](Mailbox* box) ABSL_NO_THREAD_SAFETY_ANALYSIS {
-          return box->closed_ || !box->posted_.empty();
-        },
+        +[](Mailbox* box)
+             ABSL_NO_THREAD_SAFETY_ANALYSIS { return box->closed_ || !box->posted_.empty(); },
         this));
   }
   if (closed_) return false;

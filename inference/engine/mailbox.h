@@ -11,8 +11,8 @@
 
 namespace hadal::inference {
 
-/// The way in to the engine thread: new sequences, bounded together with those the scheduler has not
-/// started yet. Thread-safe.
+/// The way in to the engine thread: new sequences, bounded together with those the scheduler has
+/// not started yet. Thread-safe.
 class Mailbox {
  public:
   explicit Mailbox(int32_t capacity) : capacity_(capacity) {}

@@ -10,7 +10,8 @@ Status ModelRunner::Run(const Batch& batch) {
     slices_.push_back({absl::MakeConstSpan(sequence.tokens)
                            .subspan(static_cast<size_t>(sequence.num_computed),
                                     static_cast<size_t>(scheduled.num_tokens)),
-                       sequence.num_computed, sequence.blocks->blocks(), scheduled.samples ? 1 : 0});
+                       sequence.num_computed, sequence.blocks->blocks(),
+                       scheduled.samples ? 1 : 0});
     num_rows += scheduled.samples;
   }
   logits_.resize(num_rows * static_cast<size_t>(decoder_->config().vocabulary));

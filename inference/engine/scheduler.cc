@@ -31,7 +31,8 @@ Batch Scheduler::Schedule() {
   return batch;
 }
 
-/// Oldest first, each running sequence gets blocks for all its tokens, if need be from the youngest.
+/// Oldest first, each running sequence gets blocks for all its tokens, if need be from the
+/// youngest.
 void Scheduler::GiveRoomToDecodes() {
   for (size_t i = 0; i < running_.size(); ++i) {
     while (i < running_.size() && !running_[i]->blocks->Grow(running_[i]->num_tokens())) {
@@ -47,8 +48,9 @@ bool Scheduler::AdmitNext() {
   next.blocks.emplace(pool_);
   if (next.shares_blocks()) {
     // The last token always runs: its logits are what comes next.
-    next.num_computed = next.blocks->TakePrefix(
-        next.request.cache_namespace, absl::MakeConstSpan(next.tokens).first(next.tokens.size() - 1));
+    next.num_computed =
+        next.blocks->TakePrefix(next.request.cache_namespace,
+                                absl::MakeConstSpan(next.tokens).first(next.tokens.size() - 1));
   }
   // A free block for every running sequence, or the newcomer is soon preempted again.
   if (!next.blocks->Grow(next.num_tokens()) || pool_->num_free() < num_running()) {

@@ -83,8 +83,7 @@ void BlockPool::ReleaseOne(int32_t block) {
   }
 }
 
-int32_t BlockTable::TakePrefix(std::string_view cache_namespace,
-                               absl::Span<const int32_t> tokens) {
+int32_t BlockTable::TakePrefix(std::string_view cache_namespace, absl::Span<const int32_t> tokens) {
   CHECK(blocks_.empty());
   blocks_ = pool_->AcquirePrefix(cache_namespace, tokens);
   published_ = blocks_.size();
@@ -99,14 +98,13 @@ bool BlockTable::Grow(int32_t num_tokens) {
   return true;
 }
 
-void BlockTable::PublishComputed(std::string_view cache_namespace,
-                                 absl::Span<const int32_t> tokens, int32_t computed) {
+void BlockTable::PublishComputed(std::string_view cache_namespace, absl::Span<const int32_t> tokens,
+                                 int32_t computed) {
   const auto size = static_cast<size_t>(pool_->block_size());
   for (; (published_ + 1) * size <= static_cast<size_t>(computed); ++published_) {
     const int32_t parent = published_ == 0 ? PrefixIndex::kNone : blocks_[published_ - 1];
-    blocks_[published_] =
-        pool_->Publish(cache_namespace, parent, tokens.subspan(published_ * size, size),
-                       blocks_[published_]);
+    blocks_[published_] = pool_->Publish(
+        cache_namespace, parent, tokens.subspan(published_ * size, size), blocks_[published_]);
   }
 }
 

@@ -11,11 +11,12 @@
 
 namespace hadal::inference {
 
-/// Who holds which block of the KV cache. A block is held by the sequences that count a reference to
-/// it; with none left it is free. A free block whose tokens are known stays in the prefix index and
-/// can be taken up again until its memory is needed; the least recently used go first. A holder of
-/// a block also holds the blocks before it, and gives them back last to first, so that a block is
-/// never evicted before those that continue it. Thread-compatible: confined to the engine thread.
+/// Who holds which block of the KV cache. A block is held by the sequences that count a reference
+/// to it; with none left it is free. A free block whose tokens are known stays in the prefix index
+/// and can be taken up again until its memory is needed; the least recently used go first. A holder
+/// of a block also holds the blocks before it, and gives them back last to first, so that a block
+/// is never evicted before those that continue it. Thread-compatible: confined to the engine
+/// thread.
 class BlockPool {
  public:
   BlockPool(int32_t num_blocks, int32_t block_size);
@@ -34,9 +35,9 @@ class BlockPool {
   std::vector<int32_t> AcquirePrefix(std::string_view cache_namespace,
                                      absl::Span<const int32_t> tokens);
 
-  /// Makes a held block findable: it holds `tokens` [block_size] and continues `parent` (kNone: none),
-  /// which the caller holds and which is indexed. Returns the block to use from now on: `block`, or
-  /// the one that holds the same already; then the caller's reference has moved to it.
+  /// Makes a held block findable: it holds `tokens` [block_size] and continues `parent` (kNone:
+  /// none), which the caller holds and which is indexed. Returns the block to use from now on:
+  /// `block`, or the one that holds the same already; then the caller's reference has moved to it.
   int32_t Publish(std::string_view cache_namespace, int32_t parent,
                   absl::Span<const int32_t> tokens, int32_t block);
 
@@ -53,13 +54,13 @@ class BlockPool {
   const int32_t block_size_;
   PrefixIndex index_;
   std::vector<int32_t> references_;
-  std::vector<int32_t> empty_;    ///< free, not indexed
-  std::list<int32_t> reusable_;   ///< free, indexed; least recently used first
+  std::vector<int32_t> empty_;                       ///< free, not indexed
+  std::list<int32_t> reusable_;                      ///< free, indexed; least recently used first
   std::vector<std::list<int32_t>::iterator> place_;  ///< of each block in reusable_, or its end()
 };
 
-/// The blocks one sequence holds, in order of positions. Gives them back exactly once: in Clear() or
-/// in the destructor. Thread-compatible; the pool must outlive it.
+/// The blocks one sequence holds, in order of positions. Gives them back exactly once: in Clear()
+/// or in the destructor. Thread-compatible; the pool must outlive it.
 class BlockTable {
  public:
   explicit BlockTable(BlockPool* pool) : pool_(pool) {}

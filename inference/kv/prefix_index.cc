@@ -35,8 +35,8 @@ int32_t PrefixIndex::Find(std::string_view cache_namespace, int32_t parent,
   const auto [first, last] = blocks_by_hash_.equal_range(HashOf(cache_namespace, parent, tokens));
   for (auto it = first; it != last; ++it) {
     const Node& node = nodes_[static_cast<size_t>(it->second)];
-    if (node.parent == parent && std::equal(node.tokens.begin(), node.tokens.end(),
-                                            tokens.begin(), tokens.end()) &&
+    if (node.parent == parent &&
+        std::equal(node.tokens.begin(), node.tokens.end(), tokens.begin(), tokens.end()) &&
         (parent != kNone || node.cache_namespace == cache_namespace)) {
       return it->second;
     }
@@ -66,9 +66,8 @@ void PrefixIndex::Remove(int32_t block) {
   Node& node = nodes_[static_cast<size_t>(block)];
   CHECK(node.present && node.children == 0);
   const auto [first, last] = blocks_by_hash_.equal_range(node.hash);
-  const auto it = std::find_if(first, last, [block](const auto& entry) {
-    return entry.second == block;
-  });
+  const auto it =
+      std::find_if(first, last, [block](const auto& entry) { return entry.second == block; });
   CHECK(it != last);
   blocks_by_hash_.erase(it);
   if (node.parent != kNone) --nodes_[static_cast<size_t>(node.parent)].children;

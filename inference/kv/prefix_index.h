@@ -12,8 +12,8 @@
 namespace hadal::inference {
 
 /// Which full blocks of the KV cache hold which tokens: a tree per cache namespace, one node a
-/// block, found by a chained hash and then compared in full (parent node, tokens, and at the root the
-/// namespace). A collision of hashes therefore costs time, never shows one tenant's blocks to
+/// block, found by a chained hash and then compared in full (parent node, tokens, and at the root
+/// the namespace). A collision of hashes therefore costs time, never shows one tenant's blocks to
 /// another. Thread-compatible: confined to the engine thread.
 class PrefixIndex {
  public:

@@ -18,7 +18,8 @@ Status ValidateSamplingParams(const SamplingParams& params) {
     return InvalidArgument("temperature is {}; it must be between 0 (greedy) and 100",
                            params.temperature);
   }
-  if (params.top_k < 0) return InvalidArgument("top_k is {}; it must be 0 (off) or more", params.top_k);
+  if (params.top_k < 0)
+    return InvalidArgument("top_k is {}; it must be 0 (off) or more", params.top_k);
   if (!(params.top_p > 0.0f && params.top_p <= 1.0f)) {
     return InvalidArgument("top_p is {}; it must be above 0 and at most 1 (off)", params.top_p);
   }

@@ -15,12 +15,12 @@ constexpr size_t kMaxConfigBytes = 1 << 20;
 /// The keys of the file, once: reading, checking and writing all follow these two lists.
 struct TextField {
   const char* key;
-  std::string InferenceConfig::* member;
+  std::string InferenceConfig::*member;
   const char* meaning;
 };
 struct NumberField {
   const char* key;
-  int64_t InferenceConfig::* member;
+  int64_t InferenceConfig::*member;
   int64_t low;
   int64_t high;
   const char* meaning;
@@ -29,7 +29,8 @@ struct NumberField {
 constexpr TextField kTextFields[] = {
     {"data", &InferenceConfig::data_folder, "folder of the appliance's data"},
     {"models_folder", &InferenceConfig::models_folder, "folder of the model files"},
-    {"listen", &InferenceConfig::listen, "HOST:PORT of the internal gRPC port; port 0: any free one"},
+    {"listen", &InferenceConfig::listen,
+     "HOST:PORT of the internal gRPC port; port 0: any free one"},
     {"chat_model", &InferenceConfig::chat_model, "default chat model, in the models folder"},
     {"embedding_model", &InferenceConfig::embedding_model,
      "embedding model, in the models folder; empty: none"},

@@ -47,11 +47,12 @@ Status ValidateConfig(const InferenceConfig& config);
 /// The configuration as the TOML file that yields it, each key with what it means.
 std::string FormatConfig(const InferenceConfig& config);
 
-/// All models in the order they are listed: default chat, embedding, further ones; ids and full paths
-/// filled in. INVALID_ARGUMENT when two have the same id.
+/// All models in the order they are listed: default chat, embedding, further ones; ids and full
+/// paths filled in. INVALID_ARGUMENT when two have the same id.
 StatusOr<std::vector<ModelEntry>> ModelsToServe(const InferenceConfig& config);
 
-/// The file name without extension and quantisation: "a/qwen2.5-0.5b-q4_k_m.gguf" is "qwen2.5-0.5b".
+/// The file name without extension and quantisation: "a/qwen2.5-0.5b-q4_k_m.gguf" is
+/// "qwen2.5-0.5b".
 std::string ModelIdFromPath(std::string_view path);
 
 inference::EngineOptions EngineOptionsOf(const InferenceConfig& config);

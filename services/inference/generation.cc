@@ -15,8 +15,8 @@ constexpr int kMaxMessages = 1024;
 /// refused.
 constexpr int64_t kMaxBytesPerToken = 64;
 
-/// Whether the answer continues a chain of thought that `opening`, the text between the last message
-/// and the answer, has begun.
+/// Whether the answer continues a chain of thought that `opening`, the text between the last
+/// message and the answer, has begun.
 bool OpensReasoning(std::string_view opening) {
   const size_t open = opening.rfind("<think>");
   if (open == std::string_view::npos) return false;
@@ -50,18 +50,19 @@ StatusOr<Generation> PrepareGeneration(const internal::v1::GenerateRequest& wire
     bytes += message.content().size();
   }
   if (static_cast<int64_t>(bytes) > model.context_length * kMaxBytesPerToken) {
-    return InvalidArgument("the messages have {} bytes; the model's context of {} tokens cannot "
-                           "hold them; shorten them", bytes, model.context_length);
+    return InvalidArgument(
+        "the messages have {} bytes; the model's context of {} tokens cannot "
+        "hold them; shorten them",
+        bytes, model.context_length);
   }
   Generation generation;
   inference::GenerateRequest& request = generation.request;
   ASSIGN_OR_RETURN(request.sampling, SamplingOf(wire.sampling()));
-  ASSIGN_OR_RETURN(request.prompt_tokens, inference::EncodeChat(model.chat_template, messages,
-                                                                true, *model.tokenizer));
+  ASSIGN_OR_RETURN(request.prompt_tokens,
+                   inference::EncodeChat(model.chat_template, messages, true, *model.tokenizer));
   const std::vector<int32_t> prefix = model.tokenizer->Encode(wire.assistant_prefix(), {});
   request.prompt_tokens.insert(request.prompt_tokens.end(), prefix.begin(), prefix.end());
-  const int32_t room =
-      model.context_length - static_cast<int32_t>(request.prompt_tokens.size());
+  const int32_t room = model.context_length - static_cast<int32_t>(request.prompt_tokens.size());
   if (room < 1) {
     return InvalidArgument("the prompt has {} tokens; the model's context has {}; shorten it",
                            request.prompt_tokens.size(), model.context_length);
@@ -74,9 +75,8 @@ StatusOr<Generation> PrepareGeneration(const internal::v1::GenerateRequest& wire
                    inference::RenderChat(model.chat_template, messages, false));
   ASSIGN_OR_RETURN(const std::string opened,
                    inference::RenderChat(model.chat_template, messages, true));
-  generation.begins_inside_reasoning =
-      OpensReasoning(opened.substr(std::min(asked.size(), opened.size())) +
-                     wire.assistant_prefix());
+  generation.begins_inside_reasoning = OpensReasoning(
+      opened.substr(std::min(asked.size(), opened.size())) + wire.assistant_prefix());
   return generation;
 }
 

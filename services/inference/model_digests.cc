@@ -63,9 +63,8 @@ ModelDigests::~ModelDigests() {
 
 StatusOr<std::string> ModelDigests::Wait(const std::string& path, absl::Time deadline) {
   absl::MutexLock lock(&mu_);
-  const auto is_done = [this, &path]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
-    return done_.contains(path);
-  };
+  const auto is_done = [this, &path]()
+                           ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) { return done_.contains(path); };
   if (!mu_.AwaitWithDeadline(absl::Condition(&is_done), deadline)) {
     return DeadlineExceeded("the digest of {} is still being computed; ask again", path);
   }
@@ -137,8 +136,8 @@ void ModelDigests::LoadCache() {
 
 void ModelDigests::SaveCache() {
   // Replacing invalid UTF-8 can only make an entry useless, and then the file is hashed again.
-  const std::string text = nlohmann::json(used_).dump(
-      1, ' ', false, nlohmann::json::error_handler_t::replace);
+  const std::string text =
+      nlohmann::json(used_).dump(1, ' ', false, nlohmann::json::error_handler_t::replace);
   if (const Status saved = WriteFileAtomic(cache_file_, text, 0600); !saved.ok()) {
     LogWarning("model digests are not kept: {}", StatusMessage(saved));
   }

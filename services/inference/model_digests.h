@@ -14,8 +14,8 @@ namespace hadal::inference_service {
 
 /// SHA-256 of model files, computed by a thread of its own so that start-up does not wait. Results
 /// are kept in `cache_file` by path, size, inode and times of change: a file is read in full again
-/// only when one of these differs. Of a folder: the digest of the lines "DIGEST  NAME\n" of its files
-/// in order of names, as sha256sum prints them. Thread-safe.
+/// only when one of these differs. Of a folder: the digest of the lines "DIGEST  NAME\n" of its
+/// files in order of names, as sha256sum prints them. Thread-safe.
 class ModelDigests {
  public:
   /// A missing or damaged cache file only costs time.
@@ -23,8 +23,8 @@ class ModelDigests {
   /// Waits until the file being read is done, or a part of it.
   ~ModelDigests();
 
-  /// Lower-case hex of `path`, one of those given. Waits; DEADLINE_EXCEEDED after `deadline`, or the
-  /// error of reading.
+  /// Lower-case hex of `path`, one of those given. Waits; DEADLINE_EXCEEDED after `deadline`, or
+  /// the error of reading.
   StatusOr<std::string> Wait(const std::string& path, absl::Time deadline);
 
  private:

@@ -22,12 +22,16 @@ StatusOr<std::unique_ptr<rpc::RpcServer>> Listen(const InferenceConfig& config,
   rpc::RpcServerOptions options;
   options.listen = config.listen;
   options.max_threads = static_cast<int>(config.max_calls);
-  ASSIGN_OR_RETURN(options.credentials,
-                   rpc::InternalServerCredentials(
-                       rpc::ServiceTlsFiles(config.data_folder, "inference"),
-                       {"gateway", "retrieval"}));
-  return rpc::RpcServer::Start(options, {service},
-                               {internal::v1::Inference::service_full_name()});
+  StatusOr<std::shared_ptr<grpc::ServerCredentials>> credentials = rpc::InternalServerCredentials(
+      rpc::ServiceTlsFiles(config.data_folder, "inference"), {"gateway", "retrieval"});
+  if (!credentials.ok()) {
+    return Annotate(credentials.status(),
+                    fmt::format("no certificate to serve with; make it with hadal-gateway init "
+                                "--data {}",
+                                config.data_folder));
+  }
+  options.credentials = *std::move(credentials);
+  return rpc::RpcServer::Start(options, {service}, {internal::v1::Inference::service_full_name()});
 }
 
 }  // namespace

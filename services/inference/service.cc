@@ -94,17 +94,20 @@ Status RunGenerate(grpc::ServerContext* context, const internal::v1::GenerateReq
   ASSIGN_OR_RETURN(const ServedModel* model, models.Find(request.model(), ModelKind::kChat));
   ASSIGN_OR_RETURN(Generation generation,
                    PrepareGeneration(request, *model->chat, DeadlineOf(*context)));
-  ASSIGN_OR_RETURN(const auto stream,
-                   model->chat->engine->Submit(std::move(generation.request)));
+  ASSIGN_OR_RETURN(const auto stream, model->chat->engine->Submit(std::move(generation.request)));
   return GenerationCall(context, generation.begins_inside_reasoning, writer).Run(*stream);
 }
 
 StatusOr<inference::EmbedKind> KindOf(v1::EmbedKind kind) {
   switch (kind) {
-    case v1::EMBED_KIND_UNSPECIFIED: return inference::EmbedKind::kRaw;
-    case v1::EMBED_KIND_QUERY: return inference::EmbedKind::kQuery;
-    case v1::EMBED_KIND_PASSAGE: return inference::EmbedKind::kPassage;
-    default: return InvalidArgument("unknown embedding kind {}", static_cast<int>(kind));
+    case v1::EMBED_KIND_UNSPECIFIED:
+      return inference::EmbedKind::kRaw;
+    case v1::EMBED_KIND_QUERY:
+      return inference::EmbedKind::kQuery;
+    case v1::EMBED_KIND_PASSAGE:
+      return inference::EmbedKind::kPassage;
+    default:
+      return InvalidArgument("unknown embedding kind {}", static_cast<int>(kind));
   }
 }
 
@@ -118,9 +121,8 @@ Status RunEmbed(const grpc::ServerContext& context, const v1::EmbedRequest& requ
     if (context.IsCancelled()) return GivenUp(context);
     const int end = std::min(begin + kEmbedGroup, request.texts_size());
     ASSIGN_OR_RETURN(const inference::Embeddings embeddings,
-                     model->embedder->Embed({request.texts().begin() + begin,
-                                             request.texts().begin() + end},
-                                            kind));
+                     model->embedder->Embed(
+                         {request.texts().begin() + begin, request.texts().begin() + end}, kind));
     tokens += embeddings.tokens;
     for (auto row = embeddings.values.begin(); row != embeddings.values.end();
          row += embeddings.dim) {
@@ -197,8 +199,7 @@ grpc::Status InferenceService::Generate(grpc::ServerContext* context,
   return rpc::ToGrpc(RunGenerate(context, *request, *serving->models, writer));
 }
 
-grpc::Status InferenceService::Embed(grpc::ServerContext* context,
-                                     const v1::EmbedRequest* request,
+grpc::Status InferenceService::Embed(grpc::ServerContext* context, const v1::EmbedRequest* request,
                                      v1::EmbedResponse* response) {
   const auto serving = Current();
   if (!serving.ok()) return rpc::ToGrpc(serving.status());
@@ -218,8 +219,7 @@ grpc::Status InferenceService::ListModels(grpc::ServerContext* context,
                                           v1::ListModelsResponse* response) {
   const auto serving = Current();
   if (!serving.ok()) return rpc::ToGrpc(serving.status());
-  return rpc::ToGrpc(
-      RunListModels(*context, *serving->models, *serving->digests, *response));
+  return rpc::ToGrpc(RunListModels(*context, *serving->models, *serving->digests, *response));
 }
 
 }  // namespace hadal::inference_service

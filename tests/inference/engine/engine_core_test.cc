@@ -21,10 +21,10 @@ class EngineCoreTest : public ::testing::Test {
   void Start(EngineOptions options) {
     options.block_size = 4;
     decoder_ = std::make_shared<FakeDecoder>();
-    core_.emplace(options, decoder_,
-                  testing::MakeKvCache(decoder_->kv_layout(), options.kv_blocks,
-                                       options.block_size),
-                  std::make_shared<FakeTokenizer>(), clock_);
+    core_.emplace(
+        options, decoder_,
+        testing::MakeKvCache(decoder_->kv_layout(), options.kv_blocks, options.block_size),
+        std::make_shared<FakeTokenizer>(), clock_);
   }
 
   std::shared_ptr<StreamChannel> Add(const GenerateRequest& request, int32_t capacity = 1000) {
@@ -97,20 +97,20 @@ GenerateRequest RandomRequest(std::mt19937& random, bool shares) {
   return request;
 }
 
-// The promise of the whole engine: alone, batched, chunked, preempted and with prefix hits, a request
-// gets the same tokens.
+// The promise of the whole engine: alone, batched, chunked, preempted and with prefix hits, a
+// request gets the same tokens.
 TEST_F(EngineCoreTest, TokensDoNotDependOnWhatElseRuns) {
   struct Setting {
     int32_t kv_blocks, max_running, max_batch_tokens;
     bool shares;
   };
   const Setting settings[] = {
-      {1000, 1, 1000, false},  // alone
-      {1000, 16, 1000, false}, // batched
-      {1000, 16, 16, false},   // chunked
-      {23, 8, 16, false},      // preempted: one request may need 23 blocks
-      {1000, 8, 64, true},     // prefix hits
-      {23, 8, 8, true},        // all of it at once
+      {1000, 1, 1000, false},   // alone
+      {1000, 16, 1000, false},  // batched
+      {1000, 16, 16, false},    // chunked
+      {23, 8, 16, false},       // preempted: one request may need 23 blocks
+      {1000, 8, 64, true},      // prefix hits
+      {23, 8, 8, true},         // all of it at once
   };
   int64_t preemptions = 0;
   int64_t cached = 0;

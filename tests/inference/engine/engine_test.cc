@@ -96,8 +96,7 @@ TEST_F(EngineTest, RefusesWhatCanNeverRun) {
   EXPECT_STATUS(engine_->Submit(Request({3}, 512)), kInvalidArgument, "context of 512");
   EXPECT_STATUS(engine_->Submit(Request(std::vector<int32_t>(150, 5), 12)), kResourceExhausted,
                 "never fit the KV cache of 160 tokens");
-  ASSERT_OK_AND_ASSIGN(auto just_fits,
-                       engine_->Submit(Request(std::vector<int32_t>(150, 5), 11)));
+  ASSERT_OK_AND_ASSIGN(auto just_fits, engine_->Submit(Request(std::vector<int32_t>(150, 5), 11)));
   EXPECT_OK(ReadAll(*just_fits).error);
 }
 
@@ -212,7 +211,8 @@ TEST_F(EngineTest, AStormLeaksNothing) {
       const uint32_t fate = random() % 4;
       if (fate == 0) return;  // the reader just leaves
       if (fate == 1) {
-        for (uint32_t i = random() % 4; i > 0; --i) stream->Next(absl::Now() + absl::Milliseconds(1));
+        for (uint32_t i = random() % 4; i > 0; --i)
+          stream->Next(absl::Now() + absl::Milliseconds(1));
         stream->Cancel();
       }
       const GenerateDelta all = ReadAll(*stream);

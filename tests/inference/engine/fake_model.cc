@@ -104,7 +104,8 @@ Status FakeDecoder::Forward(absl::Span<const SequenceSlice> batch, KvCache& cach
 }
 
 FakeTokenizer::FakeTokenizer() {
-  pieces_ = {"<|im_start|>", "<|im_end|>", "\xE4", "\xB8", "\xAD", "\xE6\x96", "\x87", "\xF0\x9F", "\x99\x82", "中文"};
+  pieces_ = {"<|im_start|>", "<|im_end|>", "\xE4",     "\xB8",     "\xAD",
+             "\xE6\x96",     "\x87",       "\xF0\x9F", "\x99\x82", "中文"};
   for (char c = 'a'; pieces_.size() < kVocabulary; c = c == 'z' ? 'A' : static_cast<char>(c + 1)) {
     pieces_.push_back(std::string(1 + pieces_.size() % 2, c));
   }
@@ -142,8 +143,8 @@ Generated ReferenceGenerate(const GenerateRequest& request) {
   for (int32_t token : request.prompt_tokens) hash = Extend(hash, token);
   while (true) {
     FillLogits(hash, absl::MakeSpan(logits));
-    const int32_t token = *sampler.Sample(
-        logits, request.sampling, request.prompt_tokens.size() + generated.tokens.size());
+    const int32_t token = *sampler.Sample(logits, request.sampling,
+                                          request.prompt_tokens.size() + generated.tokens.size());
     generated.tokens.push_back(token);
     hash = Extend(hash, token);
     if (token == kEndToken) break;

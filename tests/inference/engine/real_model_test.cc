@@ -1,5 +1,5 @@
-// The engine's promise on a real checkpoint: a request gets the same tokens alone, batched, chunked,
-// preempted and with a prefix hit. Skips without the model file.
+// The engine's promise on a real checkpoint: a request gets the same tokens alone, batched,
+// chunked, preempted and with a prefix hit. Skips without the model file.
 #include <sys/stat.h>
 
 #include <cstdlib>

@@ -79,7 +79,10 @@ TEST(BlockPool, UnknownFreeBlocksGoBeforeKnownOnesAndThoseByLastUse) {
   };
   publish(10);
   publish(20);
-  { BlockTable touch(&pool); EXPECT_EQ(touch.TakePrefix("a", Iota(2, 10)), 2); }
+  {
+    BlockTable touch(&pool);
+    EXPECT_EQ(touch.TakePrefix("a", Iota(2, 10)), 2);
+  }
   EXPECT_EQ(pool.num_free(), 3);
   BlockTable user(&pool);
   ASSERT_TRUE(user.Grow(2));  // the one block nobody knows

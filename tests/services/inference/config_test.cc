@@ -29,7 +29,8 @@ TEST_F(ConfigTest, ReadsWhatTheFileNames) {
     [[models]]
     path = "minilm"
     kind = "embedding"
-  )", config));
+  )",
+                 config));
   EXPECT_EQ(config.data_folder, "/srv/hadal");
   EXPECT_EQ(config.threads, 3);
   EXPECT_EQ(config.max_waiting, 7);

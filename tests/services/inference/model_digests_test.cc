@@ -56,8 +56,7 @@ TEST_F(ModelDigestsTest, AFoldersDigestIsThatOfItsListing) {
   ASSERT_OK(MakeDirectories(model));
   ASSERT_OK(WriteFileAtomic(model + "/b.safetensors", "abc"));
   ASSERT_OK(WriteFileAtomic(model + "/a.json", "abc"));
-  const std::string listing =
-      std::string(kAbc) + "  a.json\n" + kAbc + "  b.safetensors\n";
+  const std::string listing = std::string(kAbc) + "  a.json\n" + kAbc + "  b.safetensors\n";
   EXPECT_EQ(*Digest(model), HexEncode(auth::Sha256(listing)));
 }
 

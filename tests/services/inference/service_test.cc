@@ -32,8 +32,7 @@ class FakeEmbedder final : public inference::Embedder {
     embeddings.tokens = static_cast<int32_t>(texts.size());
     return embeddings;
   }
-  StatusOr<inference::Embeddings> EmbedTokens(
-      const std::vector<std::vector<int32_t>>&) override {
+  StatusOr<inference::Embeddings> EmbedTokens(const std::vector<std::vector<int32_t>>&) override {
     return Unimplemented("not used here");
   }
   int32_t dim() const override { return 2; }
@@ -75,11 +74,10 @@ class ServiceTest : public ::testing::Test {
     ServedModel embedder;
     embedder.entry = {"embedder", folder_->path() + "/embed.gguf", ModelKind::kEmbedding};
     embedder.embedder = std::make_shared<FakeEmbedder>();
-    service_.Serve(
-        std::make_shared<ServedModels>(std::vector<ServedModel>{chat, embedder}),
-        std::make_shared<ModelDigests>(std::vector<std::string>{chat.entry.path,
-                                                                embedder.entry.path},
-                                       folder_->path() + "/digests.json"));
+    service_.Serve(std::make_shared<ServedModels>(std::vector<ServedModel>{chat, embedder}),
+                   std::make_shared<ModelDigests>(
+                       std::vector<std::string>{chat.entry.path, embedder.entry.path},
+                       folder_->path() + "/digests.json"));
   }
 
   static internal::v1::GenerateRequest Request(int32_t max_tokens) {
@@ -150,9 +148,9 @@ TEST_F(ServiceTest, StreamsWhatTheEngineGenerates) {
       ASSERT_TRUE(answer.status.ok()) << answer.status.error_message();
       EXPECT_EQ(answer.content, expected.text);
       EXPECT_EQ(answer.reasoning, "");
-      EXPECT_EQ(std::vector<int32_t>(answer.result.token_ids().begin(),
-                                     answer.result.token_ids().end()),
-                expected.tokens);
+      EXPECT_EQ(
+          std::vector<int32_t>(answer.result.token_ids().begin(), answer.result.token_ids().end()),
+          expected.tokens);
       EXPECT_EQ(answer.result.finish_reason(),
                 expected.reason == inference::FinishReason::kStop ? "stop" : "length");
       EXPECT_EQ(answer.result.prompt_tokens(),
@@ -255,8 +253,7 @@ TEST_F(ServiceTest, EmbedsInOrderWithTheKindAskedFor) {
   for (int i = 0; i < 21; ++i) {
     ASSERT_EQ(response.vectors(i).values_size(), 2);
     EXPECT_EQ(response.vectors(i).values(0), static_cast<float>(i));
-    EXPECT_EQ(response.vectors(i).values(1),
-              static_cast<float>(inference::EmbedKind::kPassage));
+    EXPECT_EQ(response.vectors(i).values(1), static_cast<float>(inference::EmbedKind::kPassage));
   }
   request.set_model("chatter");
   grpc::ClientContext wrong_kind;
