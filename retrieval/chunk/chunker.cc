@@ -27,7 +27,6 @@ struct Unit {
   int64_t end = 0;
   double weight = 0;
   int block = 0;
-  bool first_of_block = false;
   double newline = 0;  ///< weight of the newline behind the block, part of chunks that go on
 };
 
@@ -117,21 +116,18 @@ class ChunkBuilder {
       const std::string_view text = block.text();
       BlockInfo info;
       const int64_t start = position;
-      bool first = true;
       for (const Sentence& sentence : SplitSentences(text, max_)) {
-        Unit unit{byte + sentence.start_byte,
-                  byte + sentence.end_byte,
-                  position,
-                  position + sentence.num_chars,
-                  sentence.weight,
-                  b,
-                  first};
-        first = false;
+        const Unit unit{byte + sentence.start_byte,
+                        byte + sentence.end_byte,
+                        position,
+                        position + sentence.num_chars,
+                        sentence.weight,
+                        b};
         position = unit.end;
         info.weight += unit.weight;
         units_.push_back(unit);
       }
-      if (!first) units_.back().newline = kNewlineWeight;
+      if (!text.empty()) units_.back().newline = kNewlineWeight;
       info.heading_level = block.kind() == Block::HEADING
                                ? std::clamp(block.heading_level(), 1, 6)
                                : ImpliedHeadingLevel(block, position - start);

@@ -82,7 +82,7 @@ std::vector<Sentence> SplitSentences(std::string_view text, double max_weight) {
   while (at < text.size()) {
     const DecodedChar c = DecodeUtf8(text.substr(at));
     const double weight = CharWeight(c.code_point);
-    if (current.weight + weight > max_weight && current.num_chars > 0) {
+    while (current.weight + weight > max_weight && current.num_chars > 0) {
       current.end_byte = at;
       cut(until_pause.num_chars > 0 && until_pause.weight > max_weight / 2 ? until_pause : current);
     }

@@ -94,7 +94,7 @@ TEST(PdfLayoutTest, BrokenWordsBecomeWhole) {
                            Line(50, 113, "and a second line of the body fills its whole width on inter-"),
                            Line(50, 126, "national roads only.")})}),
             "P " + known +
-                " and a second line of the body fills its width on international roads only.\n");
+                " and a second line of the body fills its whole width on international roads only.\n");
 }
 
 TEST(PdfLayoutTest, RunningTitlesAndPageNumbersGo) {
