@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/time/time.h"
 #include "base/status.h"
 #include "hadal/store/v1/audit_record.pb.h"
 
@@ -16,7 +17,8 @@ struct AuditLogOptions {
   int64_t min_free_bytes = int64_t{64} << 20;  ///< appends are refused below it
   int64_t max_record_bytes = int64_t{1} << 20;
   int64_t segment_bytes = int64_t{64} << 20;     ///< a segment file above it is closed
-  int64_t max_waiting_bytes = int64_t{64} << 20; ///< appends beyond it are refused, not queued
+  int64_t max_waiting_bytes = int64_t{64} << 20;  ///< appends beyond it are refused, not queued
+  absl::Duration max_wait = absl::Seconds(30);    ///< of one append for a storage that hangs
 };
 
 struct AuditPosition {
@@ -67,8 +69,9 @@ class AuditLog {
 
   /// Durable (fdatasync) when it returns OK. On any error the caller must not answer:
   /// RESOURCE_EXHAUSTED when space or the waiting room ran out, INVALID_ARGUMENT for a record above
-  /// max_record_bytes, UNAVAILABLE when the storage failed. Each append tries anew, so the log works
-  /// again when its storage does.
+  /// max_record_bytes, UNAVAILABLE when the storage failed or has not answered for max_wait (the
+  /// record may then still become part of the log). Each append tries anew, so the log works again
+  /// when its storage does.
   virtual StatusOr<AuditPosition> Append(const store::v1::AuditRecord& record) = 0;
   virtual uint64_t size() const = 0;
   virtual StatusOr<StoredAuditRecord> Get(uint64_t index) const = 0;

@@ -6,12 +6,12 @@
 #include <sys/stat.h>
 
 #include <algorithm>
-#include <atomic>
 #include <thread>
 #include <utility>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
+#include "auth/audit/completion.h"
 #include "auth/audit/log_tail.h"
 #include "auth/audit/recovery.h"
 #include "auth/audit/sanitize.h"
@@ -38,11 +38,10 @@ std::vector<std::string> ToStrings(const std::vector<TreeHash>& hashes) {
   return strings;
 }
 
-/// Appends that share one commit. Waiters sleep on `done` (a futex): waking 64 of them through one
-/// mutex would make them queue for it.
+/// Appends that share one commit.
 struct Batch {
   std::vector<TailEntry> entries;
-  std::atomic<uint32_t> done{0};
+  Completion done;
   Status status;             // written before done is set
   uint64_t first_index = 0;  // likewise
 };
@@ -156,7 +155,11 @@ StatusOr<AuditPosition> FileAuditLog::Append(const store::v1::AuditRecord& recor
       full_batches_.push_back(std::exchange(open_batch_, std::make_shared<Batch>()));
     }
   }
-  batch->done.wait(0, std::memory_order_acquire);
+  if (!batch->done.Wait(options_.max_wait)) {
+    return Unavailable("the audit log's storage ({}) has not answered for {}: nothing is answered "
+                       "without a durable record",
+                       options_.folder, absl::FormatDuration(options_.max_wait));
+  }
   if (!batch->status.ok()) return batch->status;
   position.index = batch->first_index + slot;
   return position;
@@ -200,8 +203,7 @@ void FileAuditLog::RunCommitter() {
       if (failing) LogError("audit log: records are refused: {}", StatusMessage(batch->status));
       if (!failing) LogInfo("audit log: records are taken again");
     }
-    batch->done.store(1, std::memory_order_release);
-    batch->done.notify_all();
+    batch->done.Set();
   }
 }
 
