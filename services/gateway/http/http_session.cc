@@ -199,8 +199,9 @@ void HttpSession::ProcessHead() {
 
 void HttpSession::ProcessBody() {
   while (!parser_->is_done()) {
-    Error error;
-    buffer_.consume(parser_->put(buffer_.data(), error));
+    // put() takes an empty buffer for zero bytes of body and asks for nothing: never give it one.
+    Error error = http::error::need_more;
+    if (buffer_.size() > 0) buffer_.consume(parser_->put(buffer_.data(), error));
     if (error == http::error::need_more) {
       if (std::exchange(head_.expect_continue, false)) Enqueue("HTTP/1.1 100 Continue\r\n\r\n");
       return Read();
