@@ -29,7 +29,8 @@ import ctypes, json, sys, time
 import llama_cpp
 o = json.loads(sys.argv[1])
 llama_cpp.llama_backend_init()
-llama_cpp.llama_log_set(ctypes.cast(None, llama_cpp.llama_log_callback), None) if o["quiet"] else None
+silent = llama_cpp.llama_log_callback(lambda level, text, data: None)
+llama_cpp.llama_log_set(silent, None)
 params = llama_cpp.llama_model_default_params()
 params.use_extra_bufts = o["extra_buffers"]
 model = llama_cpp.llama_model_load_from_file(o["model"].encode(), params)
@@ -70,7 +71,8 @@ def generate(ctx, streams, count):
     decode(ctx, [(token(s * 16 + i), i, s, i == 15) for s in range(streams) for i in range(16)])
     start = time.perf_counter()
     for step in range(count):
-        decode(ctx, [(token(1000 + step * streams + s), 16 + step, s, True) for s in range(streams)])
+        decode(ctx, [(token(1000 + step * streams + s), 16 + step, s, True)
+                     for s in range(streams)])
     return streams * count / (time.perf_counter() - start)
 one, many = context(1), context(o["streams"])
 generate(one, 1, 1)
@@ -115,7 +117,7 @@ def ours_command(args):
 def theirs_command(args):
     options = {"model": args.model, "threads": args.threads, "prompt": args.prompt,
                "generate": args.generate, "streams": args.streams,
-               "stream_tokens": STREAM_TOKENS, "quiet": True,
+               "stream_tokens": STREAM_TOKENS,
                "extra_buffers": not args.no_extra_buffers}
     return [args.python, "-c", LLAMA_SIDE, json.dumps(options)]
 
@@ -156,8 +158,8 @@ def parse_args():
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--max-other-load", type=float, default=0.05)
     parser.add_argument("--no-extra-buffers", action="store_true",
-                        help="llama.cpp without its AMX and repacked buffers (where AMX is announced "
-                             "by the CPU but refused by the system, it crashes with them)")
+                        help="llama.cpp without its AMX and repacked buffers: with them it crashes "
+                             "where the CPU announces AMX but the system refuses it")
     parser.add_argument("--json", metavar="FILE", help="writes figures of every run")
     return parser.parse_args()
 
@@ -182,8 +184,8 @@ def main():
                        "ours": ours, "llama_cpp": theirs, "other_load": loads,
                        "verdict_allowed": quiet}, file, indent=1)
     if not quiet:
-        print(f"no verdict: other processes used more than {100 * args.max_other_load:.0f} % of the "
-              "CPU; run it again on an idle machine", file=sys.stderr)
+        print(f"no verdict: others used more than {100 * args.max_other_load:.0f} % of the CPU; "
+              "run it again on an idle machine", file=sys.stderr)
         return 3
     return 0
 

@@ -10,7 +10,7 @@ namespace hadal::inference {
 
 struct KernelTable;
 
-/// Instruction sets there are kernels for. kScalar is the reference and runs everywhere; kAvx2 needs
+/// Instruction sets with kernels. kScalar is the reference and runs everywhere; kAvx2 needs
 /// AVX2, FMA and F16C; kAvx512 needs AVX-512 F, BW, DQ, VL and VNNI.
 enum class Isa { kScalar, kAvx2, kAvx512 };
 

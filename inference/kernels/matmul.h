@@ -17,9 +17,9 @@ struct MatMulTask {
 
 /// Runs all tasks on the same x [rows, cols] f32 in one pass of the pool. For block-quantised
 /// weights the rows of x are first rounded to int8 with one float32 scale per 32 values, and dot
-/// products inside a block are exact integers; float weights multiply in float32. A row of y depends
-/// on its row of x only, bit for bit, whatever the number of rows and threads. Shapes are checked
-/// with CHECK. Thread-safe.
+/// products inside a block are exact integers; float weights multiply in float32. A row of y
+/// depends on its row of x only, bit for bit, whatever the number of rows and threads. Shapes are
+/// checked with CHECK. Thread-safe.
 void MatMul(const CpuDevice& device, ConstMatrixView x, absl::Span<const MatMulTask> tasks);
 
 inline void MatMul(const CpuDevice& device, ConstMatrixView x, const PackedMatrix& weight,

@@ -10,7 +10,7 @@ namespace hadal::inference {
 void RmsNorm(const CpuDevice& device, ConstMatrixView x, const float* weight, float eps,
              MatrixView y);
 
-/// y = (x - mean) / sqrt(variance + eps) * weight + bias, row by row, in float32 (arXiv:1607.06450).
+/// y = (x - mean) / sqrt(variance + eps) * weight + bias, row by row, float32 (arXiv:1607.06450).
 /// x, y [rows, cols]; weight, bias [cols]; y may be x.
 void LayerNorm(const CpuDevice& device, ConstMatrixView x, const float* weight, const float* bias,
                float eps, MatrixView y);

@@ -114,7 +114,7 @@ void ThreadPool::ParallelFor(int64_t count, int64_t grain, void (*body)(void*, i
   state.grain = grain;
   state.num_chunks = num_chunks;
   state.pending.store(static_cast<int32_t>(num_chunks), std::memory_order_relaxed);
-  const auto job = static_cast<uint32_t>(state.epoch.load(std::memory_order_relaxed) + 1);
+  const auto job = static_cast<uint32_t>(state.epoch.load(std::memory_order_relaxed)) + 1;  // wraps
   state.cursor.store(uint64_t{job} << 32 | static_cast<uint64_t>(num_chunks),
                      std::memory_order_release);
   state.Announce();

@@ -244,7 +244,9 @@ void GqaDecoder::Attention(const Layer& layer, int32_t index,
 
   act_.blocks.clear();
   for (const SequenceSlice& slice : batch) {
-    for (const int32_t block : slice.block_table) act_.blocks.push_back(cache.KeyBlock(index, block));
+    for (const int32_t block : slice.block_table) {
+      act_.blocks.push_back(cache.KeyBlock(index, block));
+    }
     for (const int32_t block : slice.block_table) {
       act_.blocks.push_back(cache.ValueBlock(index, block));
     }

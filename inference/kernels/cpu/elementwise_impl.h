@@ -136,7 +136,9 @@ struct ElementwiseKernels {
   }
 
   static void Add(const float* x, int64_t count, float* y) {
-    ForEach(count, [&](int64_t i, int n) { Store(y + i, V::Add(Load(y + i, n), Load(x + i, n)), n); });
+    ForEach(count, [&](int64_t i, int n) {
+      Store(y + i, V::Add(Load(y + i, n), Load(x + i, n)), n);
+    });
   }
 
   static void RopeHalves(const float* cos, const float* sin, int64_t pairs, float* x) {

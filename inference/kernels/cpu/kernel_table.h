@@ -4,8 +4,8 @@
 
 #include "inference/tensor/element_type.h"
 
-// The seam between the ops and the kernels of one instruction set. Plain pointers and structs only: these headers are compiled
-// with different target flags, so nothing here may instantiate inline library code.
+// The seam between the ops and the kernels of one instruction set. Plain pointers and structs:
+// these headers meet different target flags, so nothing here may instantiate inline library code.
 
 namespace hadal::inference {
 

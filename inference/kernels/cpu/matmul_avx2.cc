@@ -4,6 +4,7 @@
 
 namespace hadal::inference {
 
-const MatMulPart kAvx2MatMul = {MatMulKernels<VecAvx2>::QuantizeRow, MatMulKernels<VecAvx2>::Groups};
+const MatMulPart kAvx2MatMul = {MatMulKernels<VecAvx2>::QuantizeRow,
+                                    MatMulKernels<VecAvx2>::Groups};
 
 }  // namespace hadal::inference

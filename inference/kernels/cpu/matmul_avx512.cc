@@ -4,6 +4,7 @@
 
 namespace hadal::inference {
 
-const MatMulPart kAvx512MatMul = {MatMulKernels<VecAvx512>::QuantizeRow, MatMulKernels<VecAvx512>::Groups};
+const MatMulPart kAvx512MatMul = {MatMulKernels<VecAvx512>::QuantizeRow,
+                                    MatMulKernels<VecAvx512>::Groups};
 
 }  // namespace hadal::inference

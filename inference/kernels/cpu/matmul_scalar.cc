@@ -4,6 +4,7 @@
 
 namespace hadal::inference {
 
-const MatMulPart kScalarMatMul = {MatMulKernels<VecScalar>::QuantizeRow, MatMulKernels<VecScalar>::Groups};
+const MatMulPart kScalarMatMul = {MatMulKernels<VecScalar>::QuantizeRow,
+                                    MatMulKernels<VecScalar>::Groups};
 
 }  // namespace hadal::inference

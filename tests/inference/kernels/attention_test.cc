@@ -84,7 +84,8 @@ void RunPaged(const CpuDevice& device, const Case& c, ElementType type, int32_t 
   slice.num_rows = end - begin;
   slice.position = begin;
   slice.kv = {key_blocks, value_blocks, block_size, type};
-  CausalAttention(device, c.shape, ConstMatrixView(c.q.data() + begin * q_cols, end - begin, q_cols),
+  const ConstMatrixView q(c.q.data() + begin * q_cols, end - begin, q_cols);
+  CausalAttention(device, c.shape, q,
                   absl::MakeConstSpan(&slice, 1),
                   MatrixView(out.data() + begin * q_cols, end - begin, q_cols));
 }
@@ -142,7 +143,8 @@ TEST_P(AttentionShapes, BidirectionalMatchesTheNaiveFormula) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Shapes, AttentionShapes,
-                         ::testing::Values(AttentionShape{14, 2, 64, 0}, AttentionShape{4, 4, 32, 0},
+                         ::testing::Values(AttentionShape{14, 2, 64, 0},
+                                           AttentionShape{4, 4, 32, 0},
                                            AttentionShape{6, 3, 24, 0},
                                            AttentionShape{2, 1, 128, 0}),
                          [](const auto& test) {
