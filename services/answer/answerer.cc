@@ -82,7 +82,7 @@ struct Part {
 /// The outcome of one part.
 struct PartAnswer {
   std::string text;              ///< empty: refused
-  const char* refusal = nullptr;
+  const char* refusal = nullptr;  ///< a refusal_reason where it was
 };
 
 class CheckedAnswerer : public Answerer {
@@ -136,7 +136,7 @@ class CheckedAnswerer : public Answerer {
     LogInfo("answer withheld: {}", gave_up ? "the model found nothing" : check.problem);
     const SentenceScore* quotable = QuotableSentence(part, sources, prompt);
     if (quotable == nullptr) return PartAnswer{"", gave_up ? kNoEvidence : kUnsupported};
-    return PartAnswer{Quote(part, sources[quotable->source], *quotable, sources, citations)};
+    return PartAnswer{Quote(part, *quotable, sources, citations)};
   }
 
   /// Evidence in the question's own language, else, where the search found sources in the other
@@ -201,9 +201,10 @@ class CheckedAnswerer : public Answerer {
     return nullptr;
   }
 
-  static std::string Quote(const Part& part, const Source& source, const SentenceScore& score,
+  static std::string Quote(const Part& part, const SentenceScore& score,
                            const std::vector<Source>& sources,
                            std::vector<v1::Citation>& citations) {
+    const Source& source = sources[score.source];
     const std::u32string& text = source.sentences[score.sentence].prompt_text;
     const std::vector<Attribution> whole = {
         {{0, static_cast<int32_t>(text.size())}, score.source, score.sentence}};

@@ -36,9 +36,9 @@ struct AnswererOptions {
   int32_t max_answer_tokens = 256;
 };
 
-/// Turns what the search found into a checked, cited answer, or into a refusal: evidence threshold →
-/// prompt with numbered, fenced sources → generation → the answer's numbers and names must stand in
-/// its sources → citations whose quotes stand in the sources at their offsets. Sources are data:
+/// Turns what the search found into a checked, cited answer, or into a refusal: evidence threshold
+/// → prompt with numbered, fenced sources → generation → the answer's numbers and names must stand
+/// in its sources → citations whose quotes stand in the sources at their offsets. Sources are data:
 /// instructions and template markers inside them are not obeyed. Thread-safe.
 class Answerer {
  public:

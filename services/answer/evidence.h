@@ -18,8 +18,8 @@ struct Question {
 };
 Question ParseQuestion(std::string_view text);
 
-/// "A? B?" asks twice. The parts in order, at most `max_parts` (the last then holds the rest), those
-/// without a content term left out; never empty.
+/// "A? B?" asks twice. The parts in order, at most `max_parts` (the last then holds the rest),
+/// those without a content term left out; never empty.
 std::vector<std::string> SplitQuestion(const std::string& text, int32_t max_parts);
 
 /// How well one sentence, in its surroundings, speaks of what the question asks.
@@ -46,11 +46,11 @@ struct EvidenceOptions {
   double min_total = 0.45;
 };
 
-/// Judges by words, numbers and names, not by cosines alone: the cosines of multilingual-e5-small lie
-/// between 0.75 and 0.93 whether or not the passage holds the answer (measured on two corpora), but a
-/// question about something absent names what no passage names. The weight of a term falls with the
-/// share of the retrieved sentences that hold it. Only sentences in the question's language count:
-/// for the others, weigh the translated question.
+/// Judges by words, numbers and names, not by cosines alone: the cosines of multilingual-e5-small
+/// lie between 0.75 and 0.93 whether or not the passage holds the answer (measured on two corpora),
+/// but a question about something absent names what no passage names. The weight of a term falls
+/// with the share of the retrieved sentences that hold it. Only sentences in the question's
+/// language count: for the others, weigh the translated question.
 Evidence WeighEvidence(const Question& question, const std::vector<Source>& sources,
                        const EvidenceOptions& options);
 

@@ -11,8 +11,8 @@ namespace hadal::answer {
 std::u32string WithoutMarkers(std::u32string_view text);
 
 /// True for text that speaks to the model instead of the reader: orders to ignore rules, to change
-/// role, to reveal other documents or to end answers in a certain way, and speech in the name of the
-/// assistant next to template markers. `folded`: see Fold().
+/// role, to reveal other documents or to end answers in a certain way, and speech in the name of
+/// the assistant next to template markers. `folded`: see Fold().
 bool IsInstruction(std::u32string_view folded);
 
 }  // namespace hadal::answer

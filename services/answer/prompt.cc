@@ -86,10 +86,11 @@ internal::v1::ChatMessage Message(const char* role, std::string content) {
 std::vector<internal::v1::ChatMessage> TranslationMessages(const std::string& question_text,
                                                            bool chinese) {
   const std::string asked = ToUtf8(WithoutMarkers(ToCodePoints(question_text)));
-  return {Message("user", chinese
-                              ? fmt::format("Translate the question into English. Do not answer it.\n"
-                                            "Chinese: {}\nEnglish:", asked)
-                              : fmt::format("把问题翻译成中文，不要回答。\n英文：{}\n中文：", asked))};
+  return {Message("user",
+                  chinese ? fmt::format("Translate the question into English. Do not answer it.\n"
+                                        "Chinese: {}\nEnglish:",
+                                        asked)
+                          : fmt::format("把问题翻译成中文，不要回答。\n英文：{}\n中文：", asked))};
 }
 
 StatusOr<Prompt> BuildPrompt(const std::string& question_text, const Question& question,

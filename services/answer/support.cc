@@ -102,8 +102,9 @@ struct Support {
   const SentenceScore* score = nullptr;
 };
 
-Support BestSupport(const Claim& claim, const Question& question, const std::vector<Source>& sources,
-                    const std::vector<int32_t>& shown, const Evidence& evidence) {
+Support BestSupport(const Claim& claim, const Question& question,
+                    const std::vector<Source>& sources, const std::vector<int32_t>& shown,
+                    const Evidence& evidence) {
   Support best;
   for (const int32_t d : shown) {
     for (int32_t s = 0; s < static_cast<int32_t>(sources[d].sentences.size()); ++s) {
@@ -155,7 +156,8 @@ bool IsYesOrNo(std::u32string_view folded) {
 bool AsksForNumber(const Question& question) {
   constexpr std::array kAsking = {U"多少", U"多久", U"多长", U"多大", U"多高", U"几个", U"几天", U"几点",
                                   U"几年", U"几次", U"几份", U"几级", U"几分", U"几小时", U"how many",
-                                  U"how much", U"how long", U"how large", U"how fast", U"how often"};
+                                  U"how much", U"how long", U"how large", U"how fast",
+                                  U"how often"};
   return std::any_of(kAsking.begin(), kAsking.end(), [&](std::u32string_view phrase) {
     return question.folded.find(phrase) != std::u32string::npos;
   });

@@ -38,17 +38,17 @@ bool AsksForNumber(const Question& question);
 bool HoldsAnswerKind(const Question& question, const Sentence& sentence);
 
 /// Checks an answer in another language than its sources: numbers and identifiers alone can be
-/// compared, so each sentence must hold one, and all must stand in the sentences that best match the
-/// translated question. `evidence` is that question's.
+/// compared, so each sentence must hold one, and all must stand in the sentences that best match
+/// the translated question. `evidence` is that question's.
 SupportCheck CheckTranslatedSupport(const Question& question, const std::u32string& answer,
                                     const std::vector<Source>& sources,
                                     const std::vector<int32_t>& shown, const Evidence& evidence,
                                     const SupportOptions& options);
 
-/// Checks an answer sentence by sentence against the sources shown to the model: every number, every
-/// identifier and most words must stand in one sentence of one source (with its neighbours), or in the
-/// question; that sentence must be about the question; and the answer must say something the
-/// question did not.
+/// Checks an answer sentence by sentence against the sources shown to the model: every number,
+/// every identifier and most words must stand in one sentence of one source (with its neighbours),
+/// or in the question; that sentence must be about the question; and the answer must say something
+/// the question did not.
 SupportCheck CheckSupport(const Question& question, const std::u32string& answer,
                           const std::vector<Source>& sources, const std::vector<int32_t>& shown,
                           const Evidence& evidence, const SupportOptions& options);

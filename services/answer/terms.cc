@@ -64,12 +64,12 @@ constexpr std::array kChineseStopWords = {
 constexpr std::array kStopWords = {
     U"a", U"an", U"the", U"of", U"to", U"in", U"on", U"at", U"by", U"for", U"from", U"with", U"and",
     U"or", U"is", U"are", U"was", U"were", U"be", U"been", U"do", U"does", U"did", U"has", U"have",
-    U"had", U"can", U"could", U"may", U"must", U"should", U"will", U"would", U"shall", U"it", U"its",
-    U"this", U"that", U"these", U"those", U"there", U"what", U"which", U"who", U"whom", U"whose",
-    U"when", U"where", U"why", U"how", U"much", U"many", U"long", U"often", U"if", U"as", U"than",
-    U"then", U"i", U"you", U"we", U"they", U"he", U"she", U"my", U"your", U"our", U"their", U"me",
-    U"not", U"no", U"any", U"some", U"all", U"each", U"every", U"into", U"after", U"before", U"about",
-    U"happen", U"get", U"please", U"tell", U"under"};
+    U"had", U"can", U"could", U"may", U"must", U"should", U"will", U"would", U"shall", U"it",
+    U"its", U"this", U"that", U"these", U"those", U"there", U"what", U"which", U"who", U"whom",
+    U"whose", U"when", U"where", U"why", U"how", U"much", U"many", U"long", U"often", U"if", U"as",
+    U"than", U"then", U"i", U"you", U"we", U"they", U"he", U"she", U"my", U"your", U"our", U"their",
+    U"me", U"not", U"no", U"any", U"some", U"all", U"each", U"every", U"into", U"after", U"before",
+    U"about", U"happen", U"get", U"please", U"tell", U"under"};
 
 bool IsStopWord(std::u32string_view word) {
   return std::find(kStopWords.begin(), kStopWords.end(), word) != kStopWords.end();
@@ -189,6 +189,8 @@ std::optional<int64_t> ChineseDigit(char32_t c) {
 
 int64_t ChineseUnit(char32_t c) { return c == U'十' ? 10 : c == U'百' ? 100 : c == U'千' ? 1000 : 0; }
 
+bool IsNumeral(char32_t c) { return ChineseDigit(c) || ChineseUnit(c) > 0; }
+
 /// "三百二十" → 320, "二〇二五" → 2025. The run holds digits and units only.
 std::string ChineseNumber(std::u32string_view run) {
   int64_t total = 0;
@@ -271,8 +273,8 @@ std::vector<std::string> Numbers(std::u32string_view folded, bool quantities_onl
           break;
         }
       }
-    } else if (ChineseDigit(folded[i]) || ChineseUnit(folded[i]) > 0) {
-      while (end < folded.size() && (ChineseDigit(folded[end]) || ChineseUnit(folded[end]) > 0)) ++end;
+    } else if (IsNumeral(folded[i])) {
+      while (end < folded.size() && IsNumeral(folded[end])) ++end;
       // "统一" and "一律" hold no quantity.
       const bool quantity = end - i > 1 || (end < folded.size() && IsMeasure(folded[end]));
       if (quantity || !quantities_only) digits = ChineseNumber(folded.substr(i, end - i));
@@ -280,7 +282,8 @@ std::vector<std::string> Numbers(std::u32string_view folded, bool quantities_onl
       while (end < folded.size() && IsWordChar(folded[end]) && !IsDigit(folded[end])) ++end;
       const auto word = std::find(kEnglishNumbers.begin(), kEnglishNumbers.end(),
                                   folded.substr(i, end - i));
-      if (word != kEnglishNumbers.end() && !(quantities_only && word == kEnglishNumbers.begin() + 1)) {
+      const bool one = word == kEnglishNumbers.begin() + 1;
+      if (word != kEnglishNumbers.end() && !(one && quantities_only)) {
         digits = std::to_string(word - kEnglishNumbers.begin());
       }
     } else {

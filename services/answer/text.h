@@ -18,12 +18,12 @@ bool IsChinese(std::u32string_view text);
 bool IsCjk(char32_t c);
 bool HasLetters(std::u32string_view text);
 
-/// Folds for comparison, never for display: NFKC case folding, traditional to simplified characters,
-/// typographic dashes and quotes to ASCII. Thread-safe.
+/// Folds for comparison, never for display: NFKC case folding, traditional to simplified
+/// characters, typographic dashes and quotes to ASCII. Thread-safe.
 std::u32string Fold(std::u32string_view text);
 
-/// What two texts are compared by: the character pairs of CJK runs (a single character where the run
-/// is one long) and the stems of words; "lc-jx-2025-011" and "110kv" stay whole.
+/// What two texts are compared by: the character pairs of CJK runs (a single character where the
+/// run is one long) and the stems of words; "lc-jx-2025-011" and "110kv" stay whole.
 struct Term {
   std::u32string text;
   bool identifier = false;  ///< holds a digit
@@ -56,8 +56,8 @@ std::vector<std::u32string> SplitCells(std::u32string_view line);
 
 /// Numbers of folded text as canonical decimals ("1,800" "1800.0" "一千八百" → "1800"); a factor word
 /// behind one adds the product ("2万" → "2", "20000"). Years, times and parts of identifiers are
-/// numbers too: "qj-26-004" gives "26" and "4". With `quantities_only` a lone Chinese numeral counts
-/// only before a measure word ("三年", not "统一"), and an English "one" not at all.
+/// numbers too: "qj-26-004" gives "26" and "4". With `quantities_only` a lone Chinese numeral
+/// counts only before a measure word ("三年", not "统一"), and an English "one" not at all.
 std::vector<std::string> Numbers(std::u32string_view folded, bool quantities_only);
 
 }  // namespace hadal::answer
