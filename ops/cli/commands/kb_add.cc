@@ -44,6 +44,15 @@ struct Candidate {
   std::string rejection;
 };
 
+// An id is one line of UTF-8: what a file name has beyond that becomes '_'.
+std::string DocumentId(const std::string& name) {
+  std::string id = SanitizeUtf8(name);
+  for (char& c : id) {
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F) c = '_';
+  }
+  return id;
+}
+
 // Refuses what is no regular file without opening it: a FIFO would block, a link may lead outside.
 void RefuseUnlessRegular(Candidate& candidate, const fs::path& root) {
   std::error_code error;
@@ -75,8 +84,8 @@ Status WalkPaths(const AddOptions& options, const v1::Label& label,
     Candidate candidate;
     candidate.path = path;
     candidate.header.set_knowledge_base(options.kb);
-    candidate.header.set_document_id(SanitizeUtf8(id));
-    candidate.header.set_file_name(SanitizeUtf8(path.filename().string()));
+    candidate.header.set_document_id(DocumentId(id));
+    candidate.header.set_file_name(DocumentId(path.filename().string()));
     *candidate.header.mutable_label() = label;
     RefuseUnlessRegular(candidate, root);
     candidates.push_back(std::move(candidate));
@@ -98,7 +107,7 @@ Status WalkPaths(const AddOptions& options, const v1::Label& label,
     }
     if (error) return Unavailable("cannot read folder {}: {}", given, error.message());
     std::sort(files.begin(), files.end());
-    for (const fs::path& file : files) add(file, given, fs::relative(file, given).string());
+    for (const fs::path& file : files) add(file, given, file.lexically_relative(given).string());
   }
   return OkStatus();
 }
@@ -116,9 +125,9 @@ StatusOr<Candidate> ManifestRow(const AddOptions& options, const nlohmann::json&
   candidate.path = folder / relative;
   v1::DocumentHeader& header = candidate.header;
   header.set_knowledge_base(options.kb);
-  header.set_document_id(text("id").empty() ? relative.string() : text("id"));
+  header.set_document_id(text("id").empty() ? DocumentId(relative.string()) : text("id"));
   header.set_title(text("title"));
-  header.set_file_name(relative.filename().string());
+  header.set_file_name(DocumentId(relative.filename().string()));
   const std::string classification =
       text("classification").empty() ? options.classification : text("classification");
   StatusOr<v1::Classification> parsed = ParseClassification(classification);
