@@ -21,12 +21,12 @@ class GrpcTest(ApplianceTest):
         cls.database = ProtoReflectionDescriptorDatabase(cls.channel)
         cls.pool = descriptor_pool.DescriptorPool(cls.database)
 
-    def call(self, service, method, key=None, timeout=60, **fields):
-        descriptor = self.pool.FindServiceByName(service).FindMethodByName(method)
+    def call(self, service_name, method, key=None, timeout=60, **fields):
+        descriptor = self.pool.FindServiceByName(service_name).FindMethodByName(method)
         request = message_factory.GetMessageClass(descriptor.input_type)(**fields)
         response = message_factory.GetMessageClass(descriptor.output_type)
         make = self.channel.unary_stream if descriptor.server_streaming else self.channel.unary_unary
-        stub = make(f"/{service}/{method}", request_serializer=lambda m: m.SerializeToString(),
+        stub = make(f"/{service_name}/{method}", request_serializer=lambda m: m.SerializeToString(),
                     response_deserializer=response.FromString)
         metadata = [("authorization", f"Bearer {key}")] if key else []
         return stub(request, metadata=metadata, timeout=timeout)
