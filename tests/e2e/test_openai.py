@@ -1,6 +1,9 @@
 """The real `openai` package against the gateway."""
 
-import httpx
+import ssl
+import urllib.error
+import urllib.request
+
 import openai
 
 from appliance import CHAT_MODEL, EMBEDDING_MODEL, ApplianceTest, main
@@ -19,7 +22,11 @@ class OpenAiTest(ApplianceTest):
     @classmethod
     def make(cls, key):
         return openai.OpenAI(api_key=key, base_url=cls.appliance.https + "/v1", max_retries=0,
-                             http_client=httpx.Client(verify=str(cls.appliance.ca), timeout=120))
+                             timeout=120, http_client=openai.DefaultHttpxClient(verify=cls.trust()))
+
+    @classmethod
+    def trust(cls):
+        return ssl.create_default_context(cafile=str(cls.appliance.ca))
 
     def chat(self, **options):
         return self.client.chat.completions.create(
@@ -105,9 +112,11 @@ class OpenAiTest(ApplianceTest):
             self.chat(temperature=-1)
 
     def test_unknown_route_is_refused_and_recorded(self):
-        response = httpx.get(self.appliance.https + "/v1/files", verify=str(self.appliance.ca),
-                             headers={"authorization": f"Bearer {self.key}"})
-        self.assertEqual(response.status_code, 404)
+        request = urllib.request.Request(self.appliance.https + "/v1/files",
+                                         headers={"authorization": f"Bearer {self.key}"})
+        with self.assertRaises(urllib.error.HTTPError) as error:
+            urllib.request.urlopen(request, context=self.trust(), timeout=30)
+        self.assertEqual(error.exception.code, 404)
         newest = self.appliance.json("audit", "ls", "-n", 5)["entries"]
         self.assertTrue(any("/v1/files" in e["record"].get("method", "") +
                             e["record"].get("resource", "") for e in newest), newest)
