@@ -22,7 +22,8 @@ enum class ChatTemplate { kQwen25, kR1DistillQwen, kDeepSeekR1, kSmolLm2 };
 StatusOr<ChatTemplate> IdentifyChatTemplate(std::string_view jinja);
 
 /// The prompt as text, exact against the published template. INVALID_ARGUMENT on an unknown role.
-StatusOr<std::string> RenderChat(ChatTemplate chat_template, const std::vector<ChatMessage>& messages,
+StatusOr<std::string> RenderChat(ChatTemplate chat_template,
+                                 const std::vector<ChatMessage>& messages,
                                  bool add_generation_prompt);
 
 /// The prompt as token ids. Only the template's own markers become special tokens; the same marker

@@ -14,7 +14,8 @@ class GgufFile;
 
 struct EncodeOptions {
   bool add_special = false;    ///< BOS / CLS / SEP / EOS as the model's post-processor adds them
-  bool parse_special = false;  ///< recognise special tokens written in the text; never for user data
+  bool parse_special =
+      false;  ///< recognise special tokens written in the text; never for user data
 };
 
 /// Text to token ids and back, exact against the model's own tokenizer. Any byte string is
@@ -22,7 +23,8 @@ struct EncodeOptions {
 class Tokenizer {
  public:
   virtual ~Tokenizer() = default;
-  virtual std::vector<int32_t> Encode(std::string_view text, const EncodeOptions& options) const = 0;
+  virtual std::vector<int32_t> Encode(std::string_view text,
+                                      const EncodeOptions& options) const = 0;
   /// Invalid UTF-8 becomes U+FFFD. Ids outside the vocabulary decode to nothing.
   virtual std::string Decode(const std::vector<int32_t>& ids, bool skip_special) const = 0;
   /// The raw bytes of one token, for incremental decoding; empty for a special token.
@@ -35,7 +37,8 @@ class Tokenizer {
   virtual const std::vector<int32_t>& end_tokens() const = 0;
 };
 
-/// Byte-level BPE or Unigram, by the file's `tokenizer.ggml.model`. INVALID_ARGUMENT naming the key.
+/// Byte-level BPE or Unigram, by the file's `tokenizer.ggml.model`. INVALID_ARGUMENT naming the
+/// key.
 StatusOr<std::shared_ptr<const Tokenizer>> LoadTokenizer(const GgufFile& file);
 
 /// From a Hugging Face tokenizer.json, a checkpoint folder holding one, or a GGUF file.

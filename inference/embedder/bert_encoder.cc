@@ -26,9 +26,9 @@ StatusOr<std::unique_ptr<BertEncoder>> BertEncoder::Load(std::unique_ptr<Checkpo
                            checkpoint->path(), config.architecture);
   }
   if (config.num_kv_heads != config.num_heads || config.head_dim > kMaxHeadDim) {
-    return InvalidArgument("{}: {} heads of {} with {} key/value heads, expected as many and at most {}",
-                           checkpoint->path(), config.num_heads, config.head_dim,
-                           config.num_kv_heads, kMaxHeadDim);
+    return InvalidArgument(
+        "{}: {} heads of {} with {} key/value heads, expected as many and at most {}",
+        checkpoint->path(), config.num_heads, config.head_dim, config.num_kv_heads, kMaxHeadDim);
   }
   std::unique_ptr<BertEncoder> encoder(new BertEncoder(std::move(checkpoint), std::move(device)));
   RETURN_IF_ERROR(encoder->LoadEmbeddings());
@@ -98,8 +98,8 @@ Status BertEncoder::LoadLayer(int32_t index, PackPrecision precision, Layer* lay
   };
   const std::string prefix = fmt::format("blk.{}.", index);
   for (const Projection& p : projections) {
-    ASSIGN_OR_RETURN(*p.weight, LoadMatrix(*checkpoint_, prefix + p.name + ".weight", p.rows, p.cols,
-                                           precision, device_.pool()));
+    ASSIGN_OR_RETURN(*p.weight, LoadMatrix(*checkpoint_, prefix + p.name + ".weight", p.rows,
+                                           p.cols, precision, device_.pool()));
     ASSIGN_OR_RETURN(*p.bias, LoadVector(*checkpoint_, prefix + p.name + ".bias", p.rows));
   }
   ASSIGN_OR_RETURN(layer->attention_norm, LoadNorm(prefix + "attn_output_norm"));
@@ -148,7 +148,8 @@ void BertEncoder::RunLayer(const Layer& layer, absl::Span<const BidirectionalSli
   MatMul(device_, x, projections);
   BidirectionalAttention(device_, attention_shape_, q, k, v, slices, attended);
   MatMul(device_, attended, layer.o, layer.o_bias.data(), x, /*accumulate=*/true);
-  LayerNorm(device_, x, layer.attention_norm.weight.data(), layer.attention_norm.bias.data(), eps, x);
+  LayerNorm(device_, x, layer.attention_norm.weight.data(), layer.attention_norm.bias.data(), eps,
+            x);
   MatMul(device_, x, layer.up, layer.up_bias.data(), wide);
   Gelu(device_, wide, wide);
   MatMul(device_, wide, layer.down, layer.down_bias.data(), x, /*accumulate=*/true);

@@ -113,8 +113,9 @@ class BertEmbedder final : public Embedder {
       double squares = 0;
       for (size_t d = 0; d < dim; ++d) squares += static_cast<double>(mean[d]) * mean[d];
       if (!std::isfinite(squares) || squares <= 0) {
-        return DataLoss("the embedding model gives no finite vector; its weights are damaged, fetch "
-                        "the model again");
+        return DataLoss(
+            "the embedding model gives no finite vector; its weights are damaged, fetch "
+            "the model again");
       }
       const double scale = 1.0 / std::sqrt(squares);
       float* out = values->data() + rows[i] * dim;
@@ -143,8 +144,9 @@ StatusOr<std::unique_ptr<Embedder>> Embedder::Load(const std::string& path,
                                                    CpuDevice(std::move(pool))));
   ASSIGN_OR_RETURN(EmbedderFiles files, ReadEmbedderFiles(path));
   if (files.tokenizer->vocabulary_size() > encoder->config().vocabulary) {
-    return InvalidArgument("{}: the tokenizer has {} tokens, the model {}; they do not belong together",
-                           path, files.tokenizer->vocabulary_size(), encoder->config().vocabulary);
+    return InvalidArgument(
+        "{}: the tokenizer has {} tokens, the model {}; they do not belong together", path,
+        files.tokenizer->vocabulary_size(), encoder->config().vocabulary);
   }
   return std::make_unique<BertEmbedder>(std::move(files), std::move(encoder));
 }

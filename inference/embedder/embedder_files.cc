@@ -58,10 +58,11 @@ StatusOr<EmbedderFiles> ReadFolder(const std::string& folder) {
   ASSIGN_OR_RETURN(const Json pooling, ReadOptionalJson(pooling_path));
   auto mean = pooling.find("pooling_mode_mean_tokens");
   if (mean != pooling.end() && *mean != true) {
-    return InvalidArgument("{}: \"pooling_mode_mean_tokens\" is not true, only the mean is supported",
-                           pooling_path);
+    return InvalidArgument(
+        "{}: \"pooling_mode_mean_tokens\" is not true, only the mean is supported", pooling_path);
   }
-  ASSIGN_OR_RETURN(const Json prompts, ReadOptionalJson(folder + "/config_sentence_transformers.json"));
+  ASSIGN_OR_RETURN(const Json prompts,
+                   ReadOptionalJson(folder + "/config_sentence_transformers.json"));
   if (auto it = prompts.find("prompts"); it != prompts.end() && it->is_object()) {
     files.query_prefix = TextAt(*it, "query");
     files.passage_prefix = TextAt(*it, "passage");

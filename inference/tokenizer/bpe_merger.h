@@ -7,8 +7,8 @@
 
 namespace hadal::inference {
 
-/// Byte-pair merges by rank: the pair with the lowest rank merges first, the leftmost of equal ones.
-/// O(n log n) on words of any length. Thread-safe (const after the last AddMerge).
+/// Byte-pair merges by rank: the pair with the lowest rank merges first, the leftmost of equal
+/// ones. O(n log n) on words of any length. Thread-safe (const after the last AddMerge).
 class BpeMerger {
  public:
   void Reserve(size_t merges) { merges_.reserve(merges); }
@@ -25,7 +25,8 @@ class BpeMerger {
     int32_t merged;
   };
   static uint64_t Key(int32_t left, int32_t right) {
-    return (static_cast<uint64_t>(static_cast<uint32_t>(left)) << 32) | static_cast<uint32_t>(right);
+    return (static_cast<uint64_t>(static_cast<uint32_t>(left)) << 32) |
+           static_cast<uint32_t>(right);
   }
   const Merge* Find(int32_t left, int32_t right) const {
     auto it = merges_.find(Key(left, right));

@@ -37,8 +37,9 @@ StatusOr<std::shared_ptr<const Tokenizer>> ByteLevelBpe::Create(
     const int32_t right_id = tokens.Find(right);
     const int32_t merged_id = tokens.Find(joined);
     if (left_id < 0 || right_id < 0 || merged_id < 0) {
-      return InvalidArgument("{}: merge {} (\"{}\" \"{}\") uses a piece that is no token", path, rank,
-                             SanitizeUtf8(left.substr(0, 64)), SanitizeUtf8(right.substr(0, 64)));
+      return InvalidArgument("{}: merge {} (\"{}\" \"{}\") uses a piece that is no token", path,
+                             rank, SanitizeUtf8(left.substr(0, 64)),
+                             SanitizeUtf8(right.substr(0, 64)));
     }
     tokenizer->merger_.AddMerge(left_id, right_id, static_cast<int32_t>(rank), merged_id);
   }

@@ -40,7 +40,7 @@ class ByteLevelBpe final : public TextTokenizer {
 
   const ByteLevelBpeOptions options_;
   std::vector<std::string> bytes_;        // by id
-  std::array<int32_t, 256> byte_token_;   // -1: the vocabulary lacks the byte, which is then dropped
+  std::array<int32_t, 256> byte_token_;  // -1: the vocabulary lacks the byte, which is then dropped
   std::unordered_map<std::string_view, int32_t> words_;  // views into bytes_; only with whole_words
   BpeMerger merger_;
 };

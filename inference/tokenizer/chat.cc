@@ -58,8 +58,8 @@ std::vector<Part> BuildChatMl(const std::vector<ChatMessage>& messages, bool add
 }
 
 // R1 joins system messages with an empty line; the distilled models take the last one.
-std::vector<Part> BuildDeepSeek(const std::vector<ChatMessage>& messages, bool add_generation_prompt,
-                                bool join_systems) {
+std::vector<Part> BuildDeepSeek(const std::vector<ChatMessage>& messages,
+                                bool add_generation_prompt, bool join_systems) {
   std::string system;
   bool first = true;
   for (const ChatMessage& message : messages) {
@@ -116,7 +116,8 @@ StatusOr<ChatTemplate> IdentifyChatTemplate(std::string_view jinja) {
       std::string(jinja.substr(0, 80)));
 }
 
-StatusOr<std::string> RenderChat(ChatTemplate chat_template, const std::vector<ChatMessage>& messages,
+StatusOr<std::string> RenderChat(ChatTemplate chat_template,
+                                 const std::vector<ChatMessage>& messages,
                                  bool add_generation_prompt) {
   ASSIGN_OR_RETURN(const std::vector<Part> parts,
                    Build(chat_template, messages, add_generation_prompt));

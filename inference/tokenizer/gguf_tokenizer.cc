@@ -14,7 +14,7 @@ namespace hadal::inference {
 namespace {
 
 // tokenizer.ggml.token_type
-enum : int64_t { kNormal = 1, kUnknown = 2, kControl = 3, kUserDefined = 4, kUnused = 5, kByte = 6 };
+enum : int64_t { kUnknown = 2, kControl = 3, kUserDefined = 4, kUnused = 5 };
 
 Status Damaged(const GgufFile& file, std::string_view what) {
   return InvalidArgument("{}: {}; convert the model again", file.path(), what);
@@ -44,7 +44,8 @@ StatusOr<TokenTable> ReadTable(const GgufFile& file, bool add_by_default) {
   table.kinds.assign(tokens->size(), TokenKind::kNormal);
   const auto* types = file.FindInts("tokenizer.ggml.token_type");
   if (types != nullptr && types->size() != tokens->size()) {
-    return Damaged(file, fmt::format("{} token types for {} tokens", types->size(), tokens->size()));
+    return Damaged(file,
+                   fmt::format("{} token types for {} tokens", types->size(), tokens->size()));
   }
   const auto* strip = file.FindInts("hadal.tokenizer.strip_left");
   for (size_t id = 0; types != nullptr && id < types->size(); ++id) {
@@ -53,7 +54,8 @@ StatusOr<TokenTable> ReadTable(const GgufFile& file, bool add_by_default) {
     if (type == kUnused) kind = TokenKind::kUnused;
     if (type == kControl || type == kUnknown) kind = TokenKind::kSpecial;
     if (type == kUserDefined) kind = TokenKind::kAdded;
-    if (kind == TokenKind::kNormal || kind == TokenKind::kUnused || table.pieces[id].empty()) continue;
+    if (kind == TokenKind::kNormal || kind == TokenKind::kUnused || table.pieces[id].empty())
+      continue;
     AddedToken added{static_cast<int32_t>(id), table.pieces[id]};
     added.strip_left = strip != nullptr && std::find(strip->begin(), strip->end(),
                                                      static_cast<int64_t>(id)) != strip->end();
@@ -62,8 +64,10 @@ StatusOr<TokenTable> ReadTable(const GgufFile& file, bool add_by_default) {
   ASSIGN_OR_RETURN(const int32_t bos, TokenIdOr(file, "tokenizer.ggml.bos_token_id", -1));
   ASSIGN_OR_RETURN(const int32_t eos, TokenIdOr(file, "tokenizer.ggml.eos_token_id", -1));
   ASSIGN_OR_RETURN(table.unknown, TokenIdOr(file, "tokenizer.ggml.unknown_token_id", -1));
-  ASSIGN_OR_RETURN(const bool add_bos, BoolOr(file, "tokenizer.ggml.add_bos_token", add_by_default));
-  ASSIGN_OR_RETURN(const bool add_eos, BoolOr(file, "tokenizer.ggml.add_eos_token", add_by_default));
+  ASSIGN_OR_RETURN(const bool add_bos,
+                   BoolOr(file, "tokenizer.ggml.add_bos_token", add_by_default));
+  ASSIGN_OR_RETURN(const bool add_eos,
+                   BoolOr(file, "tokenizer.ggml.add_eos_token", add_by_default));
   if (add_bos && bos >= 0) table.prefix.push_back(bos);
   if (add_eos && eos >= 0) table.suffix.push_back(eos);
   if (eos >= 0) table.end_tokens.push_back(eos);
@@ -90,8 +94,8 @@ StatusOr<std::shared_ptr<const Tokenizer>> LoadBpe(const GgufFile& file) {
                                    [&pre](const PreName& entry) { return entry.name == pre; });
   if (known == std::end(kPreNames)) {
     return InvalidArgument(
-        "{}: \"tokenizer.ggml.pre\" is \"{}\", supported are qwen2, deepseek-r1-qwen, smollm, gpt-2, "
-        "llama-bpe, deepseek-v3",
+        "{}: \"tokenizer.ggml.pre\" is \"{}\", supported are qwen2, deepseek-r1-qwen, smollm, "
+        "gpt-2, llama-bpe, deepseek-v3",
         file.path(), pre);
   }
   const auto* lines = file.FindStrings("tokenizer.ggml.merges");
@@ -121,7 +125,8 @@ StatusOr<CodePointMap> ReadMap(const GgufFile& file) {
                          "different length; ops/models.sh converts the model with them");
   }
   for (size_t i = 0; i < from->size(); ++i) {
-    if ((*from)[i] < 0 || (*from)[i] > 0x10FFFF || (*to)[i].size() > 256 || !IsValidUtf8((*to)[i])) {
+    if ((*from)[i] < 0 || (*from)[i] > 0x10FFFF || (*to)[i].size() > 256 ||
+        !IsValidUtf8((*to)[i])) {
       return Damaged(file, fmt::format("entry {} of the character map is not valid", i));
     }
     map.emplace(static_cast<char32_t>((*from)[i]), (*to)[i]);
@@ -146,7 +151,8 @@ StatusOr<std::shared_ptr<const Tokenizer>> LoadTokenizer(const GgufFile& file) {
   if (model == "gpt2") return LoadBpe(file);
   if (model == "t5") return LoadUnigram(file);
   return InvalidArgument(
-      "{}: \"tokenizer.ggml.model\" is \"{}\", supported are gpt2 (byte-level BPE) and t5 (Unigram)",
+      "{}: \"tokenizer.ggml.model\" is \"{}\", supported are gpt2 (byte-level BPE) and t5 "
+      "(Unigram)",
       file.path(), model);
 }
 

@@ -28,7 +28,8 @@ constexpr std::string_view kDeepSeekNumbers = R"(\p{N}{1,3})";
 constexpr std::string_view kDeepSeekCjk = "[一-龥\u3040-ゟ゠-ヿ]+";
 // The published file writes CR and LF as such.
 constexpr std::string_view kDeepSeekWords =
-    "[!\"#$%&'()*+,\\-./:;<=>?@\\[\\\\\\]^_`{|}~][A-Za-z]+|[^\r\n\\p{L}\\p{P}\\p{S}]?[\\p{L}\\p{M}]+|"
+    "[!\"#$%&'()*+,\\-./"
+    ":;<=>?@\\[\\\\\\]^_`{|}~][A-Za-z]+|[^\r\n\\p{L}\\p{P}\\p{S}]?[\\p{L}\\p{M}]+|"
     " ?[\\p{P}\\p{S}]+[\r\n]*|\\s*[\r\n]+|\\s+(?!\\S)|\\s+";
 
 const Json& Member(const Json& object, const char* name) {
@@ -112,7 +113,8 @@ class Loader {
     const Json& vocabulary = Member(model_, "vocab");
     if (!vocabulary.is_array() || vocabulary.empty()) return Damaged("model.vocab is no list");
     for (const Json& entry : vocabulary) {
-      if (!entry.is_array() || entry.size() != 2 || !entry[0].is_string() || !entry[1].is_number()) {
+      if (!entry.is_array() || entry.size() != 2 || !entry[0].is_string() ||
+          !entry[1].is_number()) {
         return Damaged("model.vocab holds something else than [piece, score]");
       }
       RETURN_IF_ERROR(SetPiece(static_cast<int64_t>(scores_.size()), entry[0].get<std::string>(),
@@ -206,8 +208,9 @@ class Loader {
       } else if (type == "ByteLevel" && last && !Flag(*step, "add_prefix_space", true)) {
         own_pattern = Flag(*step, "use_regex", true);
       } else {
-        return Unsupported("a step of pre_tokenizer", type,
-                           "isolating Split, Digits, and ByteLevel without prefix space at the end");
+        return Unsupported(
+            "a step of pre_tokenizer", type,
+            "isolating Split, Digits, and ByteLevel without prefix space at the end");
       }
     }
     if (steps.empty()) return Unsupported("pre_tokenizer", "null", "a ByteLevel pipeline");

@@ -146,7 +146,9 @@ void SplitRange(const ClassifiedText& text, size_t begin, size_t end, Next next,
   if (end > gap) words.push_back(text.Slice(gap, end));
 }
 
-bool IsDeepSeekCjk(char32_t c) { return (c >= 0x4E00 && c <= 0x9FA5) || (c >= 0x3040 && c <= 0x30FF); }
+bool IsDeepSeekCjk(char32_t c) {
+  return (c >= 0x4E00 && c <= 0x9FA5) || (c >= 0x3040 && c <= 0x30FF);
+}
 
 // Cuts at the borders of digit groups (\p{N}{1,3}) and CJK stretches first; the last split then
 // works inside each part.

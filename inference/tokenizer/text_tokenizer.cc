@@ -48,8 +48,8 @@ std::vector<TextTokenizer::Match> TextTokenizer::Matcher::FindAll(std::string_vi
 }
 
 template <typename Plain>
-void TextTokenizer::SplitAt(const Matcher& matcher, std::string_view text, std::vector<int32_t>& ids,
-                            Plain plain) {
+void TextTokenizer::SplitAt(const Matcher& matcher, std::string_view text,
+                            std::vector<int32_t>& ids, Plain plain) {
   size_t done = 0;
   for (const Match& match : matcher.FindAll(text)) {
     if (match.begin > done) plain(text.substr(done, match.begin - done));

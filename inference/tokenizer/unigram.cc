@@ -23,7 +23,8 @@ uint32_t Offset(uint32_t unit) { return (unit >> 10) << ((unit & 0x200u) >> 6); 
 
 StatusOr<CodePointMap> ParsePrecompiledCharsMap(std::string_view blob) {
   uint32_t trie_bytes = 0;
-  if (blob.size() < 4) return InvalidArgument("character map of {} bytes is too short", blob.size());
+  if (blob.size() < 4)
+    return InvalidArgument("character map of {} bytes is too short", blob.size());
   std::memcpy(&trie_bytes, blob.data(), 4);
   if (trie_bytes > blob.size() - 4 || trie_bytes % 4 != 0 || trie_bytes == 0) {
     return InvalidArgument("character map: its trie of {} bytes does not fit {}", trie_bytes,
@@ -76,7 +77,8 @@ std::vector<std::pair<std::string_view, int32_t>> Unigram::SearchablePieces() co
   std::vector<std::pair<std::string_view, int32_t>> pieces;
   for (int32_t id = 0; id < table().size(); ++id) {
     // Control pieces are never found in text, or a document could write them.
-    if (kind(id) == TokenKind::kNormal) pieces.emplace_back(table().pieces[static_cast<size_t>(id)], id);
+    if (kind(id) == TokenKind::kNormal)
+      pieces.emplace_back(table().pieces[static_cast<size_t>(id)], id);
   }
   return pieces;
 }

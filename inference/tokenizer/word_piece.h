@@ -16,8 +16,8 @@ struct WordPieceOptions {
   bool clean_up = true;             ///< Decode() closes up punctuation and contractions
 };
 
-/// BERT's tokenizer (uncased and cased): words by white space and punctuation, CJK characters alone,
-/// then the longest piece first.
+/// BERT's tokenizer (uncased and cased): words by white space and punctuation, CJK characters
+/// alone, then the longest piece first.
 class WordPiece final : public TextTokenizer {
  public:
   /// INVALID_ARGUMENT when there is no unknown token.

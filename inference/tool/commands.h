@@ -5,8 +5,8 @@
 
 #include "base/status.h"
 
-/// The subcommands of hadal-model, one file each. Add*() declares the options; when the command line
-/// names the subcommand, *run becomes what it does.
+/// The subcommands of hadal-model, one file each. Add*() declares the options; when the command
+/// line names the subcommand, *run becomes what it does.
 namespace hadal::inference::tool {
 
 using RunCommand = std::function<Status()>;

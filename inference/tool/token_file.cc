@@ -18,12 +18,13 @@ StatusOr<std::vector<std::vector<int32_t>>> ParseTokenLines(std::string_view tex
       const size_t start = line.find_first_not_of(" \t\r,");
       if (start == std::string_view::npos) break;
       line.remove_prefix(start);
-      const std::string_view word = line.substr(0, std::min(line.find_first_of(" \t\r,"), line.size()));
+      const std::string_view word =
+          line.substr(0, std::min(line.find_first_of(" \t\r,"), line.size()));
       int32_t id = -1;
       const auto [stop, error] = std::from_chars(word.data(), word.data() + word.size(), id);
       if (error != std::errc() || stop != word.data() + word.size() || id < 0 || id >= vocabulary) {
-        return InvalidArgument("line {}: \"{}\" is no token id in 0..{}", number, word.substr(0, 40),
-                               vocabulary - 1);
+        return InvalidArgument("line {}: \"{}\" is no token id in 0..{}", number,
+                               word.substr(0, 40), vocabulary - 1);
       }
       ids.push_back(id);
       line.remove_prefix(word.size());

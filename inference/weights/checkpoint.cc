@@ -25,7 +25,8 @@ StatusOr<std::string> ReadChatTemplate(const std::string& path) {
 StatusOr<Weight> Checkpoint::Get(std::string_view name, const std::vector<int64_t>& shape) const {
   const Weight* weight = Find(name);
   if (weight == nullptr) {
-    return NotFound("{}: tensor {} is missing; the model is incomplete, copy it again", path(), name);
+    return NotFound("{}: tensor {} is missing; the model is incomplete, copy it again", path(),
+                    name);
   }
   if (weight->shape != shape) {
     return InvalidArgument("{}: tensor {} has shape [{}], expected [{}] from the configuration",

@@ -25,8 +25,8 @@ struct ModelConfig {
   int32_t context_length = 0;
   float rope_theta = 10000.0f;
   float norm_eps = 1e-6f;
-  /// Llama weights converted to GGUF are permuted so that pairs are (2j, 2j+1); Hugging Face folders
-  /// and qwen2 GGUF files keep halves (j, j + head_dim / 2).
+  /// Llama weights converted to GGUF are permuted so that pairs are (2j, 2j+1); Hugging Face
+  /// folders and qwen2 GGUF files keep halves (j, j + head_dim / 2).
   bool rope_interleaved = false;
   /// [head_dim / 2]: each inverse frequency is divided by its factor (Llama 3 scaling). Empty: 1.
   std::vector<float> rope_freq_factors;

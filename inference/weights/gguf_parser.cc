@@ -1,6 +1,6 @@
-// Reads the header of a GGUF file: nothing in it is trusted. Every length is compared with the bytes
-// that are left before anything is allocated, so a hostile file costs at most a small multiple of
-// its own size.
+// Reads the header of a GGUF file: nothing in it is trusted. Every length is compared with the
+// bytes that are left before anything is allocated, so a hostile file costs at most a small
+// multiple of its own size.
 #include <algorithm>
 #include <cstring>
 #include <type_traits>
@@ -14,7 +14,7 @@ namespace {
 constexpr uint64_t kMaxMetadataKeys = 1 << 16;
 constexpr uint64_t kMaxTensors = 1 << 18;         // DeepSeek-V3 with one tensor per expert: 91,991
 constexpr uint64_t kMaxKeyBytes = 65535;          // the specification's limit
-constexpr uint64_t kMaxTensorNameBytes = 256;     // the specification says 64; some writers exceed it
+constexpr uint64_t kMaxTensorNameBytes = 256;  // the specification says 64; some writers exceed it
 constexpr uint64_t kMaxDims = 4;
 constexpr uint64_t kMaxArrayValues = uint64_t{1} << 22;       // vocabularies and merges: < 2^20
 constexpr uint64_t kMaxAllArrayValues = uint64_t{1} << 24;    // of the file together
@@ -54,8 +54,9 @@ class GgufParser {
  private:
   template <typename... Args>
   Status Error(uint64_t offset, fmt::format_string<Args...> format, Args&&... args) const {
-    return InvalidArgument("{}: at byte {}: {}; the file is damaged or not a GGUF file, copy it again",
-                           file_.path(), offset, fmt::format(format, std::forward<Args>(args)...));
+    return InvalidArgument(
+        "{}: at byte {}: {}; the file is damaged or not a GGUF file, copy it again", file_.path(),
+        offset, fmt::format(format, std::forward<Args>(args)...));
   }
 
   uint64_t left() const { return bytes_.size() - pos_; }
@@ -245,10 +246,11 @@ class GgufParser {
     tensor.type = static_cast<GgmlType>(type);
     const GgmlTypeTraits traits = TraitsOf(tensor.type);
     if (traits.block_values == 0) {
-      return Error(pos_ - 4,
-                   "{} has tensor type {}, supported are F32 F16 BF16 I8 I16 I32 Q4_0 Q4_1 Q5_0 Q5_1 "
-                   "Q8_0 Q4_K Q5_K Q6_K",
-                   name, type);
+      return Error(
+          pos_ - 4,
+          "{} has tensor type {}, supported are F32 F16 BF16 I8 I16 I32 Q4_0 Q4_1 Q5_0 Q5_1 "
+          "Q8_0 Q4_K Q5_K Q6_K",
+          name, type);
     }
     if (tensor.shape.back() % traits.block_values != 0) {
       return Error(at, "{}: rows of {} values are not whole {} blocks of {}", name,

@@ -116,8 +116,9 @@ Status ReadRope(const FieldReader& fields, std::string_view path, ModelConfig& c
   ASSIGN_OR_RETURN(llama3.original_context, scaling.Float("original_max_position_embeddings"));
   if (llama3.factor < 1 || llama3.low_freq_factor <= 0 || llama3.original_context < 1 ||
       llama3.high_freq_factor <= llama3.low_freq_factor) {
-    return InvalidArgument("{}: \"{}\" needs factor >= 1 and 0 < low_freq_factor < high_freq_factor",
-                           path, scaling_field);
+    return InvalidArgument(
+        "{}: \"{}\" needs factor >= 1 and 0 < low_freq_factor < high_freq_factor", path,
+        scaling_field);
   }
   if (config.head_dim < 1 || config.head_dim > 1024) return OkStatus();  // refused by validation
   config.rope_freq_factors = Llama3FreqFactors(llama3, theta, config.head_dim);
@@ -180,8 +181,8 @@ StatusOr<ModelConfig> ParseHfConfig(std::string_view json_text, std::string_view
   } else if (type == "bert" || type == "xlm-roberta") {
     ASSIGN_OR_RETURN(config, ReadEncoder(fields, type == "xlm-roberta"));
   } else {
-    return Unimplemented("{}: \"model_type\" is \"{}\", supported are qwen2, llama, bert, xlm-roberta",
-                         path, type);
+    return Unimplemented(
+        "{}: \"model_type\" is \"{}\", supported are qwen2, llama, bert, xlm-roberta", path, type);
   }
   if (json.contains("quantization_config") && !json.at("quantization_config").is_null()) {
     return InvalidArgument("{}: \"quantization_config\" is not supported; use the unquantised "

@@ -9,8 +9,8 @@ namespace {
 Status CheckRange(std::string_view path, std::string_view field, int64_t value, int64_t low,
                   int64_t high) {
   if (value >= low && value <= high) return OkStatus();
-  return InvalidArgument("{}: {} is {}, expected {}..{}; the model's configuration is damaged", path,
-                         field, value, low, high);
+  return InvalidArgument("{}: {} is {}, expected {}..{}; the model's configuration is damaged",
+                         path, field, value, low, high);
 }
 
 }  // namespace

@@ -134,7 +134,8 @@ class HeaderHandler final : public nlohmann::json_sax<nlohmann::json> {
 };
 
 Status Damaged(const std::string& path, std::string_view what) {
-  return InvalidArgument("{}: {}; the file is damaged or not safetensors, copy it again", path, what);
+  return InvalidArgument("{}: {}; the file is damaged or not safetensors, copy it again", path,
+                         what);
 }
 
 StatusOr<SafetensorsEntry> Check(const std::string& path, RawEntry raw,

@@ -43,7 +43,8 @@ StatusOr<Figures> BenchChatModel(const Checkpoint& checkpoint, const Options& op
 StatusOr<Figures> BenchEmbedder(const Options& options, std::shared_ptr<ThreadPool> pool) {
   ASSIGN_OR_RETURN(const auto embedder, Embedder::Load(options.model, std::move(pool)));
   const int32_t length = std::min(kPassageTokens, embedder->max_tokens());
-  std::vector<std::vector<int32_t>> passages(kPassages, std::vector<int32_t>(static_cast<size_t>(length)));
+  std::vector<std::vector<int32_t>> passages(kPassages,
+                                             std::vector<int32_t>(static_cast<size_t>(length)));
   for (size_t p = 0; p < passages.size(); ++p) {
     for (size_t i = 0; i < passages[p].size(); ++i) {
       passages[p][i] = static_cast<int32_t>(1000 + (p * 7919 + i * 104729) % 20000);

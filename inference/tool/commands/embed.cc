@@ -25,7 +25,8 @@ StatusOr<EmbedKind> KindOf(const nlohmann::json& row, size_t number) {
   if (*it == "query") return EmbedKind::kQuery;
   if (*it == "passage") return EmbedKind::kPassage;
   if (*it == "none" || *it == "") return EmbedKind::kRaw;
-  return InvalidArgument("row {}: \"kind\" is {}, expected query, passage or none", number, it->dump());
+  return InvalidArgument("row {}: \"kind\" is {}, expected query, passage or none", number,
+                         it->dump());
 }
 
 Status Run(const Options& options) {
@@ -75,8 +76,9 @@ void AddEmbed(CLI::App& app, RunCommand* run) {
   command->add_option("--dtype", options->dtype, "arithmetic")
       ->check(CLI::IsMember({"f32", "native"}))->capture_default_str();
   command->add_option("--threads", options->threads, "0: all cores")->check(CLI::Range(0, 1024));
-  command->footer("example: hadal-model embed models/multilingual-e5-small-q4_0.gguf --jsonl t.jsonl "
-                  "--out e.safetensors");
+  command->footer(
+      "example: hadal-model embed models/multilingual-e5-small-q4_0.gguf --jsonl t.jsonl "
+      "--out e.safetensors");
   command->callback([options, run] { *run = [options] { return Run(*options); }; });
 }
 

@@ -44,7 +44,8 @@ nlohmann::ordered_json Describe(const Checkpoint& checkpoint, const Options& opt
   out["vocabulary"] = config.vocabulary;
   out["context_length"] = config.context_length;
   if (config.architecture != "bert") out["rope_theta"] = config.rope_theta;
-  out["norm_eps"] = config.norm_eps;
+  // The shortest decimal of a float: 1e-06, not the double beside it.
+  out["norm_eps"] = nlohmann::json::parse(fmt::format("{}", config.norm_eps));
   out["tied_embeddings"] = config.tied_embeddings;
   out["chat_template"] = TemplateName(config.chat_template);
   const auto tokenizer = LoadTokenizer(options.model);
@@ -63,7 +64,8 @@ nlohmann::ordered_json Describe(const Checkpoint& checkpoint, const Options& opt
     bytes += static_cast<int64_t>(weight.data.size());
     bytes_by_type[TraitsOf(weight.type).name] += static_cast<int64_t>(weight.data.size());
     if (options.tensors) {
-      tensors.push_back({{"name", name}, {"type", TraitsOf(weight.type).name}, {"shape", weight.shape}});
+      tensors.push_back(
+          {{"name", name}, {"type", TraitsOf(weight.type).name}, {"shape", weight.shape}});
     }
   }
   out["parameters"] = parameters;
@@ -98,7 +100,8 @@ Status Run(const Options& options) {
 
 void AddInspect(CLI::App& app, RunCommand* run) {
   auto options = std::make_shared<Options>();
-  CLI::App* command = app.add_subcommand("inspect", "Shows what a model is: shape, types, tokenizer");
+  CLI::App* command =
+      app.add_subcommand("inspect", "Shows what a model is: shape, types, tokenizer");
   command->add_option("MODEL", options->model, "GGUF file or Hugging Face folder")->required();
   command->add_flag("--json", options->json, "print JSON");
   command->add_flag("--tensors", options->tensors, "list every tensor");

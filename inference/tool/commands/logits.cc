@@ -103,7 +103,8 @@ Status RunPrompt(Decoder& decoder, const Options& options, const std::vector<int
     continuation.push_back(ArgMaxOfLastRow(logits, vocabulary));
     ASSIGN_OR_RETURN(logits, sequence.Run({continuation.back()}, 1));
   }
-  out->push_back(MakeTensor(prefix + "greedy", SafetensorsType::kI32, {options.greedy}, continuation));
+  out->push_back(
+      MakeTensor(prefix + "greedy", SafetensorsType::kI32, {options.greedy}, continuation));
   return OkStatus();
 }
 
@@ -137,7 +138,8 @@ void AddLogits(CLI::App& app, RunCommand* run) {
   command->add_option("--dtype", options->dtype, "arithmetic")
       ->check(CLI::IsMember({"f32", "bf16", "native"}))->capture_default_str();
   command->add_option("--threads", options->threads, "0: all cores")->check(CLI::Range(0, 1024));
-  command->footer("example: hadal-model logits model.gguf --tokens-file prompts.txt --out o.safetensors");
+  command->footer(
+      "example: hadal-model logits model.gguf --tokens-file prompts.txt --out o.safetensors");
   command->callback([options, run] { *run = [options] { return Run(*options); }; });
 }
 

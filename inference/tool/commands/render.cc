@@ -53,8 +53,9 @@ void AddRender(CLI::App& app, RunCommand* run) {
   auto options = std::make_shared<Options>();
   CLI::App* command = app.add_subcommand("render", "Shows the prompt a conversation becomes");
   command->add_option("MODEL", options->model, "GGUF file or Hugging Face folder")->required();
-  command->add_option("--jsonl", options->rows,
-                      "rows with \"messages\" and \"add_generation_prompt\" (default: standard input)");
+  command->add_option(
+      "--jsonl", options->rows,
+      "rows with \"messages\" and \"add_generation_prompt\" (default: standard input)");
   command->footer("example: hadal-model render model.gguf --jsonl chats.jsonl");
   command->callback([options, run] { *run = [options] { return Run(*options); }; });
 }

@@ -38,7 +38,8 @@ Status Run(const Options& options) {
 
 void AddTokenize(CLI::App& app, RunCommand* run) {
   auto options = std::make_shared<Options>();
-  CLI::App* command = app.add_subcommand("tokenize", "Turns text into token ids, and ids into text");
+  CLI::App* command =
+      app.add_subcommand("tokenize", "Turns text into token ids, and ids into text");
   command->add_option("TOKENIZER", options->tokenizer,
                       "tokenizer.json, a checkpoint folder or a GGUF file")->required();
   command->add_option("--jsonl", options->rows,

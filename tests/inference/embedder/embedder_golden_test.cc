@@ -60,8 +60,8 @@ void Check(const std::string& model, const std::string& golden_name, bool float3
   ASSERT_OK_AND_ASSIGN(const Golden golden, ReadGolden(golden_name));
   EmbedderOptions options;
   options.float32 = float32;
-  ASSERT_OK_AND_ASSIGN(const auto embedder, Embedder::Load(ModelPath(model),
-                                                           std::make_shared<ThreadPool>(2), options));
+  ASSERT_OK_AND_ASSIGN(const auto embedder,
+                       Embedder::Load(ModelPath(model), std::make_shared<ThreadPool>(2), options));
   ASSERT_EQ(static_cast<size_t>(embedder->dim()), golden.dim);
   std::vector<std::vector<int32_t>> ids;
   for (const json& row : golden.rows) ids.push_back(row.at("ids").get<std::vector<int32_t>>());
@@ -117,8 +117,8 @@ TEST(EmbedderGolden, PairsRankTheirPassageFirst) {
     size_t best = 0;
     double best_score = -2;
     for (size_t j = 0; j < passages.size(); ++j) {
-      const double score = Cosine(q.values.data() + i * golden.dim, p.values.data() + j * golden.dim,
-                                  golden.dim);
+      const double score =
+          Cosine(q.values.data() + i * golden.dim, p.values.data() + j * golden.dim, golden.dim);
       if (score > best_score) {
         best_score = score;
         best = j;

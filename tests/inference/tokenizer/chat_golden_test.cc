@@ -10,7 +10,8 @@ using nlohmann::json;
 using testing::Exists;
 using testing::SharedGolden;
 
-void CheckTemplate(const std::string& name, ChatTemplate expected, const std::string& tokenizer_file) {
+void CheckTemplate(const std::string& name, ChatTemplate expected,
+                   const std::string& tokenizer_file) {
   const std::string rows_path = SharedGolden("chat/" + name + ".jsonl");
   const std::string packed = SharedGolden("tokenizer_files/" + tokenizer_file);
   if (!Exists(rows_path) || !Exists(packed)) GTEST_SKIP() << rows_path << " is absent";
@@ -36,8 +37,12 @@ void CheckTemplate(const std::string& name, ChatTemplate expected, const std::st
   }
 }
 
-TEST(ChatGolden, Qwen25) { CheckTemplate("qwen2.5", ChatTemplate::kQwen25, "qwen2.5-rebuilt.json.xz"); }
-TEST(ChatGolden, SmolLm2) { CheckTemplate("smollm2", ChatTemplate::kSmolLm2, "smollm2-rebuilt.json.xz"); }
+TEST(ChatGolden, Qwen25) {
+  CheckTemplate("qwen2.5", ChatTemplate::kQwen25, "qwen2.5-rebuilt.json.xz");
+}
+TEST(ChatGolden, SmolLm2) {
+  CheckTemplate("smollm2", ChatTemplate::kSmolLm2, "smollm2-rebuilt.json.xz");
+}
 TEST(ChatGolden, R1DistillQwen) {
   CheckTemplate("r1_distill_qwen", ChatTemplate::kR1DistillQwen, "r1-distill-qwen-rebuilt.json.xz");
 }

@@ -11,17 +11,18 @@ using nlohmann::json;
 using ::testing::ElementsAre;
 
 json Bpe() {
-  return {{"added_tokens", {{{"id", 4}, {"content", "<end>"}, {"special", true}}}},
-          {"normalizer", nullptr},
-          {"pre_tokenizer", {{"type", "ByteLevel"}, {"add_prefix_space", false}, {"use_regex", true}}},
-          {"post_processor",
-           {{"type", "TemplateProcessing"},
-            {"single", {{{"Sequence", {{"id", "A"}}}}, {{"SpecialToken", {{"id", "<end>"}}}}}},
-            {"special_tokens", {{"<end>", {{"ids", {4}}}}}}}},
-          {"model",
-           {{"type", "BPE"},
-            {"vocab", {{"a", 0}, {"b", 1}, {"ab", 2}, {"Ġ", 3}}},
-            {"merges", {"a b"}}}}};
+  return {
+      {"added_tokens", {{{"id", 4}, {"content", "<end>"}, {"special", true}}}},
+      {"normalizer", nullptr},
+      {"pre_tokenizer", {{"type", "ByteLevel"}, {"add_prefix_space", false}, {"use_regex", true}}},
+      {"post_processor",
+       {{"type", "TemplateProcessing"},
+        {"single", {{{"Sequence", {{"id", "A"}}}}, {{"SpecialToken", {{"id", "<end>"}}}}}},
+        {"special_tokens", {{"<end>", {{"ids", {4}}}}}}}},
+      {"model",
+       {{"type", "BPE"},
+        {"vocab", {{"a", 0}, {"b", 1}, {"ab", 2}, {"Ġ", 3}}},
+        {"merges", {"a b"}}}}};
 }
 
 StatusOr<std::shared_ptr<const Tokenizer>> Load(const json& value) {

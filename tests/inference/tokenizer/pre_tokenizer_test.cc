@@ -31,7 +31,8 @@ TEST(PreTokenizer, DigitsOfOtherFamilies) {
   EXPECT_THAT(SplitWords(PreTokenizer::kLlama3, "12345"), ElementsAre("123", "45"));
   EXPECT_THAT(SplitWords(PreTokenizer::kGpt2, "a 12"), ElementsAre("a", " 12"));
   EXPECT_THAT(SplitWords(PreTokenizer::kGpt2Digits, "a 12"), ElementsAre("a", " ", "1", "2"));
-  EXPECT_THAT(SplitWords(PreTokenizer::kGpt2, "IT'S it's"), ElementsAre("IT", "'", "S", " it", "'s"));
+  EXPECT_THAT(SplitWords(PreTokenizer::kGpt2, "IT'S it's"),
+              ElementsAre("IT", "'", "S", " it", "'s"));
   EXPECT_THAT(SplitWords(PreTokenizer::kDeepSeekV3, "v12345中文ab"),
               ElementsAre("v", "123", "45", "中文", "ab"));
 }

@@ -36,8 +36,8 @@ void CheckRows(const Tokenizer& tokenizer, const std::string& golden, const Leni
       options.parse_special = true;
       const std::vector<int32_t> found = tokenizer.Encode(text, options);
       const bool ok = Accepts(row, found, leniency);
-      EXPECT_TRUE(ok) << row.at("cat") << " " << json(text).dump() << "\nfound " << json(found).dump()
-                      << "\n      " << row.at("ids").dump();
+      EXPECT_TRUE(ok) << row.at("cat") << " " << json(text).dump() << "\nfound "
+                      << json(found).dump() << "\n      " << row.at("ids").dump();
       wrong += ok ? 0 : 1;
       options.add_special = true;
       if (found == ids) {
@@ -50,14 +50,16 @@ void CheckRows(const Tokenizer& tokenizer, const std::string& golden, const Leni
   EXPECT_EQ(wrong, 0) << "of " << rows.size();
 }
 
-void CheckModel(const std::string& model, const std::string& golden, const Leniency& leniency = {}) {
+void CheckModel(const std::string& model, const std::string& golden,
+                const Leniency& leniency = {}) {
   if (!Exists(ModelPath(model))) GTEST_SKIP() << ModelPath(model) << " is absent";
   if (!Exists(SharedGolden("tokenizers/" + golden))) GTEST_SKIP() << golden << " is absent";
   ASSERT_OK_AND_ASSIGN(const auto tokenizer, LoadTokenizer(ModelPath(model)));
   CheckRows(*tokenizer, golden, leniency);
 }
 
-void CheckJson(const std::string& packed, const std::string& golden, const Leniency& leniency = {}) {
+void CheckJson(const std::string& packed, const std::string& golden,
+               const Leniency& leniency = {}) {
   const std::string from = SharedGolden("tokenizer_files/" + packed);
   if (!Exists(from)) GTEST_SKIP() << from << " is absent";
   ASSERT_OK_AND_ASSIGN(const auto dir, TempDir::Create());

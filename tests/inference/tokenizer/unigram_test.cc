@@ -59,7 +59,8 @@ TEST(Unigram, PicksTheMostProbableSplit) {
 
 TEST(Unigram, EqualsBruteForce) {
   std::mt19937 random(11);
-  const std::vector<std::string> pieces = {"\u2581", "a", "b", "c", "ab", "bc", "abc", "aa", "\u2581a"};
+  const std::vector<std::string> pieces = {"\u2581", "a",   "b",  "c",      "ab",
+                                           "bc",     "abc", "aa", "\u2581a"};
   for (int round = 0; round < 200; ++round) {
     std::vector<float> scores(3, 0.0f);
     for (size_t i = 0; i < pieces.size(); ++i) {
@@ -86,19 +87,20 @@ TEST(Unigram, EqualsBruteForce) {
 }
 
 TEST(Unigram, LongTextWithoutSpacesIsLinear) {
-  ASSERT_OK_AND_ASSIGN(const auto tokenizer,
-                       Unigram::Create(Table({"\u2581", "a", "aa"}), {0, 0, 0, -1, -2, -3}, {}, "test"));
+  ASSERT_OK_AND_ASSIGN(const auto tokenizer, Unigram::Create(Table({"\u2581", "a", "aa"}),
+                                                             {0, 0, 0, -1, -2, -3}, {}, "test"));
   EXPECT_EQ(tokenizer->Encode(std::string(3'000'000, 'a'), {}).size(), 1'500'001u);
 }
 
 TEST(Unigram, RefusesBadTables) {
   EXPECT_STATUS(Unigram::Create(Table({"a"}), {0, 0, 0}, {}, "t"), kInvalidArgument, "scores");
-  EXPECT_STATUS(Unigram::Create(Table({"a"}), {0, 0, 0, std::numeric_limits<float>::quiet_NaN()}, {},
-                                "t"),
-                kInvalidArgument, "finite");
+  EXPECT_STATUS(
+      Unigram::Create(Table({"a"}), {0, 0, 0, std::numeric_limits<float>::quiet_NaN()}, {}, "t"),
+      kInvalidArgument, "finite");
   TokenTable table = Table({"a"});
   table.unknown = -1;
-  EXPECT_STATUS(Unigram::Create(std::move(table), {0, 0, 0, 0}, {}, "t"), kInvalidArgument, "unknown");
+  EXPECT_STATUS(Unigram::Create(std::move(table), {0, 0, 0, 0}, {}, "t"), kInvalidArgument,
+                "unknown");
 }
 
 TEST(PrecompiledCharsMap, SurvivesAnything) {

@@ -30,8 +30,13 @@ class CommandTest : public ::testing::Test {
     SubprocessOptions options;
     const std::string out = dir_->path() + "/out";
     const std::string error = dir_->path() + "/error";
-    options.argv = {"sh", "-c", "program=$0; out=$1; error=$2; shift 2; exec \"$program\" \"$@\" >\"$out\" 2>\"$error\"",
-                    std::string(std::getenv("HADAL_BIN_DIR")) + "/hadal-model", out, error};
+    options.argv = {
+        "sh",
+        "-c",
+        "program=$0; out=$1; error=$2; shift 2; exec \"$program\" \"$@\" >\"$out\" 2>\"$error\"",
+        std::string(std::getenv("HADAL_BIN_DIR")) + "/hadal-model",
+        out,
+        error};
     options.argv.insert(options.argv.end(), arguments.begin(), arguments.end());
     auto process = Subprocess::Start(options);
     EXPECT_OK(process);

@@ -115,9 +115,11 @@ TEST_F(FolderTest, OneFileAndShards) {
   EXPECT_STATUS(checkpoint->Get("token_embd.weight", {8, 4}), kInvalidArgument, "[4, 8]");
   EXPECT_STATUS(checkpoint->Get("output.weight", {4, 8}), kNotFound, "output.weight");
   Shard("b.safetensors", "model.norm.weight", {8});
-  Index({{"model.embed_tokens.weight", "model.safetensors"}, {"model.norm.weight", "b.safetensors"}});
+  Index(
+      {{"model.embed_tokens.weight", "model.safetensors"}, {"model.norm.weight", "b.safetensors"}});
   ASSERT_OK_AND_ASSIGN(checkpoint, Checkpoint::Open(dir_->path()));
-  EXPECT_EQ(checkpoint->names(), (std::vector<std::string>{"output_norm.weight", "token_embd.weight"}));
+  EXPECT_EQ(checkpoint->names(),
+            (std::vector<std::string>{"output_norm.weight", "token_embd.weight"}));
 }
 
 TEST_F(FolderTest, RefusesBadIndex) {

@@ -65,7 +65,8 @@ TEST_F(GgufTest, RefusesEveryTruncation) {
 TEST_F(GgufTest, NamesWhatIsWrong) {
   auto open = [this](const GgufWriter& writer) { return OpenBytes(writer.Bytes()).status(); };
   EXPECT_STATUS(OpenBytes(SmallFile().Bytes(1)).status(), kInvalidArgument, "version");
-  EXPECT_STATUS(OpenBytes("GGML" + SmallFile().Bytes().substr(4)).status(), kInvalidArgument, "magic");
+  EXPECT_STATUS(OpenBytes("GGML" + SmallFile().Bytes().substr(4)).status(), kInvalidArgument,
+                "magic");
   EXPECT_STATUS(open(GgufWriter().U32("k", 1).U32("k", 1)), kInvalidArgument, "twice");
   EXPECT_STATUS(open(GgufWriter().U32("", 1)), kInvalidArgument, "empty");
   EXPECT_STATUS(open(GgufWriter().U32("a\nb", 1)), kInvalidArgument, "printable");
@@ -89,7 +90,8 @@ TEST_F(GgufTest, RefusesBadTensors) {
   EXPECT_STATUS(open(GgufWriter().Tensor("t", {9}, 0, 0).Tensor("u", {7}, 0, 32)), kInvalidArgument,
                 "overlaps");
   EXPECT_STATUS(open(GgufWriter().Tensor("t", {8}, 0, 8)), kInvalidArgument, "alignment");
-  EXPECT_STATUS(open(GgufWriter().Tensor("t", {8}, 0, 64)), kInvalidArgument, "past the file's end");
+  EXPECT_STATUS(open(GgufWriter().Tensor("t", {8}, 0, 64)), kInvalidArgument,
+                "past the file's end");
   EXPECT_STATUS(open(GgufWriter().Tensor("t", {8}, 0, UINT64_MAX - 31)), kInvalidArgument,
                 "past the file's end");
   EXPECT_STATUS(open(GgufWriter().Tensor("t", {33}, 8, 0)), kInvalidArgument, "whole Q8_0 blocks");

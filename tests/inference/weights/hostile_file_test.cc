@@ -1,6 +1,6 @@
-// Damaged model files: whatever the bytes, opening gives a file or a clear error, quickly. Done with
-// a small generated file, and with the default model's header where it is there (a sparse copy: its
-// weights are holes).
+// Damaged model files: whatever the bytes, opening gives a file or a clear error, quickly. Done
+// with a small generated file, and with the default model's header where it is there (a sparse
+// copy: its weights are holes).
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -34,7 +34,8 @@ class PatchedFile {
     Truncate(full_size_);
   }
   Status Write(size_t offset, std::string_view bytes) {
-    const ssize_t done = ::pwrite(fd_.get(), bytes.data(), bytes.size(), static_cast<off_t>(offset));
+    const ssize_t done =
+        ::pwrite(fd_.get(), bytes.data(), bytes.size(), static_cast<off_t>(offset));
     return done == static_cast<ssize_t>(bytes.size()) ? OkStatus() : ErrnoStatus("write", path_);
   }
   void Truncate(size_t size) { EXPECT_EQ(::ftruncate(fd_.get(), static_cast<off_t>(size)), 0); }
@@ -156,8 +157,9 @@ INSTANTIATE_TEST_SUITE_P(Files, HostileGguf,
 TEST(HostileSafetensors, EveryBitOfTheHeader) {
   ASSERT_OK_AND_ASSIGN(const auto dir, TempDir::Create());
   const std::string path = dir->path() + "/m.safetensors";
-  ASSERT_OK(WriteSafetensors(path, {{"a.weight", SafetensorsType::kBF16, {4, 8}, std::string(64, 'x')},
-                                    {"b", SafetensorsType::kF32, {3}, std::string(12, 'y')}}));
+  ASSERT_OK(
+      WriteSafetensors(path, {{"a.weight", SafetensorsType::kBF16, {4, 8}, std::string(64, 'x')},
+                              {"b", SafetensorsType::kF32, {3}, std::string(12, 'y')}}));
   ASSERT_OK_AND_ASSIGN(const std::string good, ReadFile(path));
   UniqueFd fd(::open(path.c_str(), O_RDWR));
   int opened = 0;

@@ -54,7 +54,8 @@ TEST_F(SafetensorsTest, RoundTrip) {
 TEST_F(SafetensorsTest, NamesWhatIsWrong) {
   const std::string ok = R"("dtype":"F32","shape":[4],"data_offsets":[0,16])";
   EXPECT_OK(OpenHeader("{\"__metadata__\":{\"format\":\"pt\"},\"a\":{" + ok + "}}   "));
-  EXPECT_STATUS(OpenHeader("{\"a\":{" + ok + "},\"a\":{" + ok + "}}"), kInvalidArgument, "overlaps");
+  EXPECT_STATUS(OpenHeader("{\"a\":{" + ok + "},\"a\":{" + ok + "}}"), kInvalidArgument,
+                "overlaps");
   EXPECT_STATUS(OpenHeader(R"({"a":{"dtype":"F32","shape":[0],"data_offsets":[0,0]},
                                "a":{"dtype":"F32","shape":[0],"data_offsets":[0,0]}})"),
                 kInvalidArgument, "twice");
