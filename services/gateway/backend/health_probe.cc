@@ -12,7 +12,7 @@
 namespace hadal::gateway {
 namespace {
 
-constexpr absl::Duration kProbeTime = absl::Seconds(2);
+constexpr absl::Duration kProbeTime = absl::Seconds(5);
 
 }  // namespace
 

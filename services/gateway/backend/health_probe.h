@@ -20,7 +20,7 @@ class HealthProbe {
 
   const std::string& name() const { return name_; }
   const std::string& address() const { return address_; }
-  /// OK when it serves; UNAVAILABLE with the reason otherwise. Waits at most two seconds.
+  /// OK when it serves; UNAVAILABLE with the reason otherwise. Waits at most five seconds.
   Status Check(CallScope& scope) const;
 
  private:

@@ -26,6 +26,8 @@ struct HttpsOptions {
   absl::Duration head_timeout = absl::Seconds(10);  ///< from the first to the last byte of a head
   absl::Duration body_timeout = absl::Seconds(30);
   absl::Duration write_timeout = absl::Seconds(30);    ///< of one piece the peer does not take
+  /// For the peer to read a refusal while the rest of what it sends is thrown away.
+  absl::Duration linger_timeout = absl::Seconds(2);
   absl::Duration request_timeout = absl::Minutes(10);  ///< from the last byte to the answer's end
 };
 

@@ -15,7 +15,6 @@ namespace net = boost::asio;
 namespace http = boost::beast::http;
 
 constexpr size_t kReadBytes = 8 << 10;
-constexpr absl::Duration kLingerTime = absl::Seconds(2);
 constexpr absl::Duration kTlsShutdownTime = absl::Seconds(1);
 constexpr std::string_view kHeadEnd = "\r\n\r\n";
 
@@ -292,7 +291,7 @@ void HttpSession::RequestDone() {
   if (!faulty_) return ShutdownTls();
   // Closing with unread input would reset the connection before the peer reads the answer.
   state_ = State::kLinger;
-  Arm(kLingerTime);
+  Arm(options_.linger_timeout);
   Process();
 }
 

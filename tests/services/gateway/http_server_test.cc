@@ -76,6 +76,7 @@ class HttpServerTest : public ::testing::Test {
     ASSERT_OK(auth::EnsureAppliancePki(folder_->path(), {}, SystemClock()));
     options_.certificate_file = folder_->path() + "/gateway.pem";
     options_.key_file = folder_->path() + "/gateway.key";
+    options_.linger_timeout = absl::Milliseconds(100);
   }
   void Start() { ASSERT_OK_AND_ASSIGN(server_, HttpsServer::Start(options_, &handler_)); }
   std::unique_ptr<TlsClient> Connect() {
