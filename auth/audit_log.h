@@ -33,10 +33,10 @@ struct StoredAuditRecord {
 
 struct AuditVerification {
   uint64_t records = 0;
-  std::string root_hash;  ///< 32 raw bytes
+  std::string root_hash;              ///< 32 raw bytes
   std::vector<std::string> problems;  ///< empty: all of it holds
-  /// No problems: a tail that was never acknowledged (the trace of a crash; the next Open() cuts it),
-  /// files that are not the log's.
+  /// No problems: a tail that was never acknowledged (the trace of a crash; the next Open() cuts
+  /// it), files that are not the log's.
   std::vector<std::string> notes;
 };
 
@@ -83,9 +83,9 @@ class AuditLog {
   virtual StatusOr<AuditVerification> Verify() const = 0;
 };
 
-/// The same from the files alone; another process may be appending. `trusted_public_key`: content of
-/// the log's public.key as kept elsewhere (without it, whoever can replace every file of the folder
-/// can replace the key as well). NOT_FOUND when there is no log in `folder`.
+/// The same from the files alone; another process may be appending. `trusted_public_key`: content
+/// of the log's public.key as kept elsewhere (without it, whoever can replace every file of the
+/// folder can replace the key as well). NOT_FOUND when there is no log in `folder`.
 StatusOr<AuditVerification> VerifyAuditFolder(const std::string& folder,
                                               const std::string& trusted_public_key = "");
 

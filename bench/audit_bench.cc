@@ -10,8 +10,8 @@
 #include "base/check.h"
 #include "base/file.h"
 
-/// Durable appends per second by number of writers, and verification of the log they leave. The folder
-/// is under $TMPDIR: put it on the disk to be measured. Peer: bench/vs_sqlite_audit.py.
+/// Durable appends per second by number of writers, and verification of the log they leave. The
+/// folder is under $TMPDIR: put it on the disk to be measured. Peer: bench/vs_sqlite_audit.py.
 namespace hadal::auth {
 namespace {
 

@@ -23,8 +23,8 @@ bool IsBuiltInRole(std::string_view id);
 /// INVALID_ARGUMENT unless every permission is an action of auth/actions.h or "<area>.*" of one.
 Status CheckPermissions(const store::v1::RoleRecord& role);
 
-/// Deny by default: allowed when a role the principal holds, and which exists in `custom_roles` or is
-/// built in, grants `action`. An action outside auth/actions.h is denied to everyone.
+/// Deny by default: allowed when a role the principal holds, and which exists in `custom_roles` or
+/// is built in, grants `action`. An action outside auth/actions.h is denied to everyone.
 Decision Decide(const RoleMap& custom_roles, const Principal& principal, std::string_view action,
                 std::string_view resource);
 

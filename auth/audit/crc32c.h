@@ -5,7 +5,8 @@
 
 namespace hadal::auth {
 
-/// CRC-32C (Castagnoli, RFC 3720 appendix B.4) of `data`, continuing from `crc` of what came before.
+/// CRC-32C (Castagnoli, RFC 3720 appendix B.4) of `data`, continuing from `crc` of what came
+/// before.
 uint32_t Crc32c(std::string_view data, uint32_t crc = 0);
 
 /// The table-driven reference the hardware path is tested against.

@@ -11,7 +11,8 @@
 namespace hadal::auth {
 
 /// Compares the stored hashes and offsets with what a scan of the log finds, and rewrites what
-/// differs. Both files follow from the log. Thread-compatible; must not move while a visitor is used.
+/// differs. Both files follow from the log. Thread-compatible; must not move while a visitor is
+/// used.
 class DerivedFiles {
  public:
   static StatusOr<std::unique_ptr<DerivedFiles>> Open(const LogPaths& paths);

@@ -40,8 +40,8 @@ class FrameReader {
   static StatusOr<std::unique_ptr<FrameReader>> Open(const std::string& path);
 
   enum class Result { kFrame, kEnd, kDamaged };
-  /// kFrame: kind(), payload() (valid until the next call), start() and end() describe it. kEnd: the
-  /// last frame ended at the end of the file. kDamaged: damage() says what stands at start().
+  /// kFrame: kind(), payload() (valid until the next call), start() and end() describe it. kEnd:
+  /// the last frame ended at the end of the file. kDamaged: damage() says what stands at start().
   Result Next();
 
   FrameKind kind() const { return kind_; }

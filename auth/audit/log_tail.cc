@@ -38,8 +38,8 @@ Status CheckStillLinked(int fd, const std::string& path) {
   if (::fstat(fd, &st) != 0) return ErrnoStatus("cannot stat", path);
   if (st.st_nlink == 0) {
     return Unavailable(
-        "{} was deleted while the log is open: nothing is answered. Stop the appliance, restore the "
-        "audit folder from a backup and start again",
+        "{} was deleted while the log is open: nothing is answered. Stop the appliance, restore "
+        "the audit folder from a backup and start again",
         path);
   }
   return OkStatus();

@@ -18,8 +18,8 @@ struct TailEntry {
   TreeHash leaf;
 };
 
-/// The writing end of the log: the active segment, the derived files and the checkpoint. Confined to
-/// the committer thread.
+/// The writing end of the log: the active segment, the derived files and the checkpoint. Confined
+/// to the committer thread.
 class LogTail {
  public:
   /// State that recovery established.

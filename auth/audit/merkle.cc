@@ -16,8 +16,8 @@ bool ToHash(std::string_view bytes, TreeHash& hash) {
   return true;
 }
 
-// Hash of the leaves [lo, hi), whose left part is complete; lo is a multiple of the largest power of
-// two not above hi - lo.
+// Hash of the leaves [lo, hi), whose left part is complete; lo is a multiple of the largest power
+// of two not above hi - lo.
 StatusOr<TreeHash> RangeHash(uint64_t lo, uint64_t hi, const HashReader& reader) {
   const uint64_t count = hi - lo;
   const int level = std::bit_width(count) - 1;

@@ -21,8 +21,8 @@ TreeHash NodeHash(const TreeHash& left, const TreeHash& right);
 TreeHash EmptyRoot();
 
 /// Where the hash of the complete subtree of 2^level leaves starting at leaf index * 2^level stands
-/// in the order in which subtrees become complete as leaves arrive: a leaf first, then every subtree
-/// that it completes, smallest first.
+/// in the order in which subtrees become complete as leaves arrive: a leaf first, then every
+/// subtree that it completes, smallest first.
 constexpr uint64_t StoredHashIndex(int level, uint64_t index) {
   const uint64_t last_leaf = ((index + 1) << level) - 1;
   return 2 * last_leaf - static_cast<uint64_t>(__builtin_popcountll(last_leaf)) +
@@ -65,8 +65,8 @@ StatusOr<TreeHash> RootFromStored(uint64_t size, const HashReader& reader);
 /// an index outside the tree and a path of the wrong length.
 bool VerifyInclusion(uint64_t index, uint64_t size, std::string_view leaf_hash,
                      std::string_view root, const std::vector<std::string>& path);
-/// RFC 9162 §2.1.4.2, with `first` >= 1: an empty tree is a prefix of every tree, so a proof about it
-/// says nothing and is refused.
+/// RFC 9162 §2.1.4.2, with `first` >= 1: an empty tree is a prefix of every tree, so a proof about
+/// it says nothing and is refused.
 bool VerifyConsistency(uint64_t first, uint64_t second, std::string_view first_root,
                        std::string_view second_root, const std::vector<std::string>& path);
 

@@ -114,8 +114,9 @@ StatusOr<TreeFrontier> TreeBefore(const LogPaths& paths, const std::vector<uint6
   if (stored.ok() && stored->Root() == start.head.root && derived.has_offsets(first)) {
     return *stored;
   }
-  LogWarning("audit log: the stored hashes or offsets are damaged; rebuilding them from {} segments",
-             segments.size() - 1);
+  LogWarning(
+      "audit log: the stored hashes or offsets are damaged; rebuilding them from {} segments",
+      segments.size() - 1);
   TreeFrontier tree;
   for (size_t i = 0; i + 1 < segments.size(); ++i) {
     ASSIGN_OR_RETURN(const SegmentScan scan,
@@ -181,23 +182,6 @@ StatusOr<LogTail::State> ReadLog(const LogPaths& paths, const std::vector<uint64
   return state;
 }
 
-// What an interrupted WriteFileAtomic() leaves beside its target.
-void RemoveLeftovers(const LogPaths& paths) {
-  std::error_code error;
-  std::vector<std::filesystem::path> leftovers;
-  for (const auto& entry : std::filesystem::directory_iterator(paths.folder, error)) {
-    const std::string name = entry.path().filename().string();
-    const size_t dot = name.rfind('.');
-    if (dot == std::string::npos || name.size() - dot != 7) continue;
-    const std::string stem = name.substr(0, dot);
-    if (stem == "signing.key" || stem == "public.key" || stem == "checkpoint" ||
-        stem.starts_with("log-")) {
-      leftovers.push_back(entry.path());
-    }
-  }
-  for (const auto& path : leftovers) std::filesystem::remove(path, error);
-}
-
 StatusOr<LogTail::State> MakeOrRead(const LogPaths& paths) {
   ASSIGN_OR_RETURN(const std::vector<uint64_t> segments, ListSegments(paths));
   ASSIGN_OR_RETURN(const bool is_new, IsNew(paths, segments));
@@ -208,12 +192,11 @@ StatusOr<LogTail::State> MakeOrRead(const LogPaths& paths) {
 
 StatusOr<LogTail::State> RecoverLog(const std::string& folder) {
   const LogPaths paths{folder};
-  RemoveLeftovers(paths);
   StatusOr<LogTail::State> state = MakeOrRead(paths);
   if (state.status().code() == StatusCode::kDataLoss) {
     return DataLoss(
-        "the audit log is damaged: {}. Nothing was changed: run `hadal-verify {}` to see all of the "
-        "damage, and restore the folder from a backup",
+        "the audit log is damaged: {}. Nothing was changed: run `hadal-verify {}` to see all of "
+        "the damage, and restore the folder from a backup",
         StatusMessage(state.status()), folder);
   }
   return state;

@@ -244,7 +244,8 @@ StatusOr<AuditVerification> VerifyAuditFolder(const std::string& folder,
   ASSIGN_OR_RETURN(const auto segments, ListSegments(paths));
   const StatusOr<CheckpointKey> key = ReadPublicKey(paths);
   if (segments.empty() && key.status().code() == StatusCode::kNotFound) {
-    return NotFound("{} holds no audit log; expected the folder DATA/audit of an appliance", folder);
+    return NotFound("{} holds no audit log; expected the folder DATA/audit of an appliance",
+                    folder);
   }
   if (!key.ok()) {
     return AuditVerification{.root_hash = std::string(AsBytes(EmptyRoot())),

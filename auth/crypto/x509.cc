@@ -233,7 +233,8 @@ Status VerifyCertificate(const std::string& pem, const std::string& ca_pem, absl
       return FailedPrecondition("certificate refused: {}", X509_verify_cert_error_string(error));
     }
   }
-  if (host.empty() || X509_check_host(certificate.get(), host.data(), host.size(), 0, nullptr) == 1 ||
+  if (host.empty() ||
+      X509_check_host(certificate.get(), host.data(), host.size(), 0, nullptr) == 1 ||
       X509_check_ip_asc(certificate.get(), host.c_str(), 0) == 1) {
     return OkStatus();
   }

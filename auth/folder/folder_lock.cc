@@ -13,7 +13,8 @@ StatusOr<FolderLock> FolderLock::Acquire(const std::string& folder) {
   if (!fd.valid()) return ErrnoStatus("cannot open", path);
   if (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
     if (errno != EWOULDBLOCK) return ErrnoStatus("cannot lock", path);
-    return FailedPrecondition("{} is in use by another process: stop the appliance first", folder);
+    return FailedPrecondition("{} is in use by another process: wait for it to end, or stop the "
+                              "appliance", folder);
   }
   return FolderLock(std::move(fd));
 }

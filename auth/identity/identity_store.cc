@@ -33,8 +33,8 @@ StatusOr<Secret> OpenDigestKey(const std::string& folder) {
     std::error_code ignored;
     if (std::filesystem::exists(folder + kIdentitiesFile, ignored)) {
       return DataLoss(
-          "{} is missing but {}{} exists: without it no API key can be checked. Restore both from a "
-          "backup of the same moment",
+          "{} is missing but {}{} exists: without it no API key can be checked. Restore both from "
+          "a backup of the same moment",
           path, folder, kIdentitiesFile);
     }
     key = RandomSecret(kDigestKeyBytes);

@@ -10,6 +10,7 @@
 #include "absl/time/time.h"
 #include "auth/crypto/secret_file.h"
 #include "auth/crypto/x509.h"
+#include "auth/folder/folder_lock.h"
 #include "base/file.h"
 
 namespace hadal::auth {
@@ -141,9 +142,12 @@ Status EnsureAppliancePki(const std::string& pki_folder,
   const absl::Time now = clock.Now();
   RETURN_IF_ERROR(MakeDirectories(pki_folder, 0700));
   if (::chmod(pki_folder.c_str(), 0700) != 0) return ErrnoStatus("cannot chmod", pki_folder);
+  // Two runs at once would make two CAs.
+  ASSIGN_OR_RETURN(const FolderLock lock, FolderLock::Acquire(pki_folder));
   ASSIGN_OR_RETURN(const Ca ca, EnsureCa(pki_folder, now));
   for (const std::string_view service : kPkiServices) {
-    RETURN_IF_ERROR(EnsureLeaf(pki_folder, service, ca, RequestFor(service, extra_names, now), now));
+    RETURN_IF_ERROR(
+        EnsureLeaf(pki_folder, service, ca, RequestFor(service, extra_names, now), now));
   }
   return OkStatus();
 }

@@ -21,8 +21,8 @@ inline constexpr std::array<std::string_view, 3> kPkiServices = {"gateway", "ret
 ///
 /// Idempotent: what is good stays untouched, byte for byte. A certificate is issued anew (under its
 /// old key where that is readable) when it ends within 90 days, lacks a name, does not chain to the
-/// CA or does not fit its key: so an interrupted run is completed by the next one. The CA is remade,
-/// with every certificate, when one of its two files is missing before any service had a
+/// CA or does not fit its key: so an interrupted run is completed by the next one. The CA is
+/// remade, with every certificate, when one of its two files is missing before any service had a
 /// certificate, or when it has expired.
 /// FAILED_PRECONDITION when a certificate must be issued and the CA's key is gone or damaged: the
 /// message says which file to restore. INVALID_ARGUMENT for a malformed name.

@@ -1,4 +1,5 @@
 #include <fmt/format.h>
+#include <signal.h>
 #include <sys/wait.h>
 
 #include <string>
@@ -40,6 +41,9 @@ ParseOutcome RejectUnread(const ProgramResult& result) {
     return Rejection("copy_forbidden",
                      "the PDF's owner forbids taking text out of it; ask for a copy without "
                      "restrictions");
+  }
+  if (WIFSIGNALED(result.wait_status) && WTERMSIG(result.wait_status) == SIGXCPU) {
+    return Rejection("timeout", "reading the PDF took more processor time than allowed");
   }
   if (WIFSIGNALED(result.wait_status)) {
     return Rejection("parser_crashed",

@@ -151,10 +151,10 @@ class ParserPoolImpl : public ParserPool {
     if (WIFSIGNALED(status) && WTERMSIG(status) == SIGXCPU) {
       return Rejection("timeout", "parsing the file took more processor time than allowed");
     }
-    // SIGKILL comes from the kernel alone here: processor time or memory of the machine is used up.
+    // SIGKILL comes from the kernel alone here: the memory of the machine or service is used up.
     if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL) {
       return Rejection("memory_limit",
-                       "parsing the file used up its memory or processor time; it was given up");
+                       "parsing the file used up the memory there is; it was given up");
     }
     if (WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS) {
       return Rejection("forbidden_operation",

@@ -12,6 +12,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cctype>
 #include <memory>
 #include <string>
@@ -114,20 +115,24 @@ int64_t CountTasks(uid_t uid) {
   return tasks;
 }
 
-Status Limit(__rlimit_resource resource, int64_t value, std::string_view name) {
+/// `grace`: how far the hard limit, which nothing can exceed, lies above the one that signals.
+Status Limit(__rlimit_resource resource, int64_t value, std::string_view name, int64_t grace = 0) {
   struct rlimit limit = {};
-  if (::getrlimit(resource, &limit) != 0)
+  if (::getrlimit(resource, &limit) != 0) {
     return FailedPrecondition("cannot read the limit {}", name);
-  const auto wanted = static_cast<rlim_t>(value);
-  if (limit.rlim_max == RLIM_INFINITY || limit.rlim_max > wanted) limit.rlim_max = wanted;
-  limit.rlim_cur = limit.rlim_max;
-  if (::setrlimit(resource, &limit) != 0)
+  }
+  // RLIM_INFINITY is the largest value: what is set already may only become tighter.
+  limit.rlim_max = std::min(limit.rlim_max, static_cast<rlim_t>(value + grace));
+  limit.rlim_cur = std::min(limit.rlim_max, static_cast<rlim_t>(value));
+  if (::setrlimit(resource, &limit) != 0) {
     return FailedPrecondition("cannot set the limit {}", name);
+  }
   return OkStatus();
 }
 
 Status SetLimits(const SandboxOptions& options, int64_t tasks_before) {
-  RETURN_IF_ERROR(Limit(RLIMIT_CPU, options.cpu_seconds, "RLIMIT_CPU"));
+  // SIGXCPU at the limit tells the cause; SIGKILL two seconds later also ends who ignores it.
+  RETURN_IF_ERROR(Limit(RLIMIT_CPU, options.cpu_seconds, "RLIMIT_CPU", 2));
   if (!kSanitized) {
     RETURN_IF_ERROR(Limit(RLIMIT_AS, options.address_space_bytes, "RLIMIT_AS"));
   }

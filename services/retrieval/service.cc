@@ -134,8 +134,11 @@ StatusOr<v1::AddDocumentResponse> RetrievalService::Receive(
     RETURN_IF_ERROR(share.Grow(static_cast<int64_t>(message.data().size())));
     content += message.data();
   }
-  // A broken connection also ends the messages; half a file must not become a document.
   if (context.IsCancelled()) return Cancelled("the sender gave the upload up");
+  if (static_cast<int64_t>(content.size()) != header.size_bytes()) {
+    return InvalidArgument("the upload ended after {} bytes, its header says {}", content.size(),
+                           header.size_bytes());
+  }
   return ingest_->Add(*store, header, content);
 }
 

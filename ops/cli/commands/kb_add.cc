@@ -196,6 +196,7 @@ StatusOr<v1::AddDocumentResponse> Send(const Connection& connection, v1::Knowled
   const auto writer = stub.AddDocument(&context, &response);
   v1::AddDocumentRequest part;
   *part.mutable_header() = candidate.header;
+  part.mutable_header()->set_size_bytes(static_cast<int64_t>(content.size()));
   bool open = writer->Write(part);
   for (size_t offset = 0; open && offset < content.size(); offset += kMessageBytes) {
     part.set_data(content.substr(offset, kMessageBytes));

@@ -1,5 +1,8 @@
 #include "services/gateway/backend/client_call.h"
 
+#include "base/log.h"
+#include "services/rpc/status.h"
+
 namespace hadal::gateway {
 namespace {
 
@@ -16,5 +19,14 @@ std::unique_ptr<grpc::ClientContext> MakeContext(const CallScope& scope) {
 ClientCall::ClientCall(CallScope& scope)
     : context_(MakeContext(scope)),
       attachment_(scope, [context = context_.get()] { context->TryCancel(); }) {}
+
+Status BackendStatus(const char* service, const grpc::Status& status) {
+  if (status.error_code() != grpc::StatusCode::UNAVAILABLE) return rpc::FromGrpc(status);
+  LogWarning("{}: {}", service, status.error_message());
+  return Unavailable(
+      "the {} service is not available now; try again, and ask the administrator "
+      "if it stays so",
+      service);
+}
 
 }  // namespace hadal::gateway

@@ -7,7 +7,6 @@
 #include "hadal/internal/v1/inference.grpc.pb.h"
 #include "services/gateway/backend/client_call.h"
 #include "services/gateway/filters/error_detail.h"
-#include "services/rpc/status.h"
 
 namespace hadal::gateway {
 
@@ -37,7 +36,7 @@ StatusOr<internal::v1::GenerateResult> InferenceClient::Generate(
       call.context()->TryCancel();  // Read() then drains what is under way and ends.
     }
   }
-  const Status status = rpc::FromGrpc(stream->Finish());
+  const Status status = BackendStatus("inference", stream->Finish());
   if (stopped) return Cancelled("the caller went away");
   if (!status.ok()) return status;
   return result;
@@ -47,7 +46,8 @@ StatusOr<v1::EmbedResponse> InferenceClient::Embed(CallScope& scope,
                                                    const v1::EmbedRequest& request) const {
   ClientCall call(scope);
   v1::EmbedResponse response;
-  RETURN_IF_ERROR(rpc::FromGrpc(stub_->inference->Embed(call.context(), request, &response)));
+  RETURN_IF_ERROR(
+      BackendStatus("inference", stub_->inference->Embed(call.context(), request, &response)));
   if (response.vectors_size() != request.texts_size()) {
     return Internal("the inference service returned {} vectors for {} texts",
                     response.vectors_size(), request.texts_size());
@@ -62,7 +62,8 @@ StatusOr<std::vector<int32_t>> InferenceClient::CountTokens(
   request.set_model(model);
   for (const std::string& text : texts) request.add_texts(text);
   internal::v1::CountTokensResponse response;
-  RETURN_IF_ERROR(rpc::FromGrpc(stub_->inference->CountTokens(call.context(), request, &response)));
+  RETURN_IF_ERROR(BackendStatus("inference",
+                                stub_->inference->CountTokens(call.context(), request, &response)));
   if (static_cast<size_t>(response.counts_size()) != texts.size()) {
     return Internal("the inference service returned {} counts for {} texts", response.counts_size(),
                     texts.size());
@@ -73,7 +74,8 @@ StatusOr<std::vector<int32_t>> InferenceClient::CountTokens(
 StatusOr<v1::ListModelsResponse> InferenceClient::ListModels(CallScope& scope) const {
   ClientCall call(scope);
   v1::ListModelsResponse response;
-  RETURN_IF_ERROR(rpc::FromGrpc(
+  RETURN_IF_ERROR(BackendStatus(
+      "inference",
       stub_->inference->ListModels(call.context(), v1::ListModelsRequest(), &response)));
   return response;
 }

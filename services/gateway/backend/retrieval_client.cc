@@ -7,7 +7,6 @@
 #include "base/log.h"
 #include "hadal/internal/v1/retrieval.grpc.pb.h"
 #include "services/gateway/backend/client_call.h"
-#include "services/rpc/status.h"
 
 namespace hadal::gateway {
 namespace {
@@ -55,8 +54,8 @@ StatusOr<v1::KnowledgeBase> RetrievalClient::CreateKnowledgeBase(
     CallScope& scope, const v1::CreateKnowledgeBaseRequest& request) const {
   ClientCall call(scope);
   v1::KnowledgeBase response;
-  RETURN_IF_ERROR(
-      rpc::FromGrpc(stub_->retrieval->CreateKnowledgeBase(call.context(), request, &response)));
+  RETURN_IF_ERROR(BackendStatus(
+      "retrieval", stub_->retrieval->CreateKnowledgeBase(call.context(), request, &response)));
   return response;
 }
 
@@ -64,8 +63,9 @@ StatusOr<v1::ListKnowledgeBasesResponse> RetrievalClient::ListKnowledgeBases(
     CallScope& scope) const {
   ClientCall call(scope);
   v1::ListKnowledgeBasesResponse response;
-  RETURN_IF_ERROR(rpc::FromGrpc(stub_->retrieval->ListKnowledgeBases(
-      call.context(), v1::ListKnowledgeBasesRequest(), &response)));
+  RETURN_IF_ERROR(
+      BackendStatus("retrieval", stub_->retrieval->ListKnowledgeBases(
+                                     call.context(), v1::ListKnowledgeBasesRequest(), &response)));
   return response;
 }
 
@@ -73,8 +73,8 @@ StatusOr<v1::DeleteKnowledgeBaseResponse> RetrievalClient::DeleteKnowledgeBase(
     CallScope& scope, const v1::DeleteKnowledgeBaseRequest& request) const {
   ClientCall call(scope);
   v1::DeleteKnowledgeBaseResponse response;
-  RETURN_IF_ERROR(
-      rpc::FromGrpc(stub_->retrieval->DeleteKnowledgeBase(call.context(), request, &response)));
+  RETURN_IF_ERROR(BackendStatus(
+      "retrieval", stub_->retrieval->DeleteKnowledgeBase(call.context(), request, &response)));
   return response;
 }
 
@@ -95,7 +95,7 @@ StatusOr<v1::AddDocumentResponse> RetrievalClient::AddDocument(CallScope& scope,
     if (!*more || !writer->Write(part)) break;
   }
   writer->WritesDone();
-  RETURN_IF_ERROR(rpc::FromGrpc(writer->Finish()));
+  RETURN_IF_ERROR(BackendStatus("retrieval", writer->Finish()));
   return response;
 }
 
@@ -107,8 +107,8 @@ StatusOr<v1::ListDocumentsResponse> RetrievalClient::ListDocuments(
   *filtered.mutable_request() = request;
   *filtered.mutable_filter() = FilterOf(principal);
   v1::ListDocumentsResponse response;
-  RETURN_IF_ERROR(
-      rpc::FromGrpc(stub_->retrieval->ListDocuments(call.context(), filtered, &response)));
+  RETURN_IF_ERROR(BackendStatus(
+      "retrieval", stub_->retrieval->ListDocuments(call.context(), filtered, &response)));
   const int dropped = KeepReadable(
       principal, [](const v1::Document& document) { return document.label(); },
       *response.mutable_documents());
@@ -128,8 +128,8 @@ StatusOr<v1::DeleteDocumentResponse> RetrievalClient::DeleteDocument(
   filtered.set_document_id(request.document_id());
   *filtered.mutable_filter() = FilterOf(principal);
   v1::DeleteDocumentResponse response;
-  RETURN_IF_ERROR(
-      rpc::FromGrpc(stub_->retrieval->DeleteDocument(call.context(), filtered, &response)));
+  RETURN_IF_ERROR(BackendStatus(
+      "retrieval", stub_->retrieval->DeleteDocument(call.context(), filtered, &response)));
   return response;
 }
 
@@ -142,7 +142,8 @@ StatusOr<internal::v1::SearchResponse> RetrievalClient::Search(
   filtered.set_top_k(request.top_k());
   *filtered.mutable_filter() = FilterOf(principal);
   internal::v1::SearchResponse response;
-  RETURN_IF_ERROR(rpc::FromGrpc(stub_->retrieval->Search(call.context(), filtered, &response)));
+  RETURN_IF_ERROR(
+      BackendStatus("retrieval", stub_->retrieval->Search(call.context(), filtered, &response)));
   const int dropped = KeepReadable(
       principal, [](const internal::v1::Hit& hit) { return hit.label(); },
       *response.mutable_hits());

@@ -99,6 +99,7 @@ StatusOr<v1::AddDocumentResponse> KnowledgeService::Add(
     grpc::ServerReader<v1::AddDocumentRequest>& reader) const {
   v1::AddDocumentRequest first;
   if (!reader.Read(&first) || !first.has_header()) {
+    RETURN_IF_ERROR(scope.Check());
     return InvalidArgument("AddDocument starts with a header message");
   }
   const v1::DocumentHeader& header = first.header();
@@ -118,9 +119,10 @@ StatusOr<v1::AddDocumentResponse> KnowledgeService::Add(
       return true;
     }
     if (!reader.Read(&part)) {
-      // The end of the stream, or of the caller: half a file must not be taken for a whole one.
       RETURN_IF_ERROR(scope.Check());
-      return false;
+      if (size_bytes == header.size_bytes()) return false;
+      return InvalidArgument("the upload ended after {} bytes, its header says {}", size_bytes,
+                             header.size_bytes());
     }
     if (!part.has_data()) return InvalidArgument("a second header in one AddDocument stream");
     if (part.data().size() > kMaxPartBytes) {

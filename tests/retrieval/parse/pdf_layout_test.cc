@@ -11,6 +11,9 @@
 namespace hadal::retrieval {
 namespace {
 
+constexpr const char* kFullLine =
+    "considerable text of the body fills the width of its column, end to end";
+
 /// One line of text; a Latin letter is half as wide as it is high.
 PdfFragment Line(double x, double y, const std::string& text, double height = 10) {
   PdfFragment fragment;
@@ -74,7 +77,7 @@ TEST(PdfLayoutTest, TableCellsOfSeveralLinesCentred) {
 }
 
 TEST(PdfLayoutTest, ParagraphsEndAtShortLinesGapsAndIndents) {
-  const std::string full = "considerable text of the body fills the width of its column, end to end";
+  const std::string full = kFullLine;
   EXPECT_EQ(
       Written({Page({Line(50, 100, full), Line(50, 113, "short end."), Line(50, 126, full),
                      Line(50, 139, full), Line(50, 170, full), Line(70, 183, full)})}),
@@ -82,7 +85,7 @@ TEST(PdfLayoutTest, ParagraphsEndAtShortLinesGapsAndIndents) {
 }
 
 TEST(PdfLayoutTest, ParagraphGoesOnOverThePage) {
-  const std::string full = "considerable text of the body fills the width of its column, end to end";
+  const std::string full = kFullLine;
   EXPECT_EQ(Written({Page({Line(50, 100, full), Line(50, 113, full)}, 1),
                      Page({Line(50, 100, "and goes on here."), Line(50, 113, full)}, 2)}),
             "P " + full + " " + full + " and goes on here.\nP " + full + "\n");
@@ -90,11 +93,12 @@ TEST(PdfLayoutTest, ParagraphGoesOnOverThePage) {
 
 TEST(PdfLayoutTest, BrokenWordsBecomeWhole) {
   const std::string known = "he said that international agreements hold in each of those cases";
-  EXPECT_EQ(Written({Page({Line(50, 100, known),
-                           Line(50, 113, "and a second line of the body fills its whole width on inter-"),
-                           Line(50, 126, "national roads only.")})}),
-            "P " + known +
-                " and a second line of the body fills its whole width on international roads only.\n");
+  EXPECT_EQ(
+      Written({Page({Line(50, 100, known),
+                     Line(50, 113, "and a line of the body that fills its whole width on inter-"),
+                     Line(50, 126, "national roads only.")})}),
+      "P " + known +
+          " and a line of the body that fills its whole width on international roads only.\n");
 }
 
 TEST(PdfLayoutTest, RunningTitlesAndPageNumbersGo) {

@@ -214,7 +214,10 @@ TEST_F(HttpsApiTest, HealthNeedsNoKeyAndLeavesNoRecord) {
 
 TEST_F(HttpsApiTest, ServicesThatAreAwayAreUnavailable) {
   inference_server_->Shutdown(absl::ZeroDuration());
-  EXPECT_THAT(PostChat(Chat("tiny-chat")), StartsWith("HTTP/1.1 503"));
+  const std::string answer = PostChat(Chat("tiny-chat"));
+  EXPECT_THAT(answer, StartsWith("HTTP/1.1 503"));
+  EXPECT_THAT(answer, HasSubstr("the inference service is not available"));
+  EXPECT_THAT(answer, Not(HasSubstr("127.0.0.1")));  // where it is, is not the caller's business
   EXPECT_EQ(LastRecord().outcome(), "error");
 }
 

@@ -1,7 +1,6 @@
 // The real server with the real default models: loads, serves over mutual TLS, and answers the same
 // whatever runs beside it. Skips without the model files.
-#include "services/inference/server.h"
-
+#include <signal.h>
 #include <sys/stat.h>
 
 #include <cstdlib>
@@ -10,7 +9,10 @@
 #include "auth/mtls/pki.h"
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/subprocess.h"
+#include "grpc/health/v1/health.grpc.pb.h"
 #include "hadal/internal/v1/inference.grpc.pb.h"
+#include "services/inference/server.h"
 #include "services/rpc/channel.h"
 #include "services/rpc/run_file.h"
 #include "services/rpc/tls.h"
@@ -20,6 +22,8 @@ namespace hadal::inference_service {
 namespace {
 
 constexpr char kChatSha256[] = "1d9614638d18024d0fbb36575a15f1302a3adf044df10345688ec4f6e1c4ff32";
+
+constexpr char kSecondModel[] = "smollm2-135m-instruct-q4_1.gguf";
 
 std::string ModelsFolder() {
   const char* source = std::getenv("HADAL_SOURCE_DIR");
@@ -46,6 +50,9 @@ class ServerE2eTest : public ::testing::Test {
     config.data_folder = data_->path();
     config.threads = 2;
     config.kv_cache_mib = 64;
+    if (Exists(config.models_folder + "/" + kSecondModel)) {
+      config.models.push_back({"small", kSecondModel, ModelKind::kChat});
+    }
     ASSERT_OK_AND_ASSIGN(server_, InferenceServer::Start(config));
   }
   static void TearDownTestSuite() {
@@ -193,16 +200,28 @@ TEST_F(ServerE2eTest, EmbedsQueriesNearTheirPassages) {
   EXPECT_GT(dot(passages.vectors(0)), dot(passages.vectors(1)) + 0.02);
 }
 
-TEST_F(ServerE2eTest, ListsBothModels) {
+TEST_F(ServerE2eTest, ListsItsModels) {
   v1::ListModelsResponse models;
   grpc::ClientContext context;
   ASSERT_TRUE(stub_->ListModels(&context, {}, &models).ok());
-  ASSERT_EQ(models.models_size(), 2);
+  ASSERT_GE(models.models_size(), 2);
   EXPECT_EQ(models.models(0).id(), "qwen2.5-coder-0.5b-instruct");
   EXPECT_EQ(models.models(0).sha256(), kChatSha256);
   EXPECT_EQ(models.models(0).vocabulary(), 151936);
   EXPECT_EQ(models.models(1).id(), "multilingual-e5-small");
   EXPECT_EQ(models.models(1).embedding_dim(), 384);
+}
+
+TEST_F(ServerE2eTest, ServesASecondChatModel) {
+  if (!Exists(ModelsFolder() + "/" + kSecondModel)) GTEST_SKIP() << "no " << kSecondModel;
+  // So plain that no rounding of 4-bit weights changes the answer of so small a model.
+  auto request = Ask("Complete this sentence: The capital of France is");
+  request.set_model("small");
+  const Answer answer = Run(*stub_, request);
+  ASSERT_TRUE(answer.status.ok()) << answer.status.error_message();
+  EXPECT_THAT(answer.content, ::testing::HasSubstr("Paris"));
+  EXPECT_NE(answer.result.prompt_tokens(),
+            Run(*stub_, Ask("What is the capital of France?", 1)).result.prompt_tokens());
 }
 
 TEST_F(ServerE2eTest, OnlyTheGatewayAndTheRetrieverMayCall) {
@@ -215,6 +234,41 @@ TEST_F(ServerE2eTest, OnlyTheGatewayAndTheRetrieverMayCall) {
 TEST_F(ServerE2eTest, TheRunFileSaysWhereItListens) {
   ASSERT_OK_AND_ASSIGN(const rpc::RunFile run_file, rpc::ReadRunFile(data_->path(), "inference"));
   EXPECT_EQ(run_file.endpoints.at("grpc"), server_->address());
+}
+
+// The process itself: health tells when it serves, SIGTERM ends it, a start that cannot work says
+// why.
+TEST_F(ServerE2eTest, TheBinaryStartsServesAndStops) {
+  const char* folder = std::getenv("HADAL_BIN_DIR");
+  const std::string binary = std::string(folder == nullptr ? "bin" : folder) + "/hadal-inference";
+  if (!Exists(binary)) GTEST_SKIP() << "no " << binary;
+  ASSERT_OK_AND_ASSIGN(const auto data, TempDir::Create());
+  SubprocessOptions options;
+  options.argv = {binary, "--data", data->path(), "--models", ModelsFolder(), "--threads", "1"};
+  ASSERT_OK_AND_ASSIGN(Subprocess without_certificates, Subprocess::Start(options));
+  EXPECT_EQ(DescribeWaitStatus(*without_certificates.Wait()), "exit status 1");
+
+  ASSERT_OK(auth::EnsureAppliancePki(data->path() + "/pki", {}, SystemClock()));
+  ASSERT_OK_AND_ASSIGN(Subprocess process, Subprocess::Start(options));
+  const absl::Time give_up = absl::Now() + absl::Seconds(120);
+  bool serving = false;
+  while (!serving && absl::Now() < give_up) {
+    absl::SleepFor(absl::Milliseconds(50));
+    const auto run_file = rpc::ReadRunFile(data->path(), "inference");
+    if (!run_file.ok()) continue;
+    EXPECT_EQ(run_file->pid, process.pid());
+    ASSERT_OK_AND_ASSIGN(const auto channel,
+                         rpc::MakeInternalChannel(run_file->endpoints.at("grpc"), "inference",
+                                                  rpc::ServiceTlsFiles(data->path(), "gateway")));
+    grpc::ClientContext context;
+    grpc::health::v1::HealthCheckResponse health;
+    const auto stub = grpc::health::v1::Health::NewStub(channel);
+    serving = stub->Check(&context, {}, &health).ok() &&
+              health.status() == grpc::health::v1::HealthCheckResponse::SERVING;
+  }
+  EXPECT_TRUE(serving);
+  process.Signal(SIGTERM);
+  EXPECT_EQ(DescribeWaitStatus(*process.Wait()), "exit status 0");
 }
 
 }  // namespace

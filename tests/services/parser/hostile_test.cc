@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <sys/socket.h>
 
+#include <ctime>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -104,9 +105,9 @@ TEST(HostileTest, EveryFileComesOutAsItsManifestSays) {
               << absl::FormatDuration(took) << "\n";
     CheckExpectation(entry, *outcome);
     if (outcome->has_document()) {
-      const absl::Time chunk_start = absl::Now();
+      const std::clock_t chunk_start = std::clock();  // processor time: the machine may be busy
       retrieval::ChunkDocument(outcome->document(), retrieval::ChunkerOptions());
-      EXPECT_LT(absl::Now() - chunk_start, absl::Seconds(5)) << file;
+      EXPECT_LT(std::clock() - chunk_start, 5 * CLOCKS_PER_SEC) << file;
     }
     ++checked;
   }

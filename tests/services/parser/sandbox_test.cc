@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -73,7 +74,8 @@ TEST(SandboxTest, ProcessorTimeIsBounded) {
     }
     return 0;
   });
-  EXPECT_TRUE(WIFSIGNALED(status)) << status;
+  ASSERT_TRUE(WIFSIGNALED(status)) << status;
+  EXPECT_EQ(WTERMSIG(status), SIGXCPU);
 }
 
 }  // namespace

@@ -31,8 +31,14 @@ class ServiceTest : public retrieval::StoreFixture {
   }
   void TearDown() override { server_->Shutdown(); }
 
-  grpc::Status Add(const std::vector<v1::AddDocumentRequest>& messages,
-                   v1::AddDocumentResponse& response) {
+  /// With the true size in the header, but for `missing` bytes.
+  grpc::Status Add(std::vector<v1::AddDocumentRequest> messages, v1::AddDocumentResponse& response,
+                   int64_t missing = 0) {
+    int64_t size_bytes = missing;
+    for (const auto& message : messages) size_bytes += static_cast<int64_t>(message.data().size());
+    if (!messages.empty() && messages[0].has_header()) {
+      messages[0].mutable_header()->set_size_bytes(size_bytes);
+    }
     grpc::ClientContext context;
     auto writer = stub_->AddDocument(&context, &response);
     for (const v1::AddDocumentRequest& message : messages) {
@@ -135,6 +141,9 @@ TEST_F(ServiceTest, UploadsAreCheckedBeforeTheyAreBelieved) {
   v1::AddDocumentRequest elsewhere = Header("d");
   elsewhere.mutable_header()->set_knowledge_base("none");
   EXPECT_EQ(Add({elsewhere, Data("x")}, response).error_code(), grpc::StatusCode::NOT_FOUND);
+
+  EXPECT_EQ(Add({Header("d"), Data("half")}, response, 4).error_code(),
+            grpc::StatusCode::INVALID_ARGUMENT);
 
   const std::string big(600, 'x');
   ASSERT_TRUE(Add({Header("d"), Data(big), Data(big)}, response).ok());
