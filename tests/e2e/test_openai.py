@@ -31,7 +31,7 @@ class OpenAiTest(ApplianceTest):
     def chat(self, **options):
         return self.client.chat.completions.create(
             **{"model": CHAT_MODEL, "temperature": 0, "max_tokens": 32,
-               "messages": [{"role": "user", "content": "Say the word: harbour"}], **options})
+               "messages": [{"role": "user", "content": "Repeat this word and nothing else: harbour"}], **options})
 
     def test_models(self):
         ids = {m.id for m in self.client.models.list()}

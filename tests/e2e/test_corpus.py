@@ -1,0 +1,86 @@
+"""The evaluation corpus beside the project: every file that can be read is ingested, the others are
+refused with a reason; the right passage is found, and nobody sees what he may not.
+
+The scorer of the corpus gives the verdict; its table is printed."""
+
+import json
+import shutil
+import subprocess
+import sys
+
+from appliance import BIN, CORPUS, SHARED, SOURCE, ApplianceTest, main, require_corpus
+
+EVAL = SOURCE / "ops/eval"
+NOT_YET = {"xlsx": "unsupported_format", "pptx": "unsupported_format", "eml": "unsupported_format",
+           "csv": "unsupported_format", "pdf-scan": "no_text_layer"}
+MIN_RECALL_AT_5 = 0.75
+
+
+class CorpusTest(ApplianceTest):
+    @classmethod
+    def setUpClass(cls):
+        require_corpus()
+        super().setUpClass()
+
+    @classmethod
+    def prepare(cls):
+        cls.manifest = {row["id"]: row for row in cls.lines(CORPUS / "manifest.jsonl")}
+        cls.appliance.run("kb", "create", "corpus")
+        cls.rows = cls.appliance.json_lines("kb", "add", "corpus", "--manifest",
+                                            CORPUS / "manifest.jsonl", check=False, timeout=900)
+        cls.script("make_users.py", CORPUS / "principals.jsonl")
+
+    @staticmethod
+    def lines(path):
+        return [json.loads(line) for line in path.read_text("utf-8").splitlines() if line.strip()]
+
+    @classmethod
+    def script(cls, name, *arguments):
+        command = [sys.executable, EVAL / name, "--hadal", BIN / "hadal", "--data",
+                   cls.appliance.data, *arguments]
+        return subprocess.run([str(part) for part in command]).returncode
+
+    def test_files_are_ingested_or_refused_with_a_reason(self):
+        self.assertEqual({row["document"] for row in self.rows}, set(self.manifest))
+        for row in self.rows:
+            with self.subTest(row["document"]):
+                refusal = NOT_YET.get(self.manifest[row["document"]]["format"])
+                self.assertEqual(row["accepted"], refusal is None, row)
+                if refusal:
+                    self.assertEqual(row["reason_code"], refusal)
+
+    def test_questions(self):
+        results = self.appliance.folder / "results.jsonl"
+        leaked = self.script("ask_samples.py", "--kb", "corpus", "--set", CORPUS, "--results", results)
+        self.assertEqual(leaked, 0, "a forbidden document showed, or a call failed")
+        scores = self.score(CORPUS, results)
+        self.assertEqual((scores["leakage"], scores["wrong_principal"]), (0, 0))
+        self.assertEqual(scores["results"], scores["questions"])
+        self.assertEqual(scores["refusal_rate"], {"unanswerable": 1.0, "forbidden": 1.0})
+        print("\nOnly the questions whose documents are ingested:")
+        inside = self.score(self.questions_of_ingested_documents(), results)
+        self.assertGreaterEqual(inside["answerable"]["recall@5"], MIN_RECALL_AT_5)
+        self.assertTrue(self.appliance.json("audit", "verify")["ok"])
+
+    def questions_of_ingested_documents(self):
+        """A copy of the set without the questions that no ingested document can answer."""
+        ingested = {row["document"] for row in self.rows if row["accepted"]}
+        folder = self.appliance.folder / "ingested"
+        folder.mkdir()
+        for name in ("manifest.jsonl", "access.jsonl"):
+            shutil.copy(CORPUS / name, folder)
+        kept = [q for q in self.lines(CORPUS / "questions.jsonl") if set(q["documents"]) <= ingested]
+        (folder / "questions.jsonl").write_text("\n".join(map(json.dumps, kept)), "utf-8")
+        return folder
+
+    def score(self, folder, results):
+        out = self.appliance.folder / "scores.json"
+        command = [sys.executable, SHARED / "eval/score.py", "--set", folder, "--results", results,
+                   "--json", out, "--failures"]
+        sys.stdout.flush()
+        subprocess.run([str(part) for part in command], check=True)
+        return json.loads(out.read_text())
+
+
+if __name__ == "__main__":
+    main()
