@@ -21,6 +21,35 @@ function(_hadal_target target)
   target_compile_options(${target} PRIVATE ${HADAL_WARNINGS})
 endfunction()
 
+# Headers that nearly every file needs are parsed once a build instead of some hundred times. Every
+# file still includes what it uses: the clang preset builds without.
+if(HADAL_PCH)
+  # Targets of their own: GCC takes a precompiled header only where all of its macros are defined.
+  function(_hadal_precompiled_headers kind)
+    cmake_parse_arguments(ARG "" "" "HEADERS;DEPS" ${ARGN})
+    file(TOUCH ${CMAKE_BINARY_DIR}/precompiled_${kind}.cc)
+    add_library(hadal_precompiled_${kind} STATIC ${CMAKE_BINARY_DIR}/precompiled_${kind}.cc)
+    _hadal_target(hadal_precompiled_${kind})  # warnings change macros too
+    target_link_libraries(hadal_precompiled_${kind} PRIVATE ${ARG_DEPS})
+    target_precompile_headers(hadal_precompiled_${kind} PRIVATE ${ARG_HEADERS})
+  endfunction()
+  set(headers <algorithm> <functional> <map> <memory> <optional> <string> <vector>
+              <absl/time/time.h> <base/status.h>)
+  set(deps absl::status absl::statusor absl::time fmt::fmt)
+  _hadal_precompiled_headers(base HEADERS ${headers} DEPS ${deps})
+  if(HADAL_TESTS)
+    _hadal_precompiled_headers(test HEADERS ${headers} <gmock/gmock.h> <gtest/gtest.h>
+                               DEPS ${deps} GTest::gtest GTest::gmock)
+  endif()
+endif()
+
+# kind: base or test
+function(_hadal_precompile target kind)
+  if(HADAL_PCH)
+    target_precompile_headers(${target} REUSE_FROM hadal_precompiled_${kind})
+  endif()
+endfunction()
+
 # hadal_library(NAME inference_weights SRCS a.cc b.cc DEPS hadal::base)  ->  hadal::inference_weights
 function(hadal_library)
   cmake_parse_arguments(ARG "" "NAME" "SRCS;DEPS;PRIVATE_DEPS" ${ARGN})
@@ -29,6 +58,7 @@ function(hadal_library)
     add_library(${target} STATIC ${ARG_SRCS})
     _hadal_target(${target})
     target_link_libraries(${target} PUBLIC ${ARG_DEPS} PRIVATE ${ARG_PRIVATE_DEPS})
+    _hadal_precompile(${target} base)
   else()
     add_library(${target} INTERFACE)
     target_include_directories(${target} INTERFACE ${CMAKE_SOURCE_DIR})
@@ -43,6 +73,7 @@ function(hadal_binary)
   add_executable(${ARG_NAME} ${ARG_SRCS})
   _hadal_target(${ARG_NAME})
   target_link_libraries(${ARG_NAME} PRIVATE ${ARG_DEPS})
+  _hadal_precompile(${ARG_NAME} base)
 endfunction()
 
 # hadal_test(NAME inference_kv_test LABEL unit SRCS block_pool_test.cc DEPS hadal::inference_kv)
@@ -52,6 +83,7 @@ function(hadal_test)
   add_executable(${ARG_NAME} ${ARG_SRCS})
   _hadal_target(${ARG_NAME})
   target_link_libraries(${ARG_NAME} PRIVATE ${ARG_DEPS} hadal::test_support)
+  _hadal_precompile(${ARG_NAME} test)
   if(NOT ARG_LABEL)
     set(ARG_LABEL unit)
   endif()
