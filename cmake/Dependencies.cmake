@@ -27,7 +27,8 @@ find_package(OpenMP REQUIRED)
 find_package(faiss REQUIRED CONFIG)
 # ICU: NFKC / NFC normalisation, character properties, strict charset conversion.
 find_package(ICU REQUIRED COMPONENTS uc i18n data)
-# pugixml: XML parts of OOXML in the sandboxed parser; it knows no DTD and no entities beyond XML's five.
+# pugixml: XML parts of OOXML in the sandboxed parser; it knows no DTD and no entities beyond
+# XML's five.
 find_package(pugixml REQUIRED CONFIG)
 
 find_package(PkgConfig REQUIRED)
@@ -42,6 +43,14 @@ pkg_check_modules(GUMBO REQUIRED IMPORTED_TARGET gumbo)
 # cmark-gfm: Markdown with tables; its CMake config is not packaged, so by file.
 find_library(CMARK_GFM_LIB cmark-gfm REQUIRED)
 find_library(CMARK_GFM_EXT_LIB cmark-gfm-extensions REQUIRED)
+
+# re2: patterns over untrusted text in linear time (services/answer).
+pkg_check_modules(RE2_LIBRARY REQUIRED IMPORTED_TARGET re2)
+
+if(HADAL_CUDA)
+  # CUDA: the second backend, when it comes. Never required otherwise.
+  find_package(CUDAToolkit REQUIRED)
+endif()
 
 if(HADAL_TESTS)
   # GoogleTest and GoogleMock: unit tests.

@@ -24,6 +24,7 @@ endfunction()
 # Headers that nearly every file needs are parsed once a build instead of some hundred times. Every
 # file still includes what it uses: the clang preset builds without.
 if(HADAL_PCH)
+  add_compile_options(-pthread)  # it defines a macro, and some dependencies ask for it
   # Targets of their own: GCC takes a precompiled header only where all of its macros are defined.
   function(_hadal_precompiled_headers kind)
     cmake_parse_arguments(ARG "" "" "HEADERS;DEPS" ${ARGN})

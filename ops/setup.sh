@@ -15,7 +15,7 @@ build=(
   libgrpc++-dev libgrpc-dev protobuf-compiler protobuf-compiler-grpc libprotobuf-dev libabsl-dev
   libfaiss-dev libopenblas-dev librocksdb-dev libssl-dev libgcrypt20-dev libboost-dev
   libspdlog-dev libfmt-dev nlohmann-json3-dev libtomlplusplus-dev libcli11-dev libicu-dev
-  libopencc-dev libroaring-dev libarchive-dev libpugixml-dev libcmark-gfm-dev
+  libopencc-dev libre2-dev libroaring-dev libarchive-dev libpugixml-dev libcmark-gfm-dev
   libcmark-gfm-extensions-dev libgumbo-dev libseccomp-dev libgtest-dev libgmock-dev
   libbenchmark-dev python3-venv iproute2
 )

@@ -23,8 +23,8 @@ struct AccessFilter {
   std::vector<std::string> compartments;
   std::vector<std::string> groups;
 
-  /// clearance >= classification AND compartments(label) within ours AND (no groups on the label, or
-  /// one of them ours). The one definition of the rule in this module.
+  /// clearance >= classification AND compartments(label) within ours AND (no groups on the label,
+  /// or one of them ours). The one definition of the rule in this module.
   bool Allows(const Label& label) const;
 };
 

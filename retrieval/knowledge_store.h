@@ -14,7 +14,7 @@
 namespace hadal::retrieval {
 
 struct KnowledgeStoreOptions {
-  std::string path;                        ///< folder, created when absent
+  std::string path;  ///< folder, created when absent
   int32_t max_documents_per_page = 1000;
   int64_t max_chunks_per_document = 100'000;
   int64_t min_free_bytes = int64_t{256} << 20;  ///< writes stop below it, before the disk is full
@@ -36,8 +36,8 @@ struct DocumentPage {
 /// AccessFilter allows; the rest does not exist for him. Thread-safe.
 class KnowledgeStore {
  public:
-  /// Opens the store and catches the indexes up from it. DATA_LOSS naming the key on a bad checksum;
-  /// FAILED_PRECONDITION when a base was built with another embedding model.
+  /// Opens the store and catches the indexes up from it. DATA_LOSS naming the key on a bad
+  /// checksum; FAILED_PRECONDITION when a base was built with another embedding model.
   static StatusOr<std::unique_ptr<KnowledgeStore>> Open(const KnowledgeStoreOptions& options,
                                                         std::shared_ptr<Embedder> embedder,
                                                         std::shared_ptr<const Clock> clock);

@@ -5,8 +5,8 @@
 #include <vector>
 
 #include "base/check.h"
-#include "inference/kernels/aligned_buffer.h"
 #include "inference/kernels/cpu/kernel_table.h"
+#include "inference/tensor/aligned_buffer.h"
 
 namespace hadal::inference {
 namespace {
@@ -92,8 +92,7 @@ void CausalAttention(const CpuDevice& device, const AttentionShape& shape, Const
   std::vector<TileWork> tiles;
   for (size_t s = 0; s < slices.size(); ++s) {
     const CausalSlice& slice = slices[s];
-    const int64_t capacity =
-        static_cast<int64_t>(slice.kv.key_blocks.size()) * slice.kv.block_size;
+    const int64_t capacity = static_cast<int64_t>(slice.kv.key_blocks.size()) * slice.kv.block_size;
     CHECK(capacity >= int64_t{slice.position} + slice.num_rows);
     CHECK(slice.kv.value_blocks.size() == slice.kv.key_blocks.size());
     CHECK(slice.kv.type == ElementType::kF32 || slice.kv.type == ElementType::kF16);
@@ -102,20 +101,19 @@ void CausalAttention(const CpuDevice& device, const AttentionShape& shape, Const
   }
   // Later rows see more positions: the longest tiles first, so that no worker ends alone with one.
   std::reverse(tiles.begin(), tiles.end());
-  device.pool().ParallelFor(
-      static_cast<int64_t>(tiles.size()), 1, [&](int64_t begin, int64_t end) {
-        for (int64_t t = begin; t < end; ++t) {
-          const TileWork& work = tiles[static_cast<size_t>(t)];
-          const CausalSlice& slice = slices[work.slice];
-          RunTile(device, shape, work, slice.kv, q, out, [&](int64_t row) {
-            return slice.position + static_cast<int32_t>(row - slice.first_row) + 1;
-          });
-        }
+  device.pool().ParallelFor(static_cast<int64_t>(tiles.size()), 1, [&](int64_t begin, int64_t end) {
+    for (int64_t t = begin; t < end; ++t) {
+      const TileWork& work = tiles[static_cast<size_t>(t)];
+      const CausalSlice& slice = slices[work.slice];
+      RunTile(device, shape, work, slice.kv, q, out, [&](int64_t row) {
+        return slice.position + static_cast<int32_t>(row - slice.first_row) + 1;
       });
+    }
+  });
 }
 
-void BidirectionalAttention(const CpuDevice& device, const AttentionShape& shape,
-                            ConstMatrixView q, ConstMatrixView k, ConstMatrixView v,
+void BidirectionalAttention(const CpuDevice& device, const AttentionShape& shape, ConstMatrixView q,
+                            ConstMatrixView k, ConstMatrixView v,
                             absl::Span<const BidirectionalSlice> slices, MatrixView out) {
   CheckShape(shape, q, out);
   const int64_t kv_cols = int64_t{shape.num_kv_heads} * shape.head_dim;
@@ -126,20 +124,18 @@ void BidirectionalAttention(const CpuDevice& device, const AttentionShape& shape
     const auto cut = CutIntoTiles(shape, s, slices[s].first_row, slices[s].num_rows);
     tiles.insert(tiles.end(), cut.begin(), cut.end());
   }
-  device.pool().ParallelFor(
-      static_cast<int64_t>(tiles.size()), 1, [&](int64_t begin, int64_t end) {
-        for (int64_t t = begin; t < end; ++t) {
-          const TileWork& work = tiles[static_cast<size_t>(t)];
-          const BidirectionalSlice& slice = slices[work.slice];
-          // The slice is one block whose rows lie where k and v have them.
-          const void* key_block = k.row(slice.first_row);
-          const void* value_block = v.row(slice.first_row);
-          const PagedKv kv = {absl::MakeConstSpan(&key_block, 1),
-                              absl::MakeConstSpan(&value_block, 1), slice.num_rows,
-                              ElementType::kF32};
-          RunTile(device, shape, work, kv, q, out, [&](int64_t) { return slice.num_rows; });
-        }
-      });
+  device.pool().ParallelFor(static_cast<int64_t>(tiles.size()), 1, [&](int64_t begin, int64_t end) {
+    for (int64_t t = begin; t < end; ++t) {
+      const TileWork& work = tiles[static_cast<size_t>(t)];
+      const BidirectionalSlice& slice = slices[work.slice];
+      // The slice is one block whose rows lie where k and v have them.
+      const void* key_block = k.row(slice.first_row);
+      const void* value_block = v.row(slice.first_row);
+      const PagedKv kv = {absl::MakeConstSpan(&key_block, 1), absl::MakeConstSpan(&value_block, 1),
+                          slice.num_rows, ElementType::kF32};
+      RunTile(device, shape, work, kv, q, out, [&](int64_t) { return slice.num_rows; });
+    }
+  });
 }
 
 void StoreRows(const CpuDevice& device, ConstMatrixView x, ElementType type,

@@ -5,8 +5,8 @@
 
 #include "absl/types/span.h"
 #include "base/status.h"
-#include "inference/kernels/aligned_buffer.h"
 #include "inference/kernels/thread_pool.h"
+#include "inference/tensor/aligned_buffer.h"
 #include "inference/tensor/element_type.h"
 
 namespace hadal::inference {

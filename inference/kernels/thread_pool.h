@@ -6,9 +6,10 @@
 
 namespace hadal::inference {
 
-/// The engine's one pool: `num_threads` workers, the caller being worker 0. Workers spin briefly for
-/// the next task, then sleep, so an idle engine costs nothing and a preempted thread stalls nobody
-/// for longer than its own share. Thread-safe: calls from several threads run one after the other.
+/// The engine's one pool: `num_threads` workers, the caller being worker 0. Workers spin briefly
+/// for the next task, then sleep, so an idle engine costs nothing and a preempted thread stalls
+/// nobody for longer than its own share. Thread-safe: calls from several threads run one after the
+/// other.
 class ThreadPool {
  public:
   /// 0: one per hardware thread.

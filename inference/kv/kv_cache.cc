@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "inference/kernels/aligned_buffer.h"
+#include "inference/tensor/aligned_buffer.h"
 
 namespace hadal::inference {
 namespace {
@@ -13,9 +13,10 @@ int64_t BytesPerValue(KvDtype dtype) { return dtype == KvDtype::kF32 ? 4 : 2; }
 // sequence stays inside two regions.
 class PagedKvCache final : public KvCache {
  public:
-  PagedKvCache(const KvLayout& layout, int32_t num_blocks, int32_t block_size,
-               AlignedBuffer buffer)
-      : layout_(layout), num_blocks_(num_blocks), block_size_(block_size),
+  PagedKvCache(const KvLayout& layout, int32_t num_blocks, int32_t block_size, AlignedBuffer buffer)
+      : layout_(layout),
+        num_blocks_(num_blocks),
+        block_size_(block_size),
         key_block_bytes_(BytesPerValue(layout.dtype) * layout.k_values * block_size),
         value_block_bytes_(BytesPerValue(layout.dtype) * layout.v_values * block_size),
         buffer_(std::move(buffer)) {}
@@ -54,14 +55,17 @@ StatusOr<std::unique_ptr<KvCache>> KvCache::Create(const KvLayout& layout, int32
                                                    int32_t block_size) {
   if (layout.num_layers <= 0 || layout.k_values <= 0 || layout.v_values < 0 || num_blocks <= 0 ||
       block_size <= 0) {
-    return InvalidArgument("a KV cache needs positive layers, values, blocks and block size, found "
-                           "{} layers, {} + {} values, {} blocks of {}", layout.num_layers,
-                           layout.k_values, layout.v_values, num_blocks, block_size);
+    return InvalidArgument(
+        "a KV cache needs positive layers, values, blocks and block size, found "
+        "{} layers, {} + {} values, {} blocks of {}",
+        layout.num_layers, layout.k_values, layout.v_values, num_blocks, block_size);
   }
   const int64_t block_bytes = layout.BytesPerToken() * block_size;
   if (num_blocks > INT64_MAX / block_bytes) {
-    return ResourceExhausted("a KV cache of {} blocks of {} bytes cannot be addressed: ask for "
-                             "fewer tokens", num_blocks, block_bytes);
+    return ResourceExhausted(
+        "a KV cache of {} blocks of {} bytes cannot be addressed: ask for "
+        "fewer tokens",
+        num_blocks, block_bytes);
   }
   auto buffer = AlignedBuffer::Allocate(static_cast<size_t>(block_bytes * num_blocks));
   if (!buffer.ok()) return Annotate(buffer.status(), "KV cache");

@@ -9,7 +9,8 @@ namespace hadal::inference {
 
 enum class KvDtype { kF32, kF16 };
 
-/// What one layer keeps per token: `k_values` then `v_values` numbers (GQA: kv_heads * head_dim each).
+/// What one layer keeps per token: `k_values` then `v_values` numbers (GQA: kv_heads * head_dim
+/// each).
 struct KvLayout {
   int32_t num_layers = 0;
   int32_t k_values = 0;
@@ -18,8 +19,8 @@ struct KvLayout {
   int64_t BytesPerToken() const;
 };
 
-/// Storage of the paged cache: num_blocks blocks of block_size tokens in every layer. K and V of one
-/// (layer, block) are [block_size, values] row-major. Which sequence owns which block is the
+/// Storage of the paged cache: num_blocks blocks of block_size tokens in every layer. K and V of
+/// one (layer, block) are [block_size, values] row-major. Which sequence owns which block is the
 /// engine's business (kv/block_pool.h). Thread-compatible: one forward pass at a time.
 class KvCache {
  public:

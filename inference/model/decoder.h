@@ -21,8 +21,8 @@ struct SequenceSlice {
   int32_t num_logits = 1;                 ///< logits wanted for the last so many tokens (0: none)
 };
 
-/// A causal language model over a paged KV cache. Batch-invariant: a row of logits depends on its own
-/// sequence only, bit for bit, whatever the batch, the chunking and the number of threads.
+/// A causal language model over a paged KV cache. Batch-invariant: a row of logits depends on its
+/// own sequence only, bit for bit, whatever the batch, the chunking and the number of threads.
 /// Thread-compatible: one Forward() at a time.
 class Decoder {
  public:

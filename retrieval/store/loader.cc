@@ -71,7 +71,8 @@ class BaseLoader {
     if (record.number() != number || record.document_id() != document.id() ||
         record.document_version() != document.version()) {
       return DataLoss(
-          "chunk {} of base {} holds chunk {} of {} version {}, expected {} version {}: the store is "
+          "chunk {} of base {} holds chunk {} of {} version {}, expected {} version {}: the store "
+          "is "
           "damaged; restore it from a backup",
           number, base_.id(), record.number(), record.document_id(), record.document_version(),
           document.id(), document.version());

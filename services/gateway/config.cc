@@ -1,10 +1,10 @@
 #include "services/gateway/config.h"
 
-#include <toml++/toml.h>
-
 #include <functional>
 #include <map>
 #include <utility>
+
+#include "services/config/service_table.h"
 
 namespace hadal::gateway {
 namespace {
@@ -72,8 +72,8 @@ Status ApplyTable(const std::string& table, const toml::table& values, const Set
     if (found == settings.end()) {
       std::string known;
       for (const auto& [other, setting] : settings) known += (known.empty() ? "" : ", ") + other;
-      return InvalidArgument("line {}: [{}] has no setting '{}'; there are {}", line, table, name,
-                             known);
+      return InvalidArgument("line {}: [gateway.{}] has no setting '{}'; there are {}", line, table,
+                             name, known);
     }
     const auto value = node.value_exact<int64_t>();
     const Setting& setting = found->second;
@@ -89,21 +89,16 @@ Status ApplyTable(const std::string& table, const toml::table& values, const Set
 }  // namespace
 
 Status ApplyToml(std::string_view text, GatewayConfig& config) {
-  toml::table parsed;
-  try {
-    parsed = toml::parse(text);
-  } catch (const toml::parse_error& error) {  // Debian's toml++ is built to throw
-    return InvalidArgument("line {}: {}", error.source().begin.line, error.description());
-  }
+  ASSIGN_OR_RETURN(const toml::table own, config::ServiceTable(text, "gateway"));
   const auto tables = Tables(config);
-  for (const auto& [key, node] : parsed) {
+  for (const auto& [key, node] : own) {
     const std::string name(key.str());
     const auto found = tables.find(name);
     const auto line = node.source().begin.line;
     if (found == tables.end() || !node.is_table()) {
       return InvalidArgument(
-          "line {}: '{}' is no table of this configuration; there are https, "
-          "grpc, limits, quota, ask, audit",
+          "line {}: '{}' is no table of [gateway]; there are https, grpc, limits, quota, ask, "
+          "audit",
           line, name);
     }
     RETURN_IF_ERROR(ApplyTable(name, *node.as_table(), found->second));

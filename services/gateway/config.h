@@ -21,18 +21,18 @@ struct GatewayConfig {
   std::string retrieval_address;
   std::string inference_address;
 
-  HttpsOptions https;                                  ///< [https]
-  int32_t grpc_max_threads = 128;                      ///< [grpc] max_threads
-  absl::Duration request_timeout = absl::Minutes(10);  ///< [limits] request_timeout_s
-  absl::Duration shutdown_grace = absl::Seconds(10);   ///< [limits] shutdown_grace_s
-  int64_t max_document_bytes = int64_t{256} << 20;     ///< [limits] max_document_bytes
-  ChatLimits chat;                                     ///< [limits] max_messages, ...
-  EmbeddingsLimits embeddings;                         ///< [limits] max_embedding_inputs
-  QuotaOptions quota;                                  ///< [quota]
-  int32_t ask_top_k = 8;                               ///< [ask] top_k
-  int32_t ask_max_context_tokens = 1500;               ///< [ask] max_context_tokens
-  int32_t ask_max_answer_tokens = 256;                 ///< [ask] max_answer_tokens, the default
-  int64_t audit_min_free_bytes = int64_t{64} << 20;    ///< [audit] min_free_bytes
+  HttpsOptions https;                                  ///< [gateway.https]
+  int32_t grpc_max_threads = 128;                      ///< [gateway.grpc] max_threads
+  absl::Duration request_timeout = absl::Minutes(10);  ///< [gateway.limits] request_timeout_s
+  absl::Duration shutdown_grace = absl::Seconds(10);   ///< [gateway.limits] shutdown_grace_s
+  int64_t max_document_bytes = int64_t{256} << 20;     ///< [gateway.limits] max_document_bytes
+  ChatLimits chat;                                     ///< [gateway.limits] max_messages, ...
+  EmbeddingsLimits embeddings;                         ///< [gateway.limits] max_embedding_inputs
+  QuotaOptions quota;                                  ///< [gateway.quota]
+  int32_t ask_top_k = 8;                               ///< [gateway.ask] top_k
+  int32_t ask_max_context_tokens = 1500;               ///< [gateway.ask] max_context_tokens
+  int32_t ask_max_answer_tokens = 256;  ///< [gateway.ask] max_answer_tokens, the default
+  int64_t audit_min_free_bytes = int64_t{64} << 20;  ///< [gateway.audit] min_free_bytes
 };
 
 /// Puts the settings of the TOML text into `config`. INVALID_ARGUMENT, with the line, for syntax

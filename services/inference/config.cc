@@ -1,11 +1,10 @@
 #include "services/inference/config.h"
 
-#include <toml++/toml.h>
-
 #include <algorithm>
 #include <set>
 
 #include "base/file.h"
+#include "services/config/service_table.h"
 
 namespace hadal::inference_service {
 namespace {
@@ -71,7 +70,7 @@ Status WrongType(std::string_view key, std::string_view expected) {
 
 StatusOr<ModelEntry> ReadModelEntry(const toml::node& node) {
   const toml::table* table = node.as_table();
-  if (table == nullptr) return WrongType("models", "a list of [[models]] tables");
+  if (table == nullptr) return WrongType("models", "a list of [[inference.models]] tables");
   ModelEntry entry;
   for (const auto& [key, value] : *table) {
     const auto text = value.value<std::string>();
@@ -89,7 +88,7 @@ StatusOr<ModelEntry> ReadModelEntry(const toml::node& node) {
                              std::string(key.str()));
     }
   }
-  if (entry.path.empty()) return InvalidArgument("a [[models]] table has no path");
+  if (entry.path.empty()) return InvalidArgument("a [[inference.models]] table has no path");
   return entry;
 }
 
@@ -109,25 +108,10 @@ Status ReadKey(std::string_view key, const toml::node& node, InferenceConfig& co
   }
   if (key != "models") return InvalidArgument("unknown key {}", key);
   const toml::array* list = node.as_array();
-  if (list == nullptr) return WrongType(key, "a list of [[models]] tables");
+  if (list == nullptr) return WrongType(key, "a list of [[inference.models]] tables");
   for (const toml::node& item : *list) {
     ASSIGN_OR_RETURN(ModelEntry entry, ReadModelEntry(item));
     config.models.push_back(std::move(entry));
-  }
-  return OkStatus();
-}
-
-/// The one place where a TOML exception becomes a Status.
-Status ReadTable(const std::string& text, InferenceConfig& config) {
-  toml::table table;
-  try {
-    table = toml::parse(text);
-  } catch (const toml::parse_error& error) {
-    return InvalidArgument("line {}: {}", error.source().begin.line,
-                           std::string(error.description()));
-  }
-  for (const auto& [key, node] : table) {
-    RETURN_IF_ERROR(ReadKey(std::string_view(key.str()), node, config));
   }
   return OkStatus();
 }
@@ -143,10 +127,17 @@ std::string Quoted(const std::string& text) {
 
 }  // namespace
 
+Status ApplyToml(std::string_view text, InferenceConfig& config) {
+  ASSIGN_OR_RETURN(const toml::table table, config::ServiceTable(text, "inference"));
+  for (const auto& [key, node] : table) {
+    RETURN_IF_ERROR(ReadKey(std::string_view(key.str()), node, config));
+  }
+  return OkStatus();
+}
+
 Status ReadConfigFile(const std::string& path, InferenceConfig& config) {
   ASSIGN_OR_RETURN(const std::string text, ReadFile(path, kMaxConfigBytes));
-  const Status read = ReadTable(text, config);
-  return read.ok() ? read : Annotate(read, path);
+  return Annotate(ApplyToml(text, config), path);
 }
 
 Status ValidateConfig(const InferenceConfig& config) {
@@ -172,7 +163,7 @@ Status ValidateConfig(const InferenceConfig& config) {
 }
 
 std::string FormatConfig(const InferenceConfig& config) {
-  std::string text;
+  std::string text = "[inference]\n";
   for (const TextField& field : kTextFields) {
     text += fmt::format("# {}\n{} = {}\n", field.meaning, field.key, Quoted(config.*field.member));
   }
@@ -181,7 +172,7 @@ std::string FormatConfig(const InferenceConfig& config) {
                         field.key, config.*field.member);
   }
   for (const ModelEntry& model : config.models) {
-    text += fmt::format("[[models]]\nid = {}\npath = {}\nkind = {}\n", Quoted(model.id),
+    text += fmt::format("[[inference.models]]\nid = {}\npath = {}\nkind = {}\n", Quoted(model.id),
                         Quoted(model.path),
                         model.kind == ModelKind::kChat ? "\"chat\"" : "\"embedding\"");
   }

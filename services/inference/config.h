@@ -37,8 +37,11 @@ struct InferenceConfig {
   int64_t max_calls = 320;  ///< gRPC calls at once; a generation is one
 };
 
-/// Reads the TOML file at `path` into `config`; what the file does not name stays as it is.
-/// INVALID_ARGUMENT naming the file, the key and what was expected, for an unknown key too.
+/// Puts the [inference] table of the TOML text into `config`; what it does not name stays as it is.
+/// INVALID_ARGUMENT naming the key and what was expected, for an unknown key too.
+Status ApplyToml(std::string_view text, InferenceConfig& config);
+
+/// The same for the file at `path`; messages name it. Errors of ReadFile().
 Status ReadConfigFile(const std::string& path, InferenceConfig& config);
 
 /// INVALID_ARGUMENT when a value is out of range or a folder is not given.

@@ -1,8 +1,8 @@
 #include "services/retrieval/config.h"
 
-#include <toml++/toml.h>
-
 #include <iterator>
+
+#include "services/config/service_table.h"
 
 namespace hadal::retrieval_service {
 namespace {
@@ -74,17 +74,8 @@ Status ReadKey(std::string_view key, const toml::node& node, RetrievalConfig& co
 }  // namespace
 
 Status ApplyToml(std::string_view text, RetrievalConfig& config) {
-  toml::table table;
-  try {
-    table = toml::parse(text);
-  } catch (const toml::parse_error& error) {
-    return InvalidArgument("line {}: {}", error.source().begin.line,
-                           std::string(error.description()));
-  }
-  const toml::node* own = table.get("retrieval");
-  if (own == nullptr) return OkStatus();
-  if (!own->is_table()) return InvalidArgument("retrieval must be a table: [retrieval]");
-  for (const auto& [key, node] : *own->as_table()) {
+  ASSIGN_OR_RETURN(const toml::table table, config::ServiceTable(text, "retrieval"));
+  for (const auto& [key, node] : table) {
     RETURN_IF_ERROR(ReadKey(std::string_view(key.str()), node, config));
   }
   return OkStatus();

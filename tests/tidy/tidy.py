@@ -34,9 +34,14 @@ UNFINISHED = re.compile(r"\b(TODO|FIXME|XXX|HACK)\b")
 
 
 def sources():
-    listed = subprocess.run(["git", "-c", "core.quotepath=off", "ls-files", "-co", "--exclude-standard"], cwd=ROOT,
-                            capture_output=True, text=True, check=True).stdout.splitlines()
-    return [f for f in listed if (ROOT / f).is_file()]
+    command = ["git", "-c", "core.quotepath=off", "ls-files", "-co", "--exclude-standard"]
+    try:
+        listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+        names = listed.stdout.splitlines()
+    except (OSError, subprocess.CalledProcessError):  # no git here, or no clone
+        names = [str(path.relative_to(ROOT)) for path in ROOT.rglob("*")]
+        names = [n for n in names if n.split("/")[0] not in ("build", "models", "hadal-data", ".git")]
+    return [f for f in names if (ROOT / f).is_file()]
 
 
 def check_includes(name, text, problems):

@@ -34,8 +34,7 @@ struct ModelBuilder {
     for (uint64_t n : ne) count *= n;
     writer.Tensor(name, ne, 0, data.size());
     for (uint64_t i = 0; i < count; ++i) {
-      const float value =
-          fill != 0 ? fill : static_cast<float>(random() % 2001) / 1000.0f - 1.0f;
+      const float value = fill != 0 ? fill : static_cast<float>(random() % 2001) / 1000.0f - 1.0f;
       data.append(reinterpret_cast<const char*>(&value), sizeof(value));
     }
     data.resize((data.size() + 31) / 32 * 32);
@@ -56,7 +55,8 @@ struct ModelBuilder {
     Tensor("token_embd.weight", {kHidden, kVocabulary});
     Tensor("position_embd.weight", {kHidden, kContext});
     Tensor("token_types.weight", {kHidden, 2});
-    for (const char* norm : {"token_embd_norm", "blk.0.attn_output_norm", "blk.0.layer_output_norm"}) {
+    for (const char* norm :
+         {"token_embd_norm", "blk.0.attn_output_norm", "blk.0.layer_output_norm"}) {
       Tensor(std::string(norm) + ".weight", {kHidden});
       Tensor(std::string(norm) + ".bias", {kHidden});
     }
@@ -136,7 +136,8 @@ TEST_F(EmbedderTest, LongTextIsCutAndKeepsItsEnd) {
 TEST_F(EmbedderTest, RefusesBadIds) {
   ASSERT_OK_AND_ASSIGN(const auto embedder, Load(ModelBuilder().Build()));
   EXPECT_STATUS(embedder->EmbedTokens({{}}), kInvalidArgument, "0 tokens");
-  EXPECT_STATUS(embedder->EmbedTokens({std::vector<int32_t>(13, 4)}), kInvalidArgument, "13 tokens");
+  EXPECT_STATUS(embedder->EmbedTokens({std::vector<int32_t>(13, 4)}), kInvalidArgument,
+                "13 tokens");
   EXPECT_STATUS(embedder->EmbedTokens({{0, 40}}), kInvalidArgument, "token id 40");
   EXPECT_STATUS(embedder->EmbedTokens({{0, -1}}), kInvalidArgument, "token id -1");
 }
@@ -156,7 +157,8 @@ TEST_F(EmbedderTest, DamagedWeightsGiveAnErrorNotAVector) {
 TEST_F(EmbedderTest, ManyThreadsManyBatchesSameVectors) {
   ASSERT_OK_AND_ASSIGN(const auto embedder, Load(ModelBuilder().Build()));
   std::vector<std::string> texts;
-  for (int i = 0; i < 300; ++i) texts.push_back(std::string(static_cast<size_t>(i % 9), 'c') + "xyz");
+  for (int i = 0; i < 300; ++i)
+    texts.push_back(std::string(static_cast<size_t>(i % 9), 'c') + "xyz");
   ASSERT_OK_AND_ASSIGN(const Embeddings expected, embedder->Embed(texts, EmbedKind::kPassage));
   std::vector<std::thread> threads;
   std::vector<int> equal(4);

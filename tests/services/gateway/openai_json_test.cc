@@ -51,7 +51,8 @@ TEST(ChatRequestTest, ReadsEverythingItHonours) {
                {"role":"user","content":[{"type":"text","text":"a"},{"type":"text","text":"b"}]},
                {"role":"assistant","content":"c"},{"role":"user","content":"q?"}],
                "temperature":0.5,"top_p":0.25,"seed":7,"max_completion_tokens":9,"stop":["x","y"],
-               "stream":true,"stream_options":{"include_usage":true},"n":1,"user":"u","tools":[],"response_format":{"type":"text"},"logit_bias":{},
+               "stream":true,"stream_options":{"include_usage":true},"n":1,"user":"u","tools":[],
+               "response_format":{"type":"text"},"logit_bias":{},
                "hadal":{"knowledge_base":"kb1","top_k":3}})"));
   EXPECT_EQ(chat.generate.model(), "m");
   EXPECT_EQ(chat.knowledge_base, "kb1");

@@ -20,13 +20,14 @@ class ConfigTest : public ::testing::Test {
 TEST_F(ConfigTest, ReadsWhatTheFileNames) {
   InferenceConfig config;
   ASSERT_OK(Read(R"(
+    [inference]
     data = "/srv/hadal"
     threads = 3
     max_waiting = 7
-    [[models]]
+    [[inference.models]]
     id = "small"
     path = "smollm2.gguf"
-    [[models]]
+    [[inference.models]]
     path = "minilm"
     kind = "embedding"
   )",
@@ -42,19 +43,22 @@ TEST_F(ConfigTest, ReadsWhatTheFileNames) {
 
 TEST_F(ConfigTest, SaysWhatIsWrongAndWhere) {
   InferenceConfig config;
-  EXPECT_STATUS(Read("max_runing = 3", config), kInvalidArgument, "unknown key max_runing");
-  EXPECT_STATUS(Read("threads = \"two\"", config), kInvalidArgument, "threads must be a whole");
-  EXPECT_STATUS(Read("threads = 1.5", config), kInvalidArgument, "threads must be a whole");
-  EXPECT_STATUS(Read("listen = 5", config), kInvalidArgument, "listen must be a string");
-  EXPECT_STATUS(Read("models = 5", config), kInvalidArgument, "[[models]]");
-  EXPECT_STATUS(Read("[[models]]\nid = \"x\"", config), kInvalidArgument, "no path");
-  EXPECT_STATUS(Read("[[models]]\npath = \"x\"\nkind = \"tts\"", config), kInvalidArgument,
-                "models.kind");
-  EXPECT_STATUS(Read("[[models]]\npath = \"x\"\nsize = \"x\"", config), kInvalidArgument,
+  EXPECT_STATUS(Read("inference.max_runing = 3", config), kInvalidArgument,
+                "unknown key max_runing");
+  EXPECT_STATUS(Read("inference.threads = \"two\"", config), kInvalidArgument,
+                "threads must be a whole");
+  EXPECT_STATUS(Read("inference.threads = 1.5", config), kInvalidArgument,
+                "threads must be a whole");
+  EXPECT_STATUS(Read("inference.listen = 5", config), kInvalidArgument, "listen must be a string");
+  EXPECT_STATUS(Read("inference.models = 5", config), kInvalidArgument, "[[models]]");
+  EXPECT_STATUS(Read("[[inference.models]]\nid = \"x\"", config), kInvalidArgument, "no path");
+  EXPECT_STATUS(Read("[[inference.models]]\npath = \"x\"\nkind = \"tts\"", config),
+                kInvalidArgument, "models.kind");
+  EXPECT_STATUS(Read("[[inference.models]]\npath = \"x\"\nsize = \"x\"", config), kInvalidArgument,
                 "models.size");
-  EXPECT_STATUS(Read("threads = 1\nlisten = = 2", config), kInvalidArgument, "line 2");
-  EXPECT_STATUS(Read("threads = = 2", config), kInvalidArgument, "line 1");
-  EXPECT_STATUS(Read("threads = = 2", config), kInvalidArgument, "inference.toml");
+  EXPECT_STATUS(Read("inference.threads = 1\nlisten = = 2", config), kInvalidArgument, "line 2");
+  EXPECT_STATUS(Read("inference.threads = = 2", config), kInvalidArgument, "line 1");
+  EXPECT_STATUS(Read("inference.threads = = 2", config), kInvalidArgument, "inference.toml");
   EXPECT_STATUS(ReadConfigFile(folder_->path() + "/none.toml", config), kNotFound, "none.toml");
 }
 

@@ -1,4 +1,4 @@
-#include "inference/kernels/aligned_buffer.h"
+#include "inference/tensor/aligned_buffer.h"
 
 #include <sys/mman.h>
 
@@ -15,8 +15,8 @@ StatusOr<AlignedBuffer> AlignedBuffer::Allocate(size_t size) {
   // A huge page must start at its own alignment: map more, give back both ends.
   const size_t extra = size >= kHugePage ? kHugePage : 0;
   const size_t mapped = (size + 4095) / 4096 * 4096;
-  void* start = mmap(nullptr, mapped + extra, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
-                     -1, 0);
+  void* start =
+      mmap(nullptr, mapped + extra, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (start == MAP_FAILED) {
     return ResourceExhausted("no memory for {} bytes: use a smaller model or cache, or add memory",
                              size);
