@@ -38,13 +38,15 @@ if(HADAL_PCH)
               <absl/time/time.h> <base/status.h>)
   set(deps absl::status absl::statusor absl::time fmt::fmt)
   _hadal_precompiled_headers(base HEADERS ${headers} DEPS ${deps})
+  _hadal_precompiled_headers(cli HEADERS ${headers} <CLI/CLI.hpp> <nlohmann/json.hpp>
+                             DEPS ${deps} CLI11::CLI11 nlohmann_json::nlohmann_json)
   if(HADAL_TESTS)
     _hadal_precompiled_headers(test HEADERS ${headers} <gmock/gmock.h> <gtest/gtest.h>
                                DEPS ${deps} GTest::gtest GTest::gmock)
   endif()
 endif()
 
-# kind: base or test
+# kind: base, test or cli
 function(_hadal_precompile target kind)
   if(HADAL_PCH)
     target_precompile_headers(${target} REUSE_FROM hadal_precompiled_${kind})
@@ -52,14 +54,18 @@ function(_hadal_precompile target kind)
 endfunction()
 
 # hadal_library(NAME inference_weights SRCS a.cc b.cc DEPS hadal::base)  ->  hadal::inference_weights
+# PRECOMPILED cli: where every file needs CLI11 and nlohmann-json.
 function(hadal_library)
-  cmake_parse_arguments(ARG "" "NAME" "SRCS;DEPS;PRIVATE_DEPS" ${ARGN})
+  cmake_parse_arguments(ARG "" "NAME;PRECOMPILED" "SRCS;DEPS;PRIVATE_DEPS" ${ARGN})
+  if(NOT ARG_PRECOMPILED)
+    set(ARG_PRECOMPILED base)
+  endif()
   set(target hadal_${ARG_NAME})
   if(ARG_SRCS)
     add_library(${target} STATIC ${ARG_SRCS})
     _hadal_target(${target})
     target_link_libraries(${target} PUBLIC ${ARG_DEPS} PRIVATE ${ARG_PRIVATE_DEPS})
-    _hadal_precompile(${target} base)
+    _hadal_precompile(${target} ${ARG_PRECOMPILED})
   else()
     add_library(${target} INTERFACE)
     target_include_directories(${target} INTERFACE ${CMAKE_SOURCE_DIR})

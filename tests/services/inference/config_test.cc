@@ -50,7 +50,7 @@ TEST_F(ConfigTest, SaysWhatIsWrongAndWhere) {
   EXPECT_STATUS(Read("inference.threads = 1.5", config), kInvalidArgument,
                 "threads must be a whole");
   EXPECT_STATUS(Read("inference.listen = 5", config), kInvalidArgument, "listen must be a string");
-  EXPECT_STATUS(Read("inference.models = 5", config), kInvalidArgument, "[[models]]");
+  EXPECT_STATUS(Read("inference.models = 5", config), kInvalidArgument, "[[inference.models]]");
   EXPECT_STATUS(Read("[[inference.models]]\nid = \"x\"", config), kInvalidArgument, "no path");
   EXPECT_STATUS(Read("[[inference.models]]\npath = \"x\"\nkind = \"tts\"", config),
                 kInvalidArgument, "models.kind");
