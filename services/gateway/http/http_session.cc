@@ -14,7 +14,6 @@ namespace {
 namespace net = boost::asio;
 namespace http = boost::beast::http;
 
-constexpr size_t kReadBytes = 8 << 10;
 constexpr absl::Duration kTlsShutdownTime = absl::Seconds(1);
 constexpr std::string_view kHeadEnd = "\r\n\r\n";
 
@@ -49,7 +48,7 @@ HttpSession::HttpSession(Socket socket, net::ssl::context& tls, SessionEnvironme
       deadline_(stream_.get_executor()),
       write_deadline_(stream_.get_executor()),
       peer_(NameOfPeer(stream_.next_layer())),
-      buffer_(options_.max_header_bytes + kReadBytes) {}
+      buffer_(options_.max_header_bytes + incoming_.size()) {}
 
 HttpSession::~HttpSession() { on_destroyed_(); }
 
@@ -122,14 +121,14 @@ void HttpSession::Read() {
   if (reading_ || state_ == State::kClosed) return;
   // A pipelined request waits here; with this much of it the peer can wait too.
   if (state_ == State::kHandling && buffer_.size() >= options_.max_header_bytes) return;
-  const size_t room = std::min(kReadBytes, buffer_.max_size() - buffer_.size());
+  const size_t room = std::min(incoming_.size(), buffer_.max_size() - buffer_.size());
   if (room == 0) {
     // The parser consumes body bytes, so this is a chunk line or trailer without an end.
     return Dispatch(FaultOf(http::make_error_code(http::error::buffer_overflow)));
   }
   reading_ = true;
   stream_.async_read_some(
-      buffer_.prepare(room),
+      net::buffer(incoming_, room),
       [self = shared_from_this()](const Error& error, size_t size) { self->OnRead(error, size); });
 }
 
@@ -137,7 +136,7 @@ void HttpSession::OnRead(const Error& error, size_t size) {
   reading_ = false;
   if (state_ == State::kClosed) return;
   if (error) return Close();
-  buffer_.commit(size);
+  buffer_.commit(net::buffer_copy(buffer_.prepare(size), net::buffer(incoming_, size)));
   Process();
 }
 

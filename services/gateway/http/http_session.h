@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/ssl/context.hpp>
 #include <boost/asio/ssl/stream.hpp>
@@ -85,6 +86,9 @@ class HttpSession final : public ExchangeOwner, public std::enable_shared_from_t
   State state_ = State::kHandshake;
   uint64_t deadline_round_ = 0;  // an expiry of an older round is void
   uint64_t write_round_ = 0;
+  // A read is under way while what came before is taken out of buffer_, which moves its end: so
+  // bytes arrive in a place of their own.
+  std::array<char, 8 << 10> incoming_;
   boost::beast::flat_buffer buffer_;
   bool reading_ = false;
   size_t scanned_ = 0;  // bytes of the head searched for its end

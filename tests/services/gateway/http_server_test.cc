@@ -33,6 +33,7 @@ class EchoHandler final : public HttpHandler {
     }
     if (request.path == "/silent") return;
     if (request.path == "/wait") return Wait(writer);
+    while (request.path == "/hold" && holding) absl::SleepFor(absl::Milliseconds(5));
     HttpResponse response;
     response.body = request.method + " " + request.path + " [" + request.body + "]";
     writer.Send(response);
@@ -42,6 +43,7 @@ class EchoHandler final : public HttpHandler {
   std::atomic<int> cancelled = 0;
   std::atomic<int64_t> flooded_bytes = 0;
   std::atomic<int> waiting = 0;
+  std::atomic<bool> holding = true;
 
  private:
   void Stream(ResponseWriter& writer) {
@@ -132,6 +134,25 @@ TEST_F(HttpServerTest, KeepsAliveAndTakesPipelinedRequests) {
   EXPECT_LT(rest.find("/2 [b]"), rest.find("/3 [c]"));
   EXPECT_LT(rest.find("/3 [c]"), rest.find("/4 [d]"));
   EXPECT_TRUE(client->closed());
+}
+
+// The next request's head is read while the answer before it is under way, and a read is pending
+// when that head is taken out of the buffer.
+TEST_F(HttpServerTest, ARequestThatComesInPiecesBehindAnother) {
+  Start();
+  const auto client = Connect();
+  ASSERT_OK(client->Send(Post("/hold", "first")));
+  ASSERT_TRUE(Eventually([&] { return handler_.handled == 1; }));
+  const std::string second = Post("/b", "second", kClose);
+  const size_t head_bytes = second.size() - 6;
+  ASSERT_OK(client->Send(second.substr(0, head_bytes)));
+  absl::SleepFor(absl::Milliseconds(100));  // read, and the next read begun
+  handler_.holding = false;
+  absl::SleepFor(absl::Milliseconds(100));  // answered
+  ASSERT_OK(client->Send(second.substr(head_bytes)));
+  const std::string answers = client->ReadToEnd();
+  EXPECT_THAT(answers, HasSubstr("POST /hold [first]"));
+  EXPECT_THAT(answers, HasSubstr("POST /b [second]"));
 }
 
 TEST_F(HttpServerTest, ByteByByteAndChunkedBodies) {
