@@ -12,14 +12,41 @@
 
 namespace hadal::inference {
 
+/// Multi-head latent attention (DeepSeek-V2, arXiv:2405.04434 §2.1): K and V of all heads come from
+/// one compressed row of kv_lora_rank values, beside one rotated key of qk_rope_head_dim.
+struct MlaConfig {
+  int32_t q_lora_rank = 0;   ///< 0: queries are not compressed
+  int32_t kv_lora_rank = 0;  ///< 0: the model has no latent attention
+  int32_t qk_nope_head_dim = 0;
+  int32_t qk_rope_head_dim = 0;
+  int32_t v_head_dim = 0;
+};
+
+/// How a token's experts are chosen and weighted; see inference/moe/router.h.
+enum class ExpertGate { kSoftmax, kSoftmaxGroups, kSigmoidGroups };
+
+/// Mixture of experts in the feed-forward part (DeepSeekMoE, arXiv:2401.06066).
+struct MoeConfig {
+  int32_t num_experts = 0;  ///< 0: the model has none
+  int32_t experts_per_token = 0;
+  int32_t num_shared_experts = 0;  ///< one MLP of so many times expert_ffn_dim
+  int32_t expert_ffn_dim = 0;
+  int32_t first_dense_layers = 0;  ///< layers before this one have a dense feed-forward part
+  int32_t num_groups = 1;          ///< divides num_experts
+  int32_t groups_per_token = 1;
+  ExpertGate gate = ExpertGate::kSoftmax;
+  bool normalize_weights = false;
+  float weight_scale = 1;
+};
+
 /// The shape of a model, from GGUF metadata or config.json. Every field was checked on load.
 struct ModelConfig {
-  std::string architecture;  ///< "qwen2", "llama", "bert"
+  std::string architecture;  ///< "qwen2", "llama", "deepseek_v2", "deepseek_v3", "bert"
   int32_t num_layers = 0;
   int32_t hidden_dim = 0;
   int32_t num_heads = 0;
   int32_t num_kv_heads = 0;
-  int32_t head_dim = 0;
+  int32_t head_dim = 0;  ///< of queries; with latent attention qk_nope + qk_rope
   int32_t ffn_dim = 0;
   int32_t vocabulary = 0;
   int32_t context_length = 0;
@@ -28,12 +55,21 @@ struct ModelConfig {
   /// Llama weights converted to GGUF are permuted so that pairs are (2j, 2j+1); Hugging Face
   /// folders and qwen2 GGUF files keep halves (j, j + head_dim / 2).
   bool rope_interleaved = false;
-  /// [head_dim / 2]: each inverse frequency is divided by its factor (Llama 3 scaling). Empty: 1.
+  /// [RopeDim() / 2]: each inverse frequency is divided by its factor (Llama 3, YaRN). Empty: 1.
   std::vector<float> rope_freq_factors;
+  float rope_magnitude = 1;   ///< on cosines and sines (YaRN)
+  float attention_scale = 0;  ///< on dot products of attention; 0: head_dim^-0.5
+  MlaConfig mla;
+  MoeConfig moe;
+  int32_t num_nextn_layers = 0;  ///< multi-token prediction layers, after the num_layers others
+  bool fp8_weights = false;      ///< matrices may be E4M3 with 128 x 128 block scales
   /// Row of the position table that belongs to position 0: XLM-R folders keep two rows for padding.
   int32_t position_offset = 0;
   bool tied_embeddings = false;
   std::string chat_template;  ///< jinja text of the file; only identified, never run
+
+  /// How many values of a head are rotated.
+  int32_t RopeDim() const { return mla.kv_lora_rank > 0 ? mla.qk_rope_head_dim : head_dim; }
 };
 
 /// One weight as stored: a matrix is [out_features, in_features], rows of whole blocks.
@@ -41,6 +77,8 @@ struct Weight {
   GgmlType type = GgmlType::kF32;
   std::vector<int64_t> shape;
   absl::Span<const uint8_t> data;  ///< lives as long as the Checkpoint
+  /// Of kF8E4M3: [ceil(rows / 128), ceil(cols / 128)], one float32 per block of 128 x 128 weights.
+  absl::Span<const float> scales;
 };
 
 /// A model's weights by the GGUF naming ("token_embd.weight", "blk.3.attn_q.weight", ...), whatever

@@ -7,6 +7,7 @@ GgmlTypeTraits TraitsOf(GgmlType type) {
     case GgmlType::kF32: return {1, 4, "F32"};
     case GgmlType::kF16: return {1, 2, "F16"};
     case GgmlType::kBF16: return {1, 2, "BF16"};
+    case GgmlType::kF8E4M3: return {1, 1, "F8_E4M3"};
     case GgmlType::kI8: return {1, 1, "I8"};
     case GgmlType::kI16: return {1, 2, "I16"};
     case GgmlType::kI32: return {1, 4, "I32"};

@@ -18,6 +18,7 @@ namespace hadal::inference {
 enum class GgmlType : uint32_t {
   kF32 = 0, kF16 = 1, kQ4_0 = 2, kQ4_1 = 3, kQ5_0 = 6, kQ5_1 = 7, kQ8_0 = 8,
   kQ4_K = 12, kQ5_K = 13, kQ6_K = 14, kI8 = 24, kI16 = 25, kI32 = 26, kBF16 = 30,
+  kF8E4M3 = 0x10000,  ///< in no GGUF file: 128 x 128 block-scaled weights of a Hugging Face folder
 };
 
 /// Values and bytes of one block of `type`; {0, 0} when the type is not supported.

@@ -245,7 +245,7 @@ class GgufParser {
     ASSIGN_OR_RETURN(const uint32_t type, Read<uint32_t>("tensor type"));
     tensor.type = static_cast<GgmlType>(type);
     const GgmlTypeTraits traits = TraitsOf(tensor.type);
-    if (traits.block_values == 0) {
+    if (traits.block_values == 0 || tensor.type == GgmlType::kF8E4M3) {
       return Error(
           pos_ - 4,
           "{} has tensor type {}, supported are F32 F16 BF16 I8 I16 I32 Q4_0 Q4_1 Q5_0 Q5_1 "

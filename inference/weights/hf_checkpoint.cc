@@ -1,7 +1,9 @@
 #include "inference/weights/hf_checkpoint.h"
 
+#include <fmt/ranges.h>
 #include <sys/stat.h>
 
+#include <cmath>
 #include <cstring>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -26,7 +28,29 @@ constexpr NamePair kDecoderLayer[] = {
     {"self_attn.q_proj.", "attn_q."},     {"self_attn.k_proj.", "attn_k."},
     {"self_attn.v_proj.", "attn_v."},     {"self_attn.o_proj.", "attn_output."},
     {"mlp.gate_proj.", "ffn_gate."},      {"mlp.up_proj.", "ffn_up."},
-    {"mlp.down_proj.", "ffn_down."}};
+    {"mlp.down_proj.", "ffn_down."},
+    // DeepSeek: latent attention, experts, and the multi-token prediction layer.
+    {"self_attn.q_a_proj.", "attn_q_a."},
+    {"self_attn.q_a_layernorm.", "attn_q_a_norm."},
+    {"self_attn.q_b_proj.", "attn_q_b."},
+    {"self_attn.kv_a_proj_with_mqa.", "attn_kv_a_mqa."},
+    {"self_attn.kv_a_layernorm.", "attn_kv_a_norm."},
+    {"self_attn.kv_b_proj.", "attn_kv_b."},
+    {"mlp.gate.e_score_correction_bias", "exp_probs_b.bias"},
+    {"mlp.gate.", "ffn_gate_inp."},
+    {"mlp.shared_experts.gate_proj.", "ffn_gate_shexp."},
+    {"mlp.shared_experts.up_proj.", "ffn_up_shexp."},
+    {"mlp.shared_experts.down_proj.", "ffn_down_shexp."},
+    {"eh_proj.", "nextn.eh_proj."},
+    {"enorm.", "nextn.enorm."},
+    {"hnorm.", "nextn.hnorm."},
+    {"embed_tokens.", "nextn.embed_tokens."},
+    {"shared_head.head.", "nextn.shared_head_head."},
+    {"shared_head.norm.", "nextn.shared_head_norm."}};
+constexpr std::string_view kExperts = "mlp.experts.";
+constexpr NamePair kExpert[] = {
+    {"gate_proj.", "ffn_gate"}, {"up_proj.", "ffn_up"}, {"down_proj.", "ffn_down"}};
+constexpr std::string_view kScaleSuffix = ".weight_scale_inv";
 constexpr NamePair kDecoderTop[] = {{"model.embed_tokens.", "token_embd."},
                                     {"model.norm.", "output_norm."},
                                     {"lm_head.", "output."}};
@@ -54,11 +78,28 @@ std::optional<std::string> Replace(absl::Span<const NamePair> pairs, std::string
   return std::nullopt;
 }
 
+// "mlp.experts.7.gate_proj.weight" -> "ffn_gate.7.weight", llama.cpp's name of one expert.
+std::optional<std::string> ReplaceExpert(std::string_view name) {
+  if (!name.starts_with(kExperts)) return std::nullopt;
+  name.remove_prefix(kExperts.size());
+  const size_t dot = name.find('.');
+  if (dot == std::string_view::npos) return std::nullopt;
+  const std::string_view projection = name.substr(dot + 1);
+  for (const NamePair& pair : kExpert) {
+    if (projection.starts_with(pair.hf)) {
+      return fmt::format("{}.{}.{}", pair.gguf, name.substr(0, dot),
+                         projection.substr(pair.hf.size()));
+    }
+  }
+  return std::nullopt;
+}
+
 std::optional<GgmlType> ToGgml(SafetensorsType type) {
   switch (type) {
     case SafetensorsType::kF32: return GgmlType::kF32;
     case SafetensorsType::kF16: return GgmlType::kF16;
     case SafetensorsType::kBF16: return GgmlType::kBF16;
+    case SafetensorsType::kF8E4M3: return GgmlType::kF8E4M3;
     default: return std::nullopt;
   }
 }
@@ -113,6 +154,7 @@ std::string GgufName(std::string_view architecture, std::string_view hf_name) {
       mapped = Replace(encoder ? absl::MakeConstSpan(kEncoderLayer)
                                : absl::MakeConstSpan(kDecoderLayer),
                        rest.substr(dot + 1));
+      if (!mapped && !encoder) mapped = ReplaceExpert(rest.substr(dot + 1));
       if (mapped) return fmt::format("blk.{}.{}", rest.substr(0, dot), *mapped);
     }
   } else {
@@ -130,6 +172,7 @@ StatusOr<std::unique_ptr<Checkpoint>> HfCheckpoint::Open(const std::string& fold
   ASSIGN_OR_RETURN(checkpoint->config_, ParseHfConfig(config_text, config_path));
   ASSIGN_OR_RETURN(checkpoint->config_.chat_template, ReadFolderChatTemplate(folder));
   RETURN_IF_ERROR(checkpoint->OpenShards());
+  RETURN_IF_ERROR(checkpoint->AttachScales());
   const Weight* embedding = checkpoint->Find("token_embd.weight");
   const ModelConfig& config = checkpoint->config_;
   if (embedding == nullptr ||
@@ -176,7 +219,11 @@ Status HfCheckpoint::AddShard(const std::string& file_name) {
 Status HfCheckpoint::AddTensor(const SafetensorsEntry& entry) {
   const std::optional<GgmlType> type = ToGgml(entry.type);
   if (!type) return OkStatus();  // buffers such as position_ids; a missing weight is named by Get()
-  Weight weight{*type, entry.shape, entry.data};
+  if (type == GgmlType::kF8E4M3 && !config_.fp8_weights) {
+    return InvalidArgument("{}: tensor {} is {}, but config.json has no \"quantization_config\" of "
+                           "DeepSeek's kind", folder_, entry.name, NameOf(entry.type));
+  }
+  Weight weight{*type, entry.shape, entry.data, {}};
   const auto address = reinterpret_cast<uintptr_t>(entry.data.data());
   if (address % static_cast<uintptr_t>(BytesOf(entry.type)) != 0) {
     std::vector<uint64_t> copy((entry.data.size() + 7) / 8);
@@ -189,6 +236,36 @@ Status HfCheckpoint::AddTensor(const SafetensorsEntry& entry) {
   if (!weights_.emplace(std::move(name), std::move(weight)).second) {
     return InvalidArgument("{}: tensor {} stands in two shards", folder_, entry.name);
   }
+  return OkStatus();
+}
+
+// The scales of W.weight stand beside it as W.weight_scale_inv; they become part of the weight.
+Status HfCheckpoint::AttachScales() {
+  for (auto& [name, weight] : weights_) {
+    if (weight.type != GgmlType::kF8E4M3) continue;
+    const std::string_view stem = std::string_view(name).substr(0, name.rfind(".weight"));
+    const auto it = weights_.find(std::string(stem) + std::string(kScaleSuffix));
+    if (it == weights_.end() || !name.ends_with(".weight")) {
+      return InvalidArgument("{}: FP8 tensor {} has no {}", folder_, name, kScaleSuffix.substr(1));
+    }
+    const Weight& scales = it->second;
+    const auto blocks = [](int64_t side) { return side / 128 + (side % 128 != 0 ? 1 : 0); };
+    if (weight.shape.size() != 2 || scales.type != GgmlType::kF32 ||
+        scales.shape != std::vector<int64_t>{blocks(weight.shape[0]), blocks(weight.shape[1])}) {
+      return InvalidArgument("{}: FP8 tensor {} of shape [{}] has {} scales of shape [{}], expected "
+                             "a matrix and one F32 scale per block of 128 x 128", folder_, name,
+                             fmt::join(weight.shape, ", "), TraitsOf(scales.type).name,
+                             fmt::join(scales.shape, ", "));
+    }
+    weight.scales = {reinterpret_cast<const float*>(scales.data.data()), scales.data.size() / 4};
+    for (const float scale : weight.scales) {
+      if (!std::isfinite(scale)) {
+        return InvalidArgument("{}: a scale of FP8 tensor {} is {}; copy the model again", folder_,
+                               name, scale);
+      }
+    }
+  }
+  std::erase_if(weights_, [](const auto& item) { return item.first.ends_with(kScaleSuffix); });
   return OkStatus();
 }
 

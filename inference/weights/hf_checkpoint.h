@@ -25,6 +25,7 @@ class HfCheckpoint final : public Checkpoint {
   Status OpenShards();
   Status AddShard(const std::string& file_name);
   Status AddTensor(const SafetensorsEntry& entry);
+  Status AttachScales();
 
   std::string folder_;
   ModelConfig config_;

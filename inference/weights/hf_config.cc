@@ -1,8 +1,9 @@
 // config.json of a Hugging Face folder. Only fields that change the arithmetic are read; a value
 // that asks for arithmetic we do not have is refused by name instead of being ignored.
-#include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "inference/weights/config_fields.h"
+#include "inference/weights/deepseek_config.h"
 #include "inference/weights/model_config.h"
 
 namespace hadal::inference {
@@ -10,84 +11,8 @@ namespace {
 
 using Json = nlohmann::json;
 
-class FieldReader {
- public:
-  FieldReader(const Json& object, std::string_view path) : object_(object), path_(path) {}
-
-  bool Has(const char* field) const {
-    auto it = object_.find(field);
-    return it != object_.end() && !it->is_null();
-  }
-
-  StatusOr<int32_t> Int(const char* field) const {
-    auto it = object_.find(field);
-    if (it == object_.end()) return Missing(field);
-    if (!it->is_number_integer()) return Wrong(field, *it, "an integer");
-    const int64_t value = it->is_number_unsigned() && it->get<uint64_t>() > INT32_MAX
-                              ? int64_t{-1}
-                              : it->get<int64_t>();
-    if (value < 0 || value > INT32_MAX) return Wrong(field, *it, "an integer in 0..2^31-1");
-    return static_cast<int32_t>(value);
-  }
-  StatusOr<int32_t> IntOr(const char* field, int32_t fallback) const {
-    return Has(field) ? Int(field) : StatusOr<int32_t>(fallback);
-  }
-
-  StatusOr<double> Float(const char* field) const {
-    auto it = object_.find(field);
-    if (it == object_.end()) return Missing(field);
-    if (!it->is_number() || !std::isfinite(it->get<double>())) return Wrong(field, *it, "a number");
-    return it->get<double>();
-  }
-  StatusOr<double> FloatOr(const char* field, double fallback) const {
-    return Has(field) ? Float(field) : StatusOr<double>(fallback);
-  }
-
-  StatusOr<bool> BoolOr(const char* field, bool fallback) const {
-    if (!Has(field)) return fallback;
-    const Json& value = object_.at(field);
-    if (!value.is_boolean()) return Wrong(field, value, "true or false");
-    return value.get<bool>();
-  }
-
-  StatusOr<std::string> StringOr(const char* field, std::string_view fallback) const {
-    if (!Has(field)) return std::string(fallback);
-    const Json& value = object_.at(field);
-    if (!value.is_string()) return Wrong(field, value, "a string");
-    return value.get<std::string>();
-  }
-
-  Status Expect(const char* field, std::string_view expected) const {
-    ASSIGN_OR_RETURN(const std::string value, StringOr(field, expected));
-    if (value == expected) return OkStatus();
-    return InvalidArgument("{}: \"{}\" is \"{}\", only \"{}\" is supported", path_, field, value,
-                           expected);
-  }
-
-  Status ExpectFalse(const char* field) const {
-    ASSIGN_OR_RETURN(const bool value, BoolOr(field, false));
-    if (!value) return OkStatus();
-    return InvalidArgument("{}: \"{}\" is true, only false is supported", path_, field);
-  }
-
-  const Json& object() const { return object_; }
-
- private:
-  Status Missing(const char* field) const {
-    return InvalidArgument("{}: field \"{}\" is missing; take config.json from the model again",
-                           path_, field);
-  }
-  Status Wrong(const char* field, const Json& value, std::string_view expected) const {
-    std::string found = value.dump(-1, ' ', true, Json::error_handler_t::replace).substr(0, 80);
-    return InvalidArgument("{}: field \"{}\" is {}, expected {}", path_, field, found, expected);
-  }
-
-  const Json& object_;
-  const std::string_view path_;
-};
-
 // transformers 5 writes rope_parameters (with rope_theta inside), before it was rope_scaling.
-Status ReadRope(const FieldReader& fields, std::string_view path, ModelConfig& config) {
+Status ReadRope(const ConfigFields& fields, std::string_view path, ModelConfig& config) {
   const char* scaling_field = fields.Has("rope_parameters") ? "rope_parameters" : "rope_scaling";
   double theta = 0;
   ASSIGN_OR_RETURN(theta, fields.FloatOr("rope_theta", 10000.0));
@@ -99,7 +24,7 @@ Status ReadRope(const FieldReader& fields, std::string_view path, ModelConfig& c
   if (!object.is_object()) {
     return InvalidArgument("{}: field \"{}\" is not an object", path, scaling_field);
   }
-  const FieldReader scaling(object, path);
+  const ConfigFields scaling(object, path);
   ASSIGN_OR_RETURN(theta, scaling.FloatOr("rope_theta", theta));
   config.rope_theta = static_cast<float>(theta);
   ASSIGN_OR_RETURN(std::string type, scaling.StringOr("type", "default"));
@@ -125,7 +50,7 @@ Status ReadRope(const FieldReader& fields, std::string_view path, ModelConfig& c
   return OkStatus();
 }
 
-StatusOr<ModelConfig> ReadDecoder(const FieldReader& fields, std::string_view path,
+StatusOr<ModelConfig> ReadDecoder(const ConfigFields& fields, std::string_view path,
                                   std::string architecture) {
   ModelConfig config;
   config.architecture = std::move(architecture);
@@ -148,7 +73,7 @@ StatusOr<ModelConfig> ReadDecoder(const FieldReader& fields, std::string_view pa
   return config;
 }
 
-StatusOr<ModelConfig> ReadEncoder(const FieldReader& fields, bool xlm_roberta) {
+StatusOr<ModelConfig> ReadEncoder(const ConfigFields& fields, bool xlm_roberta) {
   ModelConfig config;
   config.architecture = "bert";
   ASSIGN_OR_RETURN(config.num_heads, fields.Int("num_attention_heads"));
@@ -173,18 +98,21 @@ StatusOr<ModelConfig> ReadEncoder(const FieldReader& fields, bool xlm_roberta) {
 StatusOr<ModelConfig> ParseHfConfig(std::string_view json_text, std::string_view path) {
   const Json json = Json::parse(json_text, nullptr, /*allow_exceptions=*/false);
   if (!json.is_object()) return InvalidArgument("{}: expected a JSON object", path);
-  const FieldReader fields(json, path);
+  const ConfigFields fields(json, path);
   ASSIGN_OR_RETURN(const std::string type, fields.StringOr("model_type", ""));
   ModelConfig config;
   if (type == "qwen2" || type == "llama") {
     ASSIGN_OR_RETURN(config, ReadDecoder(fields, path, type));
   } else if (type == "bert" || type == "xlm-roberta") {
     ASSIGN_OR_RETURN(config, ReadEncoder(fields, type == "xlm-roberta"));
+  } else if (type == "deepseek_v2" || type == "deepseek_v3") {
+    ASSIGN_OR_RETURN(config, ReadDeepseekConfig(fields, type));
   } else {
-    return Unimplemented(
-        "{}: \"model_type\" is \"{}\", supported are qwen2, llama, bert, xlm-roberta", path, type);
+    return Unimplemented("{}: \"model_type\" is \"{}\", supported are qwen2, llama, deepseek_v2, "
+                         "deepseek_v3, bert, xlm-roberta",
+                         path, type);
   }
-  if (json.contains("quantization_config") && !json.at("quantization_config").is_null()) {
+  if (config.mla.kv_lora_rank == 0 && json.contains("quantization_config") && !json.at("quantization_config").is_null()) {
     return InvalidArgument("{}: \"quantization_config\" is not supported; use the unquantised "
                            "checkpoint or a GGUF file",
                            path);

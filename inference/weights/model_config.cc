@@ -34,9 +34,9 @@ Status ValidateModelConfig(const ModelConfig& config, std::string_view path) {
       return InvalidArgument("{}: hidden size {} is not {} heads of {}", path, config.hidden_dim,
                              config.num_heads, config.head_dim);
     }
-  } else if (config.head_dim % 2 != 0) {
+  } else if (config.RopeDim() % 2 != 0) {
     return InvalidArgument("{}: head size {} is odd, rotary embedding needs pairs", path,
-                           config.head_dim);
+                           config.RopeDim());
   }
   if (!(config.rope_theta >= 1.0f) || !(config.rope_theta <= 1e12f)) {
     return InvalidArgument("{}: rotary base is {}, expected 1..1e12", path, config.rope_theta);
@@ -46,9 +46,9 @@ Status ValidateModelConfig(const ModelConfig& config, std::string_view path) {
                            config.norm_eps);
   }
   const size_t factors = config.rope_freq_factors.size();
-  if (factors != 0 && factors != static_cast<size_t>(config.head_dim / 2)) {
+  if (factors != 0 && factors != static_cast<size_t>(config.RopeDim() / 2)) {
     return InvalidArgument("{}: {} rotary frequency factors, expected {}", path, factors,
-                           config.head_dim / 2);
+                           config.RopeDim() / 2);
   }
   for (float factor : config.rope_freq_factors) {
     if (!(factor >= 1e-3f) || !(factor <= 1e6f)) {
