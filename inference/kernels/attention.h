@@ -15,7 +15,7 @@ struct AttentionShape {
   int32_t head_dim = 0;      ///< at most kMaxHeadDim
   float scale = 0;           ///< on the dot products, usually head_dim^-0.5
 };
-inline constexpr int32_t kMaxHeadDim = 256;
+inline constexpr int32_t kMaxHeadDim = 1024;
 
 /// K and V of one sequence in one layer: position p is row p % block_size of block p / block_size,
 /// rows of num_kv_heads * head_dim values of `type` (kF32 or kF16).
@@ -41,6 +41,21 @@ struct CausalSlice {
 /// and cache only, whatever the batch and the chunking. Thread-safe.
 void CausalAttention(const CpuDevice& device, const AttentionShape& shape, ConstMatrixView q,
                      absl::Span<const CausalSlice> slices, MatrixView out);
+
+/// Latent attention with absorbed weights (DeepSeek-V2, arXiv:2405.04434 §2.1.3): all heads read the
+/// same row of latent_dim + rope_dim values, as key the whole and as value its first latent_dim.
+struct LatentAttentionShape {
+  int32_t num_heads = 0;
+  int32_t latent_dim = 0;  ///< latent_dim + rope_dim is at most kMaxHeadDim
+  int32_t rope_dim = 0;
+  float scale = 0;
+};
+
+/// As CausalAttention; `kv.key_blocks` hold the rows, `kv.value_blocks` is empty.
+/// q [rows, num_heads * (latent_dim + rope_dim)], out [rows, num_heads * latent_dim].
+void CausalLatentAttention(const CpuDevice& device, const LatentAttentionShape& shape,
+                           ConstMatrixView q, absl::Span<const CausalSlice> slices,
+                           MatrixView out);
 
 /// Rows [first_row, first_row + num_rows) attend to each other.
 struct BidirectionalSlice {

@@ -25,20 +25,43 @@ T* Scratch(int64_t count) {
   return buffer.data();
 }
 
-const ActivationBlock* Quantize(const CpuDevice& device, ConstMatrixView x) {
-  const int64_t blocks = x.cols / 32;
-  auto* out = Scratch<ActivationBlock>(x.rows * blocks);
-  const auto quantize = device.kernels().matmul->quantize_row;
-  device.pool().ParallelFor(x.rows, 8, [&](int64_t begin, int64_t end) {
-    for (int64_t r = begin; r < end; ++r) quantize(x.row(r), x.cols, out + r * blocks);
-  });
-  return out;
-}
-
+/// One task's share of the numbering of weight groups over all tasks.
 struct Product {
-  const MatMulTask* task;
-  int64_t first_group;  // in the numbering over all tasks
+  const GroupedMatMulTask* task;
+  int64_t first_group;
+  const ActivationBlock* blocks;  ///< of x, null for float weights
 };
+
+// Tasks on the same x, such as gate and up, share its rounding.
+void Quantize(const CpuDevice& device, absl::Span<Product> products) {
+  const auto blocks_of = [](const ConstMatrixView& x) { return x.rows * (x.cols / 32); };
+  const auto needs = [](const Product& p) { return !IsFloat(p.task->product.weight->type()); };
+  const auto same_x = [](const Product& a, const Product& b) {
+    return a.task->x.data == b.task->x.data && a.task->x.rows == b.task->x.rows &&
+           a.task->x.stride == b.task->x.stride;
+  };
+  int64_t total = 0;
+  for (const Product& product : products) total += needs(product) ? blocks_of(product.task->x) : 0;
+  if (total == 0) return;
+  auto* out = Scratch<ActivationBlock>(total);
+  const auto quantize = device.kernels().matmul->quantize_row;
+  const Product* last = nullptr;
+  for (Product& product : products) {
+    if (!needs(product)) continue;
+    const ConstMatrixView& x = product.task->x;
+    if (last != nullptr && same_x(*last, product)) {
+      product.blocks = last->blocks;
+      continue;
+    }
+    const int64_t row_blocks = x.cols / 32;
+    device.pool().ParallelFor(x.rows, 8, [&](int64_t begin, int64_t end) {
+      for (int64_t r = begin; r < end; ++r) quantize(x.row(r), x.cols, out + r * row_blocks);
+    });
+    product.blocks = out;
+    out += blocks_of(x);
+    last = &product;
+  }
+}
 
 void RunGroups(const CpuDevice& device, ConstMatrixView x, const ActivationBlock* blocks,
                const MatMulTask& task, int64_t begin, int64_t end) {
@@ -70,34 +93,44 @@ void RunGroups(const CpuDevice& device, ConstMatrixView x, const ActivationBlock
 
 }  // namespace
 
-void MatMul(const CpuDevice& device, ConstMatrixView x, absl::Span<const MatMulTask> tasks) {
-  if (x.rows == 0 || tasks.empty()) return;
+void GroupedMatMul(const CpuDevice& device, absl::Span<const GroupedMatMulTask> tasks) {
   std::vector<Product> products;
   int64_t groups = 0;
   int64_t max_group_bytes = 1;
-  bool quantized = false;
-  for (const MatMulTask& task : tasks) {
-    CHECK(task.weight->cols() == x.cols && task.weight->rows() == task.y.cols &&
-          task.y.rows == x.rows);
-    products.push_back({&task, groups});
-    groups += task.weight->num_groups();
-    max_group_bytes = std::max(max_group_bytes, task.weight->group_bytes());
-    quantized = quantized || !IsFloat(task.weight->type());
+  int64_t max_rows = 0;
+  for (const GroupedMatMulTask& task : tasks) {
+    const PackedMatrix& weight = *task.product.weight;
+    const MatrixView& y = task.product.y;
+    CHECK(weight.cols() == task.x.cols && weight.rows() == y.cols && y.rows == task.x.rows);
+    if (task.x.rows == 0) continue;
+    products.push_back({&task, groups, nullptr});
+    groups += weight.num_groups();
+    max_group_bytes = std::max(max_group_bytes, weight.group_bytes());
+    max_rows = std::max(max_rows, task.x.rows);
   }
-  const ActivationBlock* blocks = quantized ? Quantize(device, x) : nullptr;
-  const int64_t grain = x.rows > kMaxDirectRows
+  if (products.empty()) return;
+  Quantize(device, absl::MakeSpan(products));
+  const int64_t grain = max_rows > kMaxDirectRows
                             ? kMaxPanelGroups
                             : std::max<int64_t>(1, kStreamBytes / max_group_bytes);
   device.pool().ParallelFor(groups, grain, [&](int64_t begin, int64_t end) {
-    for (const Product& product : products) {
-      const int64_t last = product.first_group + product.task->weight->num_groups();
-      const int64_t from = std::max(begin, product.first_group);
-      const int64_t to = std::min(end, last);
-      if (from >= to) continue;
-      RunGroups(device, x, blocks, *product.task, from - product.first_group,
-                to - product.first_group);
+    auto product = std::upper_bound(
+        products.begin(), products.end(), begin,
+        [](int64_t group, const Product& p) { return group < p.first_group; }) - 1;
+    for (; product != products.end() && product->first_group < end; ++product) {
+      const GroupedMatMulTask& task = *product->task;
+      const int64_t last = product->first_group + task.product.weight->num_groups();
+      RunGroups(device, task.x, product->blocks, task.product,
+                std::max(begin, product->first_group) - product->first_group,
+                std::min(end, last) - product->first_group);
     }
   });
+}
+
+void MatMul(const CpuDevice& device, ConstMatrixView x, absl::Span<const MatMulTask> tasks) {
+  std::vector<GroupedMatMulTask> grouped;
+  for (const MatMulTask& task : tasks) grouped.push_back({x, task});
+  GroupedMatMul(device, grouped);
 }
 
 }  // namespace hadal::inference

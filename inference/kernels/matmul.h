@@ -22,6 +22,17 @@ struct MatMulTask {
 /// checked with CHECK. Thread-safe.
 void MatMul(const CpuDevice& device, ConstMatrixView x, absl::Span<const MatMulTask> tasks);
 
+/// A product with an input of its own.
+struct GroupedMatMulTask {
+  ConstMatrixView x;
+  MatMulTask product;
+};
+
+/// Grouped GEMM: runs all tasks, which may differ in input, rows and shape, in one pass of the pool;
+/// rows may be none. What MatMul promises for a row holds here too: experts, and heads with a matrix
+/// of their own, give the same bits alone and in any company. Thread-safe.
+void GroupedMatMul(const CpuDevice& device, absl::Span<const GroupedMatMulTask> tasks);
+
 inline void MatMul(const CpuDevice& device, ConstMatrixView x, const PackedMatrix& weight,
                    const float* bias, MatrixView y, bool accumulate = false) {
   const MatMulTask task{&weight, bias, y, accumulate};

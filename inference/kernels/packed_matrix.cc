@@ -13,6 +13,9 @@ namespace {
 static_assert(kPackRows == kGroupRows);
 
 int64_t GroupBytes(ElementType type, int64_t cols) {
+  if (type == ElementType::kF8E4M3) {
+    return Fp8ScaleOffset(cols) + RoundUp64(Fp8Blocks(cols) * int64_t{sizeof(float)});
+  }
   if (IsFloat(type)) return RoundUp64(cols * kGroupRows * TraitsOf(type).block_bytes);
   const PackedLayout layout = PackedLayoutOf(type);
   return QuantSectionOffset(layout, cols) + cols / kBlockCols * layout.quant_bytes;
@@ -132,27 +135,48 @@ void InterleaveRow(const uint8_t* row, int r, int64_t cols, uint8_t* group) {
   }
 }
 
+// scales: of E4M3, those of the group's rows.
 void PackFloatGroup(ElementType type, const uint8_t* rows_data, int64_t row_bytes, int rows,
-                    int64_t cols, bool widen, uint8_t* group) {
+                    int64_t cols, const float* scales, bool widen, uint8_t* group) {
   std::vector<float> wide(widen ? static_cast<size_t>(cols) : 0);
   for (int r = 0; r < rows; ++r) {
     const uint8_t* row = rows_data + r * row_bytes;
     if (widen) {
-      DequantizeRow(type, row, cols, wide.data());
+      DequantizeRow(type, row, cols, wide.data(), scales);
       InterleaveRow<4>(reinterpret_cast<const uint8_t*>(wide.data()), r, cols, group);
     } else if (type == ElementType::kF32) {
       InterleaveRow<4>(row, r, cols, group);
+    } else if (type == ElementType::kF8E4M3) {
+      InterleaveRow<1>(row, r, cols, group);
     } else {
       InterleaveRow<2>(row, r, cols, group);
     }
   }
+  if (type == ElementType::kF8E4M3 && !widen) {
+    std::memcpy(group + Fp8ScaleOffset(cols), scales,
+                static_cast<size_t>(Fp8Blocks(cols)) * sizeof(float));
+  }
+}
+
+// The kernels widen by shifting bits, where a NaN would become a number.
+Status CheckFp8(int64_t rows, int64_t cols, absl::Span<const uint8_t> data,
+                absl::Span<const float> scales) {
+  if (static_cast<int64_t>(scales.size()) != Fp8Blocks(rows) * Fp8Blocks(cols)) {
+    return InvalidArgument("a F8_E4M3 matrix of {} x {} has {} scales, found {}", rows, cols,
+                           Fp8Blocks(rows) * Fp8Blocks(cols), scales.size());
+  }
+  const auto nan = std::find_if(data.begin(), data.end(), [](uint8_t b) { return (~b & 0x7F) == 0; });
+  if (nan == data.end()) return OkStatus();
+  const int64_t at = nan - data.begin();
+  return InvalidArgument("weight [{}, {}] is NaN; copy the model again", at / cols, at % cols);
 }
 
 }  // namespace
 
 StatusOr<PackedMatrix> PackedMatrix::Pack(ElementType type, int64_t rows, int64_t cols,
                                           absl::Span<const uint8_t> data,
-                                          PackPrecision precision, ThreadPool& pool) {
+                                          PackPrecision precision, ThreadPool& pool,
+                                          absl::Span<const float> scales) {
   const ElementTraits traits = TraitsOf(type);
   constexpr int64_t kMaxSide = int64_t{1} << 31;
   if (rows <= 0 || cols <= 0 || rows > kMaxSide || cols > kMaxSide ||
@@ -166,6 +190,8 @@ StatusOr<PackedMatrix> PackedMatrix::Pack(ElementType type, int64_t rows, int64_
     return InvalidArgument("a {} matrix of {} x {} takes {} bytes, found {}", traits.name, rows,
                            cols, rows * row_bytes, data.size());
   }
+  const bool fp8 = type == ElementType::kF8E4M3;
+  if (fp8) RETURN_IF_ERROR(CheckFp8(rows, cols, data, scales));
   const bool widen = precision == PackPrecision::kFloat32 && type != ElementType::kF32;
   PackedMatrix matrix;
   matrix.type_ = widen ? ElementType::kF32 : type;
@@ -180,7 +206,9 @@ StatusOr<PackedMatrix> PackedMatrix::Pack(ElementType type, int64_t rows, int64_
       const int valid = static_cast<int>(std::min<int64_t>(kGroupRows, rows - g * kGroupRows));
       uint8_t* to = matrix.buffer_.data() + g * matrix.group_bytes_;
       if (IsFloat(matrix.type_)) {
-        PackFloatGroup(type, from, row_bytes, valid, cols, widen, to);
+        const float* group_scales =
+            fp8 ? scales.data() + g * kGroupRows / kFp8Block * Fp8Blocks(cols) : nullptr;
+        PackFloatGroup(type, from, row_bytes, valid, cols, group_scales, widen, to);
       } else {
         PackQuantizedGroup(type, from, row_bytes, valid, cols, to);
       }
@@ -194,8 +222,10 @@ void PackedMatrix::UnpackRow(int64_t r, float* out) const {
   const int row = static_cast<int>(r % kGroupRows);
   if (IsFloat(type_)) {
     const int64_t bytes = TraitsOf(type_).block_bytes;
+    const auto* scales = reinterpret_cast<const float*>(from + Fp8ScaleOffset(cols_));
     for (int64_t c = 0; c < cols_; ++c) {
-      DequantizeRow(type_, from + (c * kGroupRows + row) * bytes, 1, out + c);
+      DequantizeRow(type_, from + (c * kGroupRows + row) * bytes, 1, out + c,
+                    type_ == ElementType::kF8E4M3 ? scales + c / kFp8Block : nullptr);
     }
     return;
   }
@@ -211,9 +241,18 @@ void PackedMatrix::UnpackRow(int64_t r, float* out) const {
   }
 }
 
-void DequantizeRow(ElementType type, const uint8_t* data, int64_t cols, float* out) {
+void DequantizeRow(ElementType type, const uint8_t* data, int64_t cols, float* out,
+                   const float* scales) {
   if (type == ElementType::kF32) {
     std::memcpy(out, data, static_cast<size_t>(cols) * sizeof(float));
+    return;
+  }
+  if (type == ElementType::kF8E4M3) {
+    for (int64_t c = 0; c < cols; ++c) {
+      // E4M3 is the half 2^-8 times as large, shifted; see VecScalar::FromF8.
+      const auto half = static_cast<uint16_t>((data[c] & 0x80) << 8 | (data[c] & 0x7F) << 7);
+      out[c] = HalfToFloat(half) * 256.0f * scales[c / kFp8Block];
+    }
     return;
   }
   if (IsFloat(type)) {

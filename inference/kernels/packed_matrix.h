@@ -25,11 +25,12 @@ enum class PackPrecision {
 class PackedMatrix {
  public:
   PackedMatrix() = default;
-  /// `data`: rows of whole blocks as in a file. INVALID_ARGUMENT when its size does not fit the
-  /// shape, or cols are no whole blocks; RESOURCE_EXHAUSTED without memory.
+  /// `data`: rows of whole blocks as in a file; `scales`: of kF8E4M3 and of no other type, one per
+  /// block, [Fp8Blocks(rows), Fp8Blocks(cols)]. INVALID_ARGUMENT when a size does not fit the
+  /// shape, cols are no whole blocks or an E4M3 weight is NaN; RESOURCE_EXHAUSTED without memory.
   static StatusOr<PackedMatrix> Pack(ElementType type, int64_t rows, int64_t cols,
                                      absl::Span<const uint8_t> data, PackPrecision precision,
-                                     ThreadPool& pool);
+                                     ThreadPool& pool, absl::Span<const float> scales = {});
 
   ElementType type() const { return type_; }
   int64_t rows() const { return rows_; }
@@ -49,7 +50,9 @@ class PackedMatrix {
   AlignedBuffer buffer_;
 };
 
-/// One stored row to float32: what the numbers of a file mean. `data` is the row, out [cols].
-void DequantizeRow(ElementType type, const uint8_t* data, int64_t cols, float* out);
+/// One stored row to float32: what the numbers of a file mean. `data` is the row, out [cols];
+/// `scales`: of kF8E4M3, those of the row, one per kFp8Block columns.
+void DequantizeRow(ElementType type, const uint8_t* data, int64_t cols, float* out,
+                   const float* scales = nullptr);
 
 }  // namespace hadal::inference

@@ -16,8 +16,8 @@ void RopeTable::Compute(const CpuDevice& device, absl::Span<const int32_t> posit
     for (auto r = static_cast<size_t>(begin); r < static_cast<size_t>(end); ++r) {
       for (size_t j = 0; j < pairs; ++j) {
         const float angle = static_cast<float>(positions[r]) * inverse_frequency_[j];
-        cos_[r * pairs + j] = std::cos(angle);
-        sin_[r * pairs + j] = std::sin(angle);
+        cos_[r * pairs + j] = std::cos(angle) * magnitude_;
+        sin_[r * pairs + j] = std::sin(angle) * magnitude_;
       }
     }
   });
@@ -25,15 +25,22 @@ void RopeTable::Compute(const CpuDevice& device, absl::Span<const int32_t> posit
 
 void ApplyRope(const CpuDevice& device, const RopeTable& table, RopeLayout layout,
                int32_t num_heads, MatrixView x) {
+  CHECK(x.cols == num_heads * 2 * table.num_pairs());
+  ApplyRope(device, table, layout, num_heads, 2 * table.num_pairs(), x);
+}
+
+void ApplyRope(const CpuDevice& device, const RopeTable& table, RopeLayout layout,
+               int32_t num_heads, int64_t head_stride, MatrixView x) {
   const int64_t head_dim = 2 * table.num_pairs();
-  CHECK(x.cols == num_heads * head_dim && table.num_rows() >= x.rows);
+  CHECK(head_stride >= head_dim && x.cols == (num_heads - 1) * head_stride + head_dim);
+  CHECK(table.num_rows() >= x.rows);
   const ElementwisePart& part = *device.kernels().elementwise;
   const auto rotate =
       layout == RopeLayout::kHalves ? part.rope_halves : part.rope_interleaved;
   device.pool().ParallelFor(x.rows, 16, [&](int64_t begin, int64_t end) {
     for (int64_t r = begin; r < end; ++r) {
       for (int32_t h = 0; h < num_heads; ++h) {
-        rotate(table.cos_row(r), table.sin_row(r), table.num_pairs(), x.row(r) + h * head_dim);
+        rotate(table.cos_row(r), table.sin_row(r), table.num_pairs(), x.row(r) + h * head_stride);
       }
     }
   });

@@ -18,9 +18,10 @@ enum class RopeLayout {
 /// Cosines and sines of a batch: row r holds those of positions[r], one per pair.
 class RopeTable {
  public:
-  /// inverse_frequency [head_dim / 2], in radians per position.
-  explicit RopeTable(std::vector<float> inverse_frequency)
-      : inverse_frequency_(std::move(inverse_frequency)) {}
+  /// inverse_frequency [head_dim / 2], in radians per position; cosines and sines are multiplied by
+  /// `magnitude` (YaRN).
+  explicit RopeTable(std::vector<float> inverse_frequency, float magnitude = 1)
+      : inverse_frequency_(std::move(inverse_frequency)), magnitude_(magnitude) {}
   /// Fills the rows; the angle is the float32 product, as the published models were trained.
   void Compute(const CpuDevice& device, absl::Span<const int32_t> positions);
   int64_t num_pairs() const { return static_cast<int64_t>(inverse_frequency_.size()); }
@@ -30,6 +31,7 @@ class RopeTable {
 
  private:
   const std::vector<float> inverse_frequency_;
+  const float magnitude_;
   int64_t num_rows_ = 0;
   std::vector<float> cos_;
   std::vector<float> sin_;
@@ -39,6 +41,11 @@ class RopeTable {
 /// table.num_rows() >= x.rows; head_dim == 2 * table.num_pairs().
 void ApplyRope(const CpuDevice& device, const RopeTable& table, RopeLayout layout,
                int32_t num_heads, MatrixView x);
+
+/// The same where heads are `head_stride` values apart and x begins at the rotated part of the first
+/// head: the rotary part of DeepSeek's query heads.
+void ApplyRope(const CpuDevice& device, const RopeTable& table, RopeLayout layout,
+               int32_t num_heads, int64_t head_stride, MatrixView x);
 
 /// base^(-2j / head_dim) for j in [0, head_dim / 2).
 std::vector<float> RopeInverseFrequencies(int32_t head_dim, float base);

@@ -24,12 +24,14 @@ struct AttentionKernels {
     float* scores;   // [num_queries, 64]
     float* max;
     float* sum;
-    int64_t padded;
+    int64_t padded;         // key_dim in whole vectors: the stride of all but scores
+    int64_t value_padded;   // value_dim in whole vectors
   };
 
   static Scratch Carve(const AttentionTile& args) {
     Scratch s;
-    s.padded = (args.head_dim + 15) / 16 * 16;
+    s.padded = (args.key_dim + 15) / 16 * 16;
+    s.value_padded = (args.value_dim + 15) / 16 * 16;
     s.keys = args.scratch;
     s.values = s.keys + kTilePositions * s.padded;
     s.queries = s.values + kTilePositions * s.padded;
@@ -96,15 +98,16 @@ struct AttentionKernels {
     }
   }
 
-  /// Rows [begin, begin + count) of one KV head as float32, padded with zeros to 64 rows.
-  static void LoadRows(const AttentionTile& args, const void* const* blocks, int64_t begin,
-                       int64_t count, int64_t padded, float* out) {
+  /// `dim` values of rows [begin, begin + count) of one KV head as float32, padded to 64 rows of
+  /// zeros.
+  static void LoadRows(const AttentionTile& args, const void* const* blocks, int64_t dim,
+                       int64_t begin, int64_t count, int64_t padded, float* out) {
     for (int64_t i = 0; i < count; ++i, out += padded) {
       const int64_t position = begin + i;
       const void* block = blocks[position / args.block_size];
       const int64_t at = position % args.block_size * args.row_values + args.head_offset;
-      for (int64_t d = 0; d < args.head_dim; d += 16) {
-        const int n = args.head_dim - d < 16 ? static_cast<int>(args.head_dim - d) : 16;
+      for (int64_t d = 0; d < dim; d += 16) {
+        const int n = dim - d < 16 ? static_cast<int>(dim - d) : 16;
         V::Store(out + d, LoadValues(args.type, block, at + d, n));
       }
     }
@@ -146,7 +149,9 @@ struct AttentionKernels {
     V::Store(lanes, decay);
     s.sum[i] = s.sum[i] * lanes[0] + V::Sum(sum);
     float* out = s.outputs + i * s.padded;
-    for (int64_t d = 0; d < s.padded; d += 16) V::Store(out + d, V::Mul(V::Load(out + d), decay));
+    for (int64_t d = 0; d < s.value_padded; d += 16) {
+      V::Store(out + d, V::Mul(V::Load(out + d), decay));
+    }
   }
 
   static void Tile(const AttentionTile& args) {
@@ -155,7 +160,7 @@ struct AttentionKernels {
     for (int64_t i = 0; i < num; ++i) {
       float* q = s.queries + i * s.padded;
       for (int64_t d = 0; d < s.padded; ++d) {
-        q[d] = d < args.head_dim ? args.queries[i][d] * args.scale : 0.0f;
+        q[d] = d < args.key_dim ? args.queries[i][d] * args.scale : 0.0f;
         s.outputs[i * s.padded + d] = 0;
       }
       s.max[i] = -__builtin_inff();
@@ -167,14 +172,16 @@ struct AttentionKernels {
       const int64_t count =
           positions - begin < kTilePositions ? positions - begin : kTilePositions;
       while (args.visible[first] <= begin) ++first;
-      LoadRows(args, args.key_blocks, begin, count, s.padded, s.values);
+      LoadRows(args, args.key_blocks, args.key_dim, begin, count, s.padded, s.values);
       for (int64_t d = 0; d < s.padded; d += 16) {
         for (int64_t p = 0; p < kTilePositions; p += 16) {
           V::Transpose(s.values + p * s.padded + d, s.padded, s.keys + d * kTilePositions + p,
                        kTilePositions);
         }
       }
-      LoadRows(args, args.value_blocks, begin, count, s.padded, s.values);
+      if (args.value_blocks != nullptr) {
+        LoadRows(args, args.value_blocks, args.value_dim, begin, count, s.padded, s.values);
+      }
       float* scores = s.scores + first * kTilePositions;
       for (int64_t i = 0; i < (num - first) * kTilePositions; ++i) scores[i] = 0;
       Gemm(s.queries + first * s.padded, s.padded, s.keys, kTilePositions, scores, kTilePositions,
@@ -184,11 +191,11 @@ struct AttentionKernels {
         SoftmaxStep(s, i, seen < kTilePositions ? seen : kTilePositions);
       }
       Gemm(scores, kTilePositions, s.values, s.padded, s.outputs + first * s.padded, s.padded,
-           num - first, s.padded, count);
+           num - first, s.value_padded, count);
     }
     for (int64_t i = 0; i < num; ++i) {
       const float inverse = 1.0f / s.sum[i];
-      for (int64_t d = 0; d < args.head_dim; ++d) {
+      for (int64_t d = 0; d < args.value_dim; ++d) {
         args.outputs[i][d] = s.outputs[i * s.padded + d] * inverse;
       }
     }

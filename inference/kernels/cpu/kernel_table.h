@@ -49,13 +49,15 @@ inline constexpr int64_t kMaxDirectRows = 4;
 constexpr int64_t PanelBytes(int64_t cols) { return cols / 32 * (512 + 128); }
 
 /// Queries against one KV head: outputs[i] = softmax(scale * queries[i] . K) V over the positions
-/// [0, visible[i]). A row's result does not depend on the other rows.
+/// [0, visible[i]). A row's result does not depend on the other rows. In latent attention V is the
+/// beginning of K's rows: value_blocks is null.
 struct AttentionTile {
   int32_t num_queries;          ///< at most kMaxTileQueries
-  int32_t head_dim;
+  int32_t key_dim;
+  int32_t value_dim;            ///< at most key_dim
   float scale;
-  const float* const* queries;  ///< each head_dim values
-  float* const* outputs;        ///< each head_dim values
+  const float* const* queries;  ///< each key_dim values
+  float* const* outputs;        ///< each value_dim values
   const int32_t* visible;       ///< positive, ascending
   const void* const* key_blocks;
   const void* const* value_blocks;
@@ -63,13 +65,13 @@ struct AttentionTile {
   int64_t row_values;           ///< from one position to the next
   int64_t head_offset;          ///< of this KV head in a row
   ElementType type;             ///< kF32 or kF16
-  float* scratch;               ///< 64-byte aligned, AttentionScratchFloats(head_dim)
+  float* scratch;               ///< 64-byte aligned, AttentionScratchFloats(key_dim)
 };
 inline constexpr int32_t kMaxTileQueries = 64;
 inline constexpr int32_t kTilePositions = 64;
 /// Holds K (transposed), V, queries, outputs, scores, and the running maxima and sums.
-constexpr int64_t AttentionScratchFloats(int64_t head_dim) {
-  const int64_t padded = (head_dim + 15) / 16 * 16;
+constexpr int64_t AttentionScratchFloats(int64_t key_dim) {
+  const int64_t padded = (key_dim + 15) / 16 * 16;
   return 2 * kTilePositions * padded + 2 * kMaxTileQueries * padded +
          kMaxTileQueries * kTilePositions + 2 * kMaxTileQueries;
 }

@@ -181,12 +181,15 @@ struct MatMulKernels {
     }
   }
 
+  /// scales: of E4M3 weights, else unused. The product is rounded as a widened weight would be.
   template <ElementType kType>
-  static F FloatWeights(const uint8_t* group, int64_t col) {
+  static F FloatWeights(const uint8_t* group, const float* scales, int64_t col) {
     if constexpr (kType == ElementType::kF32) {
       return V::Load(reinterpret_cast<const float*>(group) + col * kGroupRows);
     } else if constexpr (kType == ElementType::kF16) {
       return V::FromHalf(reinterpret_cast<const uint16_t*>(group) + col * kGroupRows);
+    } else if constexpr (kType == ElementType::kF8E4M3) {
+      return V::Mul(V::FromF8(group + col * kGroupRows), V::Set(scales[col / kFp8Block]));
     } else {
       return V::FromBf16(reinterpret_cast<const uint16_t*>(group) + col * kGroupRows);
     }
@@ -195,12 +198,13 @@ struct MatMulKernels {
   template <ElementType kType, int kRows>
   static void FloatTile(const MatMulGroups& args, int32_t group, int64_t row) {
     const uint8_t* weights = args.groups + group * args.group_bytes;
+    const float* scales = reinterpret_cast<const float*>(weights + Fp8ScaleOffset(args.cols));
     const float* x = args.x + row * args.x_stride;
     F acc[kRows];
     HADAL_UNROLL
     for (int m = 0; m < kRows; ++m) acc[m] = V::Zero();
     for (int64_t c = 0; c < args.cols; ++c) {
-      const F w = FloatWeights<kType>(weights, c);
+      const F w = FloatWeights<kType>(weights, scales, c);
       HADAL_UNROLL
       for (int m = 0; m < kRows; ++m) {
         acc[m] = V::Fma(w, V::Set(x[m * args.x_stride + c]), acc[m]);
@@ -224,6 +228,7 @@ struct MatMulKernels {
       case ElementType::kF32: return FloatGroups<ElementType::kF32>(args);
       case ElementType::kF16: return FloatGroups<ElementType::kF16>(args);
       case ElementType::kBF16: return FloatGroups<ElementType::kBF16>(args);
+      case ElementType::kF8E4M3: return FloatGroups<ElementType::kF8E4M3>(args);
       case ElementType::kQ8_0: return QuantizedGroups<ElementType::kQ8_0>(args);
       case ElementType::kQ4_0: return QuantizedGroups<ElementType::kQ4_0>(args);
       case ElementType::kQ4_1: return QuantizedGroups<ElementType::kQ4_1>(args);

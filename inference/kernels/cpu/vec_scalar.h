@@ -10,7 +10,7 @@ namespace hadal::inference {
 /// bit, operation by operation. Meaning of the operations, shared by all three:
 ///   Fma(a, b, c) = a * b + c rounded once; Sum adds lane i + 8 to i, then i + 4, i + 2, i + 1;
 ///   Round is to nearest even; Dot adds 4 products of unsigned weights and signed activations per
-///   lane, kWide when weights exceed 6 bits.
+///   lane, kWide when weights exceed 6 bits; FromF8 takes E4M3 numbers that are no NaN.
 struct VecScalar {
   struct F { float v[16]; };
   struct I { int32_t v[16]; };
@@ -105,6 +105,13 @@ struct VecScalar {
       float out;
       std::memcpy(&out, &bits, 4);
       return out;
+    });
+  }
+  /// The bits of an E4M3 number are those of the half 2^-8 times as large, shifted by 7.
+  static F FromF8(const uint8_t* p) {
+    return Map([&](int i) {
+      const auto half = static_cast<uint16_t>((p[i] & 0x80) << 8 | (p[i] & 0x7F) << 7);
+      return HalfToFloat(half) * 256.0f;
     });
   }
   static void ToHalf(uint16_t* p, F a) {
