@@ -1,0 +1,42 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "absl/types/span.h"
+#include "inference/kernels/cpu_device.h"
+#include "inference/kernels/matmul.h"
+#include "inference/kernels/packed_matrix.h"
+#include "inference/moe/router.h"
+
+namespace hadal::inference {
+
+/// One SwiGLU expert: down(silu(gate(x)) * up(x)).
+struct Expert {
+  PackedMatrix gate, up;  ///< [ffn, hidden]
+  PackedMatrix down;      ///< [hidden, ffn]
+};
+
+/// The routed experts of a layer. Keeps its buffers between calls and layers. Thread-compatible.
+class ExpertRunner {
+ public:
+  explicit ExpertRunner(CpuDevice device) : device_(std::move(device)) {}
+
+  /// y += sum over a token's experts of weight * expert(x). x, y [rows, hidden] f32.
+  /// Tokens are permuted by expert, each projection is one grouped GEMM, and the sum of a token
+  /// takes its experts in ascending order: a row of y does not depend on the other rows.
+  void Run(absl::Span<const Expert> experts, const Routing& routing, ConstMatrixView x,
+           MatrixView y);
+
+ private:
+  void Permute(absl::Span<const Expert> experts, const Routing& routing, ConstMatrixView x);
+  void Combine(const Routing& routing, int64_t hidden, MatrixView y) const;
+
+  const CpuDevice device_;
+  std::vector<int64_t> first_;   ///< [experts + 1]: permuted rows of an expert
+  std::vector<int64_t> row_of_;  ///< [tokens * top_k]: the permuted row of a token's k-th expert
+  std::vector<float> input_, gate_, up_, output_;
+  std::vector<GroupedMatMulTask> tasks_;
+};
+
+}  // namespace hadal::inference
