@@ -14,8 +14,15 @@ StatusOr<std::unique_ptr<Decoder>> LoadDecoder(const Checkpoint& checkpoint,
   const std::string& architecture = checkpoint.config().architecture;
   if (architecture == "qwen2") return LoadQwen2(checkpoint, options, std::move(device));
   if (architecture == "llama") return LoadLlama(checkpoint, options, std::move(device));
-  return Unimplemented("no decoder for architecture \"{}\"; there are qwen2 and llama",
-                       architecture);
+  if (architecture == "deepseek_v2") {
+    return LoadDeepseekV2(checkpoint, options, std::move(device));
+  }
+  if (architecture == "deepseek_v3") {
+    return LoadDeepseekV3(checkpoint, options, std::move(device));
+  }
+  return Unimplemented(
+      "no decoder for architecture \"{}\"; there are qwen2, llama, deepseek_v2 and deepseek_v3",
+      architecture);
 }
 
 }  // namespace hadal::inference

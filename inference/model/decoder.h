@@ -7,6 +7,7 @@
 #include "absl/types/span.h"
 #include "base/status.h"
 #include "inference/kv/kv_cache.h"
+#include "inference/tensor/matrix_view.h"
 #include "inference/weights/checkpoint.h"
 
 namespace hadal::inference {
@@ -40,8 +41,22 @@ enum class ComputeMode {
   kFloat32,  ///< weights widened to float32, float32 activations and KV: the reference
 };
 
+/// Is shown what a forward pass computes inside, for comparison with reference results. Views hold
+/// during the call; rows are those of the batch. Called on the thread of Forward().
+class DecoderTrace {
+ public:
+  virtual ~DecoderTrace() = default;
+  /// `name`: "embed", "layer.L.attn" and "layer.L.mlp" (before they are added to the residual
+  /// stream), "layer.L.out" (the stream), "final_norm" (of the rows whose logits are wanted).
+  virtual void OnHidden(const std::string& name, ConstMatrixView x) = 0;
+  /// The gate's logits [rows, experts], and per row the experts, ascending, with their weights.
+  virtual void OnRouting(int32_t layer, ConstMatrixView logits, absl::Span<const int32_t> experts,
+                         absl::Span<const float> weights) = 0;
+};
+
 struct DecoderOptions {
   ComputeMode mode = ComputeMode::kNative;
+  DecoderTrace* trace = nullptr;  ///< outlives the decoder; UNIMPLEMENTED for some architectures
 };
 
 /// Builds the decoder of config().architecture and packs its weights. UNIMPLEMENTED names the

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 #include <utility>
 
 #include "base/check.h"
@@ -70,6 +69,9 @@ StatusOr<std::unique_ptr<Decoder>> GqaDecoder::Load(const Checkpoint& checkpoint
                                                     CpuDevice device) {
   const ModelConfig& config = checkpoint.config();
   RETURN_IF_ERROR(CheckConfig(config));
+  if (options.trace != nullptr) {
+    return Unimplemented("{}: only deepseek_v2 and deepseek_v3 are traced", config.architecture);
+  }
   const PackPrecision precision = options.mode == ComputeMode::kFloat32
                                       ? PackPrecision::kFloat32 : PackPrecision::kStored;
   auto decoder =
@@ -124,59 +126,6 @@ Status GqaDecoder::LoadLayer(const Checkpoint& checkpoint, const GqaDecoderTrait
   return OkStatus();
 }
 
-Status GqaDecoder::Validate(absl::Span<const SequenceSlice> batch, const KvCache& cache,
-                            size_t num_logits) const {
-  const KvLayout& layout = cache.layout();
-  if (layout.num_layers != kv_layout_.num_layers || layout.k_values != kv_layout_.k_values ||
-      layout.v_values != kv_layout_.v_values || layout.dtype != kv_layout_.dtype) {
-    return InvalidArgument("the KV cache was made for another model: create it from kv_layout()");
-  }
-  size_t wanted = 0;
-  for (const SequenceSlice& slice : batch) {
-    const auto count = static_cast<int64_t>(slice.tokens.size());
-    const int64_t capacity = static_cast<int64_t>(slice.block_table.size()) * cache.block_size();
-    if (count == 0 || slice.position < 0 || slice.position + count > capacity) {
-      return InvalidArgument("a slice of {} tokens at position {} does not fit its {} blocks of {}",
-                             count, slice.position, slice.block_table.size(), cache.block_size());
-    }
-    if (slice.num_logits < 0 || slice.num_logits > count) {
-      return InvalidArgument("logits of {} of {} tokens were asked for", slice.num_logits, count);
-    }
-    for (const int32_t token : slice.tokens) {
-      if (token < 0 || token >= config_.vocabulary) {
-        return InvalidArgument("token {} is outside the vocabulary of {}", token,
-                               config_.vocabulary);
-      }
-    }
-    for (const int32_t block : slice.block_table) {
-      if (block < 0 || block >= cache.num_blocks()) {
-        return InvalidArgument("block {} is outside the cache of {}", block, cache.num_blocks());
-      }
-    }
-    wanted += static_cast<size_t>(slice.num_logits);
-  }
-  if (num_logits != wanted * static_cast<size_t>(config_.vocabulary)) {
-    return InvalidArgument("room for {} logits, but {} rows of {} are asked for", num_logits,
-                           wanted, config_.vocabulary);
-  }
-  return OkStatus();
-}
-
-GqaDecoder::BatchPlan GqaDecoder::Plan(absl::Span<const SequenceSlice> batch) const {
-  BatchPlan plan;
-  for (const SequenceSlice& slice : batch) {
-    for (size_t i = 0; i < slice.tokens.size(); ++i) {
-      plan.tokens.push_back(slice.tokens[i]);
-      plan.positions.push_back(slice.position + static_cast<int32_t>(i));
-      if (slice.tokens.size() - i <= static_cast<size_t>(slice.num_logits)) {
-        plan.logits_rows.push_back(plan.num_rows);
-      }
-      ++plan.num_rows;
-    }
-  }
-  return plan;
-}
-
 void GqaDecoder::Resize(int64_t num_rows) {
   const auto rows = static_cast<size_t>(num_rows);
   const auto grow = [rows](std::vector<float>& buffer, int64_t cols) {
@@ -191,31 +140,6 @@ void GqaDecoder::Resize(int64_t num_rows) {
   grow(act_.value, kv_layout_.v_values);
   grow(act_.gate, config_.ffn_dim);
   grow(act_.up, config_.ffn_dim);
-  act_.key_rows.resize(rows);
-  act_.value_rows.resize(rows);
-}
-
-void GqaDecoder::StoreKv(int32_t index, absl::Span<const SequenceSlice> batch,
-                         const BatchPlan& plan, KvCache& cache) {
-  const size_t value_bytes = kv_layout_.dtype == KvDtype::kF32 ? 4 : 2;
-  const size_t row_bytes = static_cast<size_t>(kv_layout_.k_values) * value_bytes;
-  size_t row = 0;
-  for (const SequenceSlice& slice : batch) {
-    for (size_t i = 0; i < slice.tokens.size(); ++i, ++row) {
-      const auto position = static_cast<size_t>(plan.positions[row]);
-      const auto block_size = static_cast<size_t>(cache.block_size());
-      const int32_t block = slice.block_table[position / block_size];
-      const size_t offset = position % block_size * row_bytes;
-      act_.key_rows[row] = static_cast<uint8_t*>(cache.KeyBlock(index, block)) + offset;
-      act_.value_rows[row] = static_cast<uint8_t*>(cache.ValueBlock(index, block)) + offset;
-    }
-  }
-  const ElementType type =
-      kv_layout_.dtype == KvDtype::kF32 ? ElementType::kF32 : ElementType::kF16;
-  const ConstMatrixView key(act_.key.data(), plan.num_rows, kv_layout_.k_values);
-  const ConstMatrixView value(act_.value.data(), plan.num_rows, kv_layout_.v_values);
-  StoreRows(device_, key, type, act_.key_rows);
-  StoreRows(device_, value, type, act_.value_rows);
 }
 
 void GqaDecoder::Attention(const Layer& layer, int32_t index,
@@ -240,34 +164,10 @@ void GqaDecoder::Attention(const Layer& layer, int32_t index,
       config_.rope_interleaved ? RopeLayout::kInterleaved : RopeLayout::kHalves;
   ApplyRope(device_, rope_, rope, config_.num_heads, query);
   ApplyRope(device_, rope_, rope, config_.num_kv_heads, key);
-  StoreKv(index, batch, plan, cache);
-
-  act_.blocks.clear();
-  for (const SequenceSlice& slice : batch) {
-    for (const int32_t block : slice.block_table) {
-      act_.blocks.push_back(cache.KeyBlock(index, block));
-    }
-    for (const int32_t block : slice.block_table) {
-      act_.blocks.push_back(cache.ValueBlock(index, block));
-    }
-  }
-  std::vector<CausalSlice> slices;
-  int64_t first_row = 0;
-  const void* const* blocks = act_.blocks.data();
-  for (const SequenceSlice& slice : batch) {
-    CausalSlice part;
-    part.first_row = first_row;
-    part.num_rows = static_cast<int32_t>(slice.tokens.size());
-    part.position = slice.position;
-    part.kv.key_blocks = {blocks, slice.block_table.size()};
-    part.kv.value_blocks = {blocks + slice.block_table.size(), slice.block_table.size()};
-    part.kv.block_size = cache.block_size();
-    part.kv.type = kv_layout_.dtype == KvDtype::kF32 ? ElementType::kF32 : ElementType::kF16;
-    blocks += 2 * slice.block_table.size();
-    first_row += part.num_rows;
-    slices.push_back(part);
-  }
-  CausalAttention(device_, attention_shape_, query, slices, attended);
+  BindLayer(index, batch, plan, cache, &kv_);
+  StoreRows(device_, key, kv_.type, kv_.key_rows);
+  StoreRows(device_, value, kv_.type, kv_.value_rows);
+  CausalAttention(device_, attention_shape_, query, kv_.slices, attended);
   MatMul(device_, attended, layer.o, nullptr, residual, /*accumulate=*/true);
 }
 
@@ -285,8 +185,8 @@ void GqaDecoder::FeedForward(const Layer& layer, int64_t num_rows) {
 
 Status GqaDecoder::Forward(absl::Span<const SequenceSlice> batch, KvCache& cache,
                            absl::Span<float> logits) {
-  RETURN_IF_ERROR(Validate(batch, cache, logits.size()));
-  const BatchPlan plan = Plan(batch);
+  RETURN_IF_ERROR(ValidateBatch(config_, kv_layout_, batch, cache, logits.size()));
+  const BatchPlan plan = PlanBatch(batch);
   if (plan.num_rows == 0) return OkStatus();
   Resize(plan.num_rows);
   const MatrixView residual(act_.residual.data(), plan.num_rows, config_.hidden_dim);
@@ -298,16 +198,10 @@ Status GqaDecoder::Forward(absl::Span<const SequenceSlice> batch, KvCache& cache
     FeedForward(layer, plan.num_rows);
   }
   if (plan.logits_rows.empty()) return OkStatus();
-  // Only the rows asked for meet the vocabulary: they move to the front of the other buffer.
-  const auto wanted = static_cast<int64_t>(plan.logits_rows.size());
-  const MatrixView last(act_.normed.data(), wanted, config_.hidden_dim);
-  for (int64_t r = 0; r < wanted; ++r) {
-    std::memcpy(last.row(r), residual.row(plan.logits_rows[static_cast<size_t>(r)]),
-                static_cast<size_t>(config_.hidden_dim) * sizeof(float));
-  }
+  const MatrixView last = GatherLogitsRows(plan, residual, act_.normed);
   RmsNorm(device_, last, output_norm_.data(), config_.norm_eps, last);
   MatMul(device_, last, config_.tied_embeddings ? embedding_ : output_, nullptr,
-         MatrixView(logits.data(), wanted, config_.vocabulary));
+         MatrixView(logits.data(), last.rows, config_.vocabulary));
   return OkStatus();
 }
 

@@ -8,6 +8,7 @@
 #include "inference/kernels/cpu_device.h"
 #include "inference/kernels/packed_matrix.h"
 #include "inference/kernels/rope.h"
+#include "inference/model/batch_plan.h"
 #include "inference/model/decoder.h"
 
 namespace hadal::inference {
@@ -39,35 +40,20 @@ class GqaDecoder final : public Decoder {
     PackedMatrix gate, up, down;
   };
 
-  /// What the layers need to know of a batch.
-  struct BatchPlan {
-    int64_t num_rows = 0;
-    std::vector<int32_t> tokens;
-    std::vector<int32_t> positions;
-    std::vector<int64_t> logits_rows;  ///< rows of the batch whose logits are wanted
-  };
-
   /// Activations, kept between calls; [rows, columns named].
   struct Activations {
     std::vector<float> residual, normed;         // hidden
     std::vector<float> query, attended;          // heads * head_dim
     std::vector<float> key, value;               // kv heads * head_dim
     std::vector<float> gate, up;                 // ffn
-    std::vector<const void*> blocks;             // K then V of every slice, one layer
-    std::vector<void*> key_rows, value_rows;     // where a row's K and V go
   };
 
   GqaDecoder(ModelConfig config, ComputeMode mode, CpuDevice device);
   Status LoadLayer(const Checkpoint& checkpoint, const GqaDecoderTraits& traits, int32_t index,
                    PackPrecision precision, Layer* layer);
-  Status Validate(absl::Span<const SequenceSlice> batch, const KvCache& cache,
-                  size_t num_logits) const;
-  BatchPlan Plan(absl::Span<const SequenceSlice> batch) const;
   void Resize(int64_t num_rows);
   void Attention(const Layer& layer, int32_t index, absl::Span<const SequenceSlice> batch,
                  const BatchPlan& plan, KvCache& cache);
-  void StoreKv(int32_t index, absl::Span<const SequenceSlice> batch, const BatchPlan& plan,
-               KvCache& cache);
   void FeedForward(const Layer& layer, int64_t num_rows);
 
   const ModelConfig config_;
@@ -80,6 +66,7 @@ class GqaDecoder final : public Decoder {
   std::vector<Layer> layers_;
   RopeTable rope_;
   Activations act_;
+  LayerKv kv_;
 };
 
 }  // namespace hadal::inference

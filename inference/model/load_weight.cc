@@ -7,6 +7,7 @@ StatusOr<ElementType> ToElementType(GgmlType type) {
     case GgmlType::kF32: return ElementType::kF32;
     case GgmlType::kF16: return ElementType::kF16;
     case GgmlType::kBF16: return ElementType::kBF16;
+    case GgmlType::kF8E4M3: return ElementType::kF8E4M3;
     case GgmlType::kQ8_0: return ElementType::kQ8_0;
     case GgmlType::kQ4_0: return ElementType::kQ4_0;
     case GgmlType::kQ4_1: return ElementType::kQ4_1;
@@ -28,7 +29,8 @@ StatusOr<PackedMatrix> LoadMatrix(const Checkpoint& checkpoint, const std::strin
   ASSIGN_OR_RETURN(const Weight weight, checkpoint.Get(name, {rows, cols}));
   auto type = ToElementType(weight.type);
   if (!type.ok()) return Annotate(type.status(), name);
-  auto matrix = PackedMatrix::Pack(*type, rows, cols, weight.data, precision, pool);
+  auto matrix = PackedMatrix::Pack(*type, rows, cols, weight.data, precision, pool,
+                                   weight.scales);
   if (!matrix.ok()) return Annotate(matrix.status(), name);
   return matrix;
 }
@@ -39,6 +41,9 @@ StatusOr<std::vector<float>> LoadVector(const Checkpoint& checkpoint, const std:
   auto type = ToElementType(weight.type);
   if (!type.ok()) return Annotate(type.status(), name);
   const ElementTraits traits = TraitsOf(*type);
+  if (*type == ElementType::kF8E4M3) {  // its scales belong to blocks of a matrix
+    return InvalidArgument("{}: a vector is not stored as {}", name, traits.name);
+  }
   if (size % traits.block_values != 0 ||
       static_cast<int64_t>(weight.data.size()) != size / traits.block_values * traits.block_bytes) {
     return InvalidArgument("{}: {} {} values in {} bytes do not fit", name, size, traits.name,

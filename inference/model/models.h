@@ -11,6 +11,10 @@ namespace hadal::inference {
 
 StatusOr<std::unique_ptr<Decoder>> LoadLlama(const Checkpoint& checkpoint,
                                              const DecoderOptions& options, CpuDevice device);
+StatusOr<std::unique_ptr<Decoder>> LoadDeepseekV2(const Checkpoint& checkpoint,
+                                                  const DecoderOptions& options, CpuDevice device);
+StatusOr<std::unique_ptr<Decoder>> LoadDeepseekV3(const Checkpoint& checkpoint,
+                                                  const DecoderOptions& options, CpuDevice device);
 StatusOr<std::unique_ptr<Decoder>> LoadQwen2(const Checkpoint& checkpoint,
                                              const DecoderOptions& options, CpuDevice device);
 

@@ -1,0 +1,205 @@
+#include "inference/model/deepseek_decoder.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "inference/kernels/activation.h"
+#include "inference/kernels/embedding.h"
+#include "inference/kernels/matmul.h"
+#include "inference/kernels/norm.h"
+#include "inference/model/load_weight.h"
+
+namespace hadal::inference {
+namespace {
+
+KvLayout LayoutFor(const ModelConfig& config, ComputeMode mode) {
+  KvLayout layout;
+  layout.num_layers = config.num_layers;
+  layout.k_values = config.mla.kv_lora_rank + config.mla.qk_rope_head_dim;
+  layout.v_values = 0;  // values are the beginning of the same row
+  layout.dtype = mode == ComputeMode::kFloat32 ? KvDtype::kF32 : KvDtype::kF16;
+  return layout;
+}
+
+RouterOptions RouterFor(const MoeConfig& moe, RouterKind kind) {
+  RouterOptions options;
+  options.kind = kind;
+  options.num_experts = moe.num_experts;
+  options.top_k = moe.experts_per_token;
+  options.num_groups = moe.num_groups;
+  options.top_groups = moe.groups_per_token;
+  options.normalize = moe.normalize_weights;
+  options.scale = moe.weight_scale;
+  return options;
+}
+
+std::vector<float> FrequenciesFor(const ModelConfig& config) {
+  std::vector<float> frequencies =
+      RopeInverseFrequencies(config.mla.qk_rope_head_dim, config.rope_theta);
+  for (size_t j = 0; j < config.rope_freq_factors.size(); ++j) {
+    frequencies[j] /= config.rope_freq_factors[j];
+  }
+  return frequencies;
+}
+
+Status CheckConfig(const ModelConfig& config, RouterKind router) {
+  const MlaConfig& mla = config.mla;
+  const bool attention_fits =
+      config.num_heads > 0 && mla.q_lora_rank >= 0 && mla.kv_lora_rank > 0 &&
+      mla.qk_nope_head_dim > 0 && mla.qk_rope_head_dim > 0 && mla.qk_rope_head_dim % 2 == 0 &&
+      mla.v_head_dim > 0 && mla.kv_lora_rank <= kMaxHeadDim - mla.qk_rope_head_dim &&
+      config.head_dim == mla.qk_nope_head_dim + mla.qk_rope_head_dim &&
+      (config.rope_freq_factors.empty() ||
+       config.rope_freq_factors.size() == static_cast<size_t>(mla.qk_rope_head_dim / 2));
+  if (!attention_fits || config.num_layers <= 0 || config.hidden_dim <= 0 || config.ffn_dim <= 0 ||
+      config.vocabulary <= 0) {
+    return InvalidArgument(
+        "{}: expected positive sizes, kv_lora_rank + qk_rope_head_dim up to {} and an even rotary "
+        "part; found {} layers, {} wide, {} heads of {} + {} / {}, ranks {} and {}, {} rotary "
+        "factors, feed-forward {}, vocabulary {}", config.architecture, kMaxHeadDim,
+        config.num_layers, config.hidden_dim, config.num_heads, mla.qk_nope_head_dim,
+        mla.qk_rope_head_dim, mla.v_head_dim, mla.q_lora_rank, mla.kv_lora_rank,
+        config.rope_freq_factors.size(), config.ffn_dim, config.vocabulary);
+  }
+  const MoeConfig& moe = config.moe;
+  const bool groups_fit = moe.num_experts > 0 && moe.num_groups > 0 &&
+                          moe.num_experts % moe.num_groups == 0 && moe.groups_per_token > 0 &&
+                          moe.groups_per_token <= moe.num_groups;
+  const int32_t choices = !groups_fit ? 0
+                          : router == RouterKind::kSoftmax
+                              ? moe.num_experts
+                              : moe.num_experts / moe.num_groups * moe.groups_per_token;
+  if (moe.experts_per_token <= 0 || moe.experts_per_token > choices || moe.expert_ffn_dim <= 0 ||
+      moe.num_shared_experts < 0 || moe.first_dense_layers < 0) {
+    return InvalidArgument("{}: expected {} of {} experts in {} of {} groups to be a choice, {} wide",
+                           config.architecture, moe.experts_per_token, moe.num_experts,
+                           moe.groups_per_token, moe.num_groups, moe.expert_ffn_dim);
+  }
+  return OkStatus();
+}
+
+}  // namespace
+
+DeepseekDecoder::DeepseekDecoder(const ModelConfig& config, RouterKind router,
+                                 const DecoderOptions& options, CpuDevice device)
+    : config_(config),
+      kv_layout_(LayoutFor(config, options.mode)),
+      router_options_(RouterFor(config.moe, router)),
+      device_(device),
+      trace_(options.trace),
+      rope_(FrequenciesFor(config), config.rope_magnitude),
+      attention_(config, device),
+      experts_(std::move(device)) {}
+
+StatusOr<std::unique_ptr<Decoder>> DeepseekDecoder::Load(const Checkpoint& checkpoint,
+                                                         RouterKind router,
+                                                         const DecoderOptions& options,
+                                                         CpuDevice device) {
+  const ModelConfig& config = checkpoint.config();
+  RETURN_IF_ERROR(CheckConfig(config, router));
+  const PackPrecision precision = options.mode == ComputeMode::kFloat32
+                                      ? PackPrecision::kFloat32 : PackPrecision::kStored;
+  std::unique_ptr<DeepseekDecoder> decoder(
+      new DeepseekDecoder(config, router, options, std::move(device)));
+  ThreadPool& pool = decoder->device_.pool();
+  ASSIGN_OR_RETURN(decoder->embedding_,
+                   LoadMatrix(checkpoint, "token_embd.weight", config.vocabulary,
+                              config.hidden_dim, precision, pool));
+  if (!config.tied_embeddings) {
+    ASSIGN_OR_RETURN(decoder->output_, LoadMatrix(checkpoint, "output.weight", config.vocabulary,
+                                                  config.hidden_dim, precision, pool));
+  }
+  ASSIGN_OR_RETURN(decoder->output_norm_,
+                   LoadVector(checkpoint, "output_norm.weight", config.hidden_dim));
+  for (int32_t i = 0; i < config.num_layers; ++i) {
+    ASSIGN_OR_RETURN(DeepseekLayer layer,
+                     LoadDeepseekLayer(checkpoint, i, router == RouterKind::kSigmoidGroups,
+                                       precision, pool));
+    decoder->layers_.push_back(std::move(layer));
+  }
+  return decoder;
+}
+
+void DeepseekDecoder::Resize(int64_t num_rows) {
+  const auto grow = [num_rows](std::vector<float>& buffer, int64_t cols) {
+    buffer.resize(std::max(buffer.size(), static_cast<size_t>(num_rows * cols)));
+  };
+  const MoeConfig& moe = config_.moe;
+  const int64_t widest = std::max<int64_t>(
+      config_.ffn_dim, int64_t{moe.num_shared_experts} * moe.expert_ffn_dim);
+  grow(residual_, config_.hidden_dim);
+  grow(normed_, config_.hidden_dim);
+  grow(part_, config_.hidden_dim);
+  grow(gate_, widest);
+  grow(up_, widest);
+  grow(router_logits_, moe.num_experts);
+}
+
+void DeepseekDecoder::Trace(const char* part, int32_t layer, ConstMatrixView x) const {
+  if (trace_ != nullptr) trace_->OnHidden(fmt::format("layer.{}.{}", layer, part), x);
+}
+
+// y += the routed experts of x.
+void DeepseekDecoder::RunExperts(int32_t index, ConstMatrixView x, MatrixView y) {
+  const DeepseekLayer& layer = layers_[static_cast<size_t>(index)];
+  const MatrixView logits(router_logits_.data(), x.rows, config_.moe.num_experts);
+  MatMul(device_, x, layer.router, nullptr, logits);
+  Route(device_, router_options_, logits,
+        layer.router_bias.empty() ? nullptr : layer.router_bias.data(), &routing_);
+  if (trace_ != nullptr) trace_->OnRouting(index, logits, routing_.experts, routing_.weights);
+  experts_.Run(layer.experts, routing_, x, y);
+}
+
+void DeepseekDecoder::RunLayer(int32_t index, int64_t num_rows) {
+  const DeepseekLayer& layer = layers_[static_cast<size_t>(index)];
+  const MatrixView residual(residual_.data(), num_rows, config_.hidden_dim);
+  const MatrixView normed(normed_.data(), num_rows, config_.hidden_dim);
+  const MatrixView part(part_.data(), num_rows, config_.hidden_dim);
+
+  RmsNorm(device_, residual, layer.attention_norm.data(), config_.norm_eps, normed);
+  attention_.Run(layer.attention, normed, rope_, kv_, part);
+  Trace("attn", index, part);
+  AddInPlace(device_, part, residual);
+
+  RmsNorm(device_, residual, layer.ffn_norm.data(), config_.norm_eps, normed);
+  if (layer.mlp.gate.rows() > 0) {
+    const MatrixView gate(gate_.data(), num_rows, layer.mlp.gate.rows());
+    const MatrixView up(up_.data(), num_rows, layer.mlp.up.rows());
+    const MatMulTask tasks[] = {{&layer.mlp.gate, nullptr, gate, false},
+                                {&layer.mlp.up, nullptr, up, false}};
+    MatMul(device_, normed, tasks);
+    SiluMul(device_, gate, up, gate);
+    MatMul(device_, gate, layer.mlp.down, nullptr, part);
+  } else {
+    std::fill_n(part.data, num_rows * config_.hidden_dim, 0.0f);
+  }
+  if (!layer.experts.empty()) RunExperts(index, normed, part);
+  Trace("mlp", index, part);
+  AddInPlace(device_, part, residual);
+  Trace("out", index, residual);
+}
+
+Status DeepseekDecoder::Forward(absl::Span<const SequenceSlice> batch, KvCache& cache,
+                                absl::Span<float> logits) {
+  RETURN_IF_ERROR(ValidateBatch(config_, kv_layout_, batch, cache, logits.size()));
+  const BatchPlan plan = PlanBatch(batch);
+  if (plan.num_rows == 0) return OkStatus();
+  Resize(plan.num_rows);
+  const MatrixView residual(residual_.data(), plan.num_rows, config_.hidden_dim);
+  EmbeddingLookup(device_, embedding_, plan.tokens, residual);
+  if (trace_ != nullptr) trace_->OnHidden("embed", residual);
+  rope_.Compute(device_, plan.positions);
+  for (int32_t i = 0; i < config_.num_layers; ++i) {
+    BindLayer(i, batch, plan, cache, &kv_);
+    RunLayer(i, plan.num_rows);
+  }
+  if (plan.logits_rows.empty()) return OkStatus();
+  const MatrixView last = GatherLogitsRows(plan, residual, normed_);
+  RmsNorm(device_, last, output_norm_.data(), config_.norm_eps, last);
+  if (trace_ != nullptr) trace_->OnHidden("final_norm", last);
+  MatMul(device_, last, config_.tied_embeddings ? embedding_ : output_, nullptr,
+         MatrixView(logits.data(), last.rows, config_.vocabulary));
+  return OkStatus();
+}
+
+}  // namespace hadal::inference

@@ -1,0 +1,60 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "inference/kernels/cpu_device.h"
+#include "inference/kernels/packed_matrix.h"
+#include "inference/kernels/rope.h"
+#include "inference/model/batch_plan.h"
+#include "inference/model/decoder.h"
+#include "inference/model/deepseek_weights.h"
+#include "inference/model/mla_attention.h"
+#include "inference/moe/experts.h"
+#include "inference/moe/router.h"
+
+namespace hadal::inference {
+
+/// The transformer that DeepSeek-V2 (arXiv:2405.04434) and V3/R1 (arXiv:2412.19437) share: RMSNorm
+/// before each part, latent attention over a cache of kv_lora_rank + qk_rope_head_dim values a token
+/// and layer, first layers dense, then routed experts beside shared ones. They differ in the
+/// router, whose kind the caller gives. Thread-compatible.
+class DeepseekDecoder final : public Decoder {
+ public:
+  static StatusOr<std::unique_ptr<Decoder>> Load(const Checkpoint& checkpoint, RouterKind router,
+                                                 const DecoderOptions& options, CpuDevice device);
+
+  const ModelConfig& config() const override { return config_; }
+  const KvLayout& kv_layout() const override { return kv_layout_; }
+  Status Forward(absl::Span<const SequenceSlice> batch, KvCache& cache,
+                 absl::Span<float> logits) override;
+
+ private:
+  DeepseekDecoder(const ModelConfig& config, RouterKind router, const DecoderOptions& options,
+                  CpuDevice device);
+  void Resize(int64_t num_rows);
+  void RunLayer(int32_t index, int64_t num_rows);
+  void RunExperts(int32_t index, ConstMatrixView x, MatrixView y);
+  void Trace(const char* part, int32_t layer, ConstMatrixView x) const;
+
+  const ModelConfig config_;
+  const KvLayout kv_layout_;
+  const RouterOptions router_options_;
+  const CpuDevice device_;
+  DecoderTrace* const trace_;
+  PackedMatrix embedding_;
+  PackedMatrix output_;  ///< empty when tied: the embedding is used
+  std::vector<float> output_norm_;
+  std::vector<DeepseekLayer> layers_;
+  RopeTable rope_;
+  MlaAttention attention_;
+  ExpertRunner experts_;
+  Routing routing_;
+  LayerKv kv_;
+  std::vector<float> residual_, normed_, part_;  // [rows, hidden]
+  std::vector<float> gate_, up_;                 // [rows, the widest feed-forward part]
+  std::vector<float> router_logits_;             // [rows, experts]
+};
+
+}  // namespace hadal::inference

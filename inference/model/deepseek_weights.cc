@@ -1,0 +1,210 @@
+#include "inference/model/deepseek_weights.h"
+
+#include <cstring>
+#include <utility>
+
+#include "inference/model/load_weight.h"
+
+namespace hadal::inference {
+namespace {
+
+/// A matrix whose values are whole bytes: what can be cut and transposed.
+struct PlainMatrix {
+  ElementType type = ElementType::kF32;
+  int64_t cols = 0;
+  absl::Span<const uint8_t> data;
+  absl::Span<const float> scales;
+  std::vector<float> wide;  ///< holds data where it had to be widened
+
+  size_t row_bytes() const {
+    return static_cast<size_t>(cols) * static_cast<size_t>(TraitsOf(type).block_bytes);
+  }
+};
+
+StatusOr<PlainMatrix> ReadKvB(const Checkpoint& checkpoint, const std::string& name, int64_t rows,
+                              PackPrecision precision, ThreadPool& pool) {
+  const ModelConfig& config = checkpoint.config();
+  const MlaConfig& mla = config.mla;
+  PlainMatrix matrix;
+  matrix.cols = mla.kv_lora_rank;
+  ASSIGN_OR_RETURN(const Weight weight, checkpoint.Get(name, {rows, matrix.cols}));
+  const auto type = ToElementType(weight.type);
+  if (!type.ok()) return Annotate(type.status(), name);
+  const bool on_grid = mla.qk_nope_head_dim % kFp8Block == 0 && mla.v_head_dim % kFp8Block == 0;
+  if (precision == PackPrecision::kStored && IsFloat(*type) &&
+      (*type != ElementType::kF8E4M3 || on_grid)) {
+    matrix.type = *type;
+    matrix.data = weight.data;
+    matrix.scales = weight.scales;
+    const bool fp8 = *type == ElementType::kF8E4M3;
+    if (weight.data.size() != static_cast<size_t>(rows) * matrix.row_bytes() ||
+        static_cast<int64_t>(weight.scales.size()) !=
+            (fp8 ? Fp8Blocks(rows) * Fp8Blocks(matrix.cols) : 0)) {
+      return InvalidArgument("{}: {} x {} values of type {} do not fit {} bytes and {} scales", name,
+                             rows, matrix.cols, TraitsOf(*type).name, weight.data.size(),
+                             weight.scales.size());
+    }
+    return matrix;
+  }
+  ASSIGN_OR_RETURN(const PackedMatrix packed, LoadMatrix(checkpoint, name, rows, matrix.cols,
+                                                         PackPrecision::kFloat32, pool));
+  matrix.wide.resize(static_cast<size_t>(rows * matrix.cols));
+  for (int64_t r = 0; r < rows; ++r) {
+    packed.UnpackRow(r, matrix.wide.data() + r * matrix.cols);
+  }
+  matrix.data = {reinterpret_cast<const uint8_t*>(matrix.wide.data()),
+                 matrix.wide.size() * sizeof(float)};
+  return matrix;
+}
+
+/// Rows [first, first + count) as columns: [cols, count].
+std::vector<uint8_t> TransposeRows(const PlainMatrix& matrix, int64_t first, int64_t count) {
+  const auto bytes = static_cast<size_t>(TraitsOf(matrix.type).block_bytes);
+  std::vector<uint8_t> out(static_cast<size_t>(count) * matrix.row_bytes());
+  for (int64_t r = 0; r < count; ++r) {
+    const uint8_t* from = matrix.data.data() + static_cast<size_t>(first + r) * matrix.row_bytes();
+    uint8_t* to = out.data() + static_cast<size_t>(r) * bytes;
+    for (int64_t c = 0; c < matrix.cols; ++c, from += bytes) {
+      std::memcpy(to + static_cast<size_t>(c * count) * bytes, from, bytes);
+    }
+  }
+  return out;
+}
+
+/// The scales of those rows, transposed likewise; rows are whole blocks. Empty without scales.
+std::vector<float> TransposeScales(const PlainMatrix& matrix, int64_t first, int64_t count) {
+  std::vector<float> out;
+  if (matrix.scales.empty()) return out;
+  const int64_t blocks = Fp8Blocks(matrix.cols);
+  for (int64_t c = 0; c < blocks; ++c) {
+    for (int64_t r = first / kFp8Block; r < (first + count) / kFp8Block; ++r) {
+      out.push_back(matrix.scales[static_cast<size_t>(r * blocks + c)]);
+    }
+  }
+  return out;
+}
+
+Status SplitKvB(const Checkpoint& checkpoint, const std::string& name, PackPrecision precision,
+                ThreadPool& pool, MlaWeights* weights) {
+  const ModelConfig& config = checkpoint.config();
+  const int64_t nope = config.mla.qk_nope_head_dim;
+  const int64_t value = config.mla.v_head_dim;
+  const int64_t latent = config.mla.kv_lora_rank;
+  ASSIGN_OR_RETURN(const PlainMatrix kv_b, ReadKvB(checkpoint, name,
+                                                   config.num_heads * (nope + value), precision,
+                                                   pool));
+  for (int64_t head = 0; head < config.num_heads; ++head) {
+    const int64_t first = head * (nope + value);
+    auto k = PackedMatrix::Pack(kv_b.type, latent, nope, TransposeRows(kv_b, first, nope),
+                                      precision, pool, TransposeScales(kv_b, first, nope));
+    if (!k.ok()) return Annotate(k.status(), name);
+    const auto at = static_cast<size_t>(first + nope);
+    absl::Span<const float> scales;
+    if (!kv_b.scales.empty()) {
+      const auto blocks = static_cast<size_t>(Fp8Blocks(latent));
+      scales = kv_b.scales.subspan(at / kFp8Block * blocks,
+                                   static_cast<size_t>(value) / kFp8Block * blocks);
+    }
+    auto v = PackedMatrix::Pack(
+        kv_b.type, value, latent,
+        kv_b.data.subspan(at * kv_b.row_bytes(), static_cast<size_t>(value) * kv_b.row_bytes()),
+        precision, pool, scales);
+    if (!v.ok()) return Annotate(v.status(), name);
+    weights->k_b.push_back(*std::move(k));
+    weights->v_b.push_back(*std::move(v));
+  }
+  return OkStatus();
+}
+
+/// Tensors of one layer by the end of their names.
+class LayerLoader {
+ public:
+  LayerLoader(const Checkpoint& checkpoint, int32_t index, PackPrecision precision,
+              ThreadPool& pool)
+      : checkpoint_(checkpoint),
+        config_(checkpoint.config()),
+        prefix_(fmt::format("blk.{}.", index)),
+        precision_(precision),
+        pool_(pool) {}
+
+  Status Attention(MlaWeights* out) const {
+    const MlaConfig& mla = config_.mla;
+    const int64_t hidden = config_.hidden_dim;
+    const int64_t q_rows = int64_t{config_.num_heads} * config_.head_dim;
+    if (mla.q_lora_rank > 0) {
+      RETURN_IF_ERROR(Matrix("attn_q_a.weight", mla.q_lora_rank, hidden, &out->q_a));
+      RETURN_IF_ERROR(Vector("attn_q_a_norm.weight", mla.q_lora_rank, &out->q_a_norm));
+      RETURN_IF_ERROR(Matrix("attn_q_b.weight", q_rows, mla.q_lora_rank, &out->q_b));
+    } else {
+      RETURN_IF_ERROR(Matrix("attn_q.weight", q_rows, hidden, &out->q_b));
+    }
+    const int64_t cached = int64_t{mla.kv_lora_rank} + mla.qk_rope_head_dim;
+    RETURN_IF_ERROR(Matrix("attn_kv_a_mqa.weight", cached, hidden, &out->kv_a));
+    RETURN_IF_ERROR(Vector("attn_kv_a_norm.weight", mla.kv_lora_rank, &out->kv_a_norm));
+    RETURN_IF_ERROR(
+        SplitKvB(checkpoint_, prefix_ + "attn_kv_b.weight", precision_, pool_, out));
+    return Matrix("attn_output.weight", hidden, int64_t{config_.num_heads} * mla.v_head_dim,
+                  &out->o);
+  }
+
+  /// `suffix`: what follows "ffn_gate", "ffn_up" and "ffn_down" in the names.
+  Status Mlp(const std::string& suffix, int64_t ffn, Expert* out) const {
+    RETURN_IF_ERROR(Matrix("ffn_gate" + suffix, ffn, config_.hidden_dim, &out->gate));
+    RETURN_IF_ERROR(Matrix("ffn_up" + suffix, ffn, config_.hidden_dim, &out->up));
+    return Matrix("ffn_down" + suffix, config_.hidden_dim, ffn, &out->down);
+  }
+
+  Status Experts(bool router_bias, DeepseekLayer* out) const {
+    const MoeConfig& moe = config_.moe;
+    ASSIGN_OR_RETURN(out->router, LoadMatrix(checkpoint_, prefix_ + "ffn_gate_inp.weight",
+                                             moe.num_experts, config_.hidden_dim,
+                                             PackPrecision::kFloat32, pool_));
+    if (router_bias) {
+      RETURN_IF_ERROR(Vector("exp_probs_b.bias", moe.num_experts, &out->router_bias));
+    }
+    out->experts.resize(static_cast<size_t>(moe.num_experts));
+    for (size_t e = 0; e < out->experts.size(); ++e) {
+      RETURN_IF_ERROR(Mlp(fmt::format(".{}.weight", e), moe.expert_ffn_dim, &out->experts[e]));
+    }
+    if (moe.num_shared_experts == 0) return OkStatus();
+    return Mlp("_shexp.weight", int64_t{moe.num_shared_experts} * moe.expert_ffn_dim, &out->mlp);
+  }
+
+  Status Vector(const char* name, int64_t size, std::vector<float>* out) const {
+    ASSIGN_OR_RETURN(*out, LoadVector(checkpoint_, prefix_ + name, size));
+    return OkStatus();
+  }
+
+ private:
+  Status Matrix(const std::string& name, int64_t rows, int64_t cols, PackedMatrix* out) const {
+    ASSIGN_OR_RETURN(*out, LoadMatrix(checkpoint_, prefix_ + name, rows, cols, precision_, pool_));
+    return OkStatus();
+  }
+
+  const Checkpoint& checkpoint_;
+  const ModelConfig& config_;
+  const std::string prefix_;
+  const PackPrecision precision_;
+  ThreadPool& pool_;
+};
+
+}  // namespace
+
+StatusOr<DeepseekLayer> LoadDeepseekLayer(const Checkpoint& checkpoint, int32_t index,
+                                          bool router_bias, PackPrecision precision,
+                                          ThreadPool& pool) {
+  const ModelConfig& config = checkpoint.config();
+  const LayerLoader loader(checkpoint, index, precision, pool);
+  DeepseekLayer layer;
+  RETURN_IF_ERROR(loader.Vector("attn_norm.weight", config.hidden_dim, &layer.attention_norm));
+  RETURN_IF_ERROR(loader.Attention(&layer.attention));
+  RETURN_IF_ERROR(loader.Vector("ffn_norm.weight", config.hidden_dim, &layer.ffn_norm));
+  if (index < config.moe.first_dense_layers) {
+    RETURN_IF_ERROR(loader.Mlp(".weight", config.ffn_dim, &layer.mlp));
+  } else {
+    RETURN_IF_ERROR(loader.Experts(router_bias, &layer));
+  }
+  return layer;
+}
+
+}  // namespace hadal::inference

@@ -1,0 +1,43 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "inference/kernels/packed_matrix.h"
+#include "inference/kernels/thread_pool.h"
+#include "inference/moe/experts.h"
+#include "inference/weights/checkpoint.h"
+
+namespace hadal::inference {
+
+/// Latent attention of one layer. The up-projection of K and V is kept as two matrices a head, in
+/// the form absorbed attention multiplies with; GGUF files call them attn_k_b and attn_v_b.
+struct MlaWeights {
+  PackedMatrix q_a;  ///< [q_lora_rank, hidden]; empty where queries are not compressed
+  std::vector<float> q_a_norm;
+  PackedMatrix q_b;   ///< [heads * (nope + rope), q_lora_rank or hidden]
+  PackedMatrix kv_a;  ///< [kv_lora_rank + rope, hidden]
+  std::vector<float> kv_a_norm;
+  std::vector<PackedMatrix> k_b;  ///< per head [kv_lora_rank, nope]
+  std::vector<PackedMatrix> v_b;  ///< per head [v_head_dim, kv_lora_rank]
+  PackedMatrix o;                 ///< [hidden, heads * v_head_dim]
+};
+
+struct DeepseekLayer {
+  std::vector<float> attention_norm;
+  MlaWeights attention;
+  std::vector<float> ffn_norm;
+  Expert mlp;  ///< the dense feed-forward part, or the shared experts; empty when there are none
+  PackedMatrix router;             ///< [experts, hidden] f32; empty in dense layers
+  std::vector<float> router_bias;  ///< [experts] where the router has one
+  std::vector<Expert> experts;     ///< empty in dense layers
+};
+
+/// Loads layer `index`; `router_bias` says whether its router has one. In PackPrecision::kStored
+/// weights keep their bits, the router's apart: it is float32. E4M3 scales lie on a grid over all
+/// heads; where a head is no multiple of 128 rows high, k_b and v_b are widened to float32.
+StatusOr<DeepseekLayer> LoadDeepseekLayer(const Checkpoint& checkpoint, int32_t index,
+                                          bool router_bias, PackPrecision precision,
+                                          ThreadPool& pool);
+
+}  // namespace hadal::inference
