@@ -42,8 +42,9 @@ struct CausalSlice {
 void CausalAttention(const CpuDevice& device, const AttentionShape& shape, ConstMatrixView q,
                      absl::Span<const CausalSlice> slices, MatrixView out);
 
-/// Latent attention with absorbed weights (DeepSeek-V2, arXiv:2405.04434 §2.1.3): all heads read the
-/// same row of latent_dim + rope_dim values, as key the whole and as value its first latent_dim.
+/// Latent attention with absorbed weights (DeepSeek-V2, arXiv:2405.04434 §2.1.3): all heads read
+/// the same row of latent_dim + rope_dim values, as key the whole and as value its first
+/// latent_dim.
 struct LatentAttentionShape {
   int32_t num_heads = 0;
   int32_t latent_dim = 0;  ///< latent_dim + rope_dim is at most kMaxHeadDim

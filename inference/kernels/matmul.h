@@ -28,9 +28,9 @@ struct GroupedMatMulTask {
   MatMulTask product;
 };
 
-/// Grouped GEMM: runs all tasks, which may differ in input, rows and shape, in one pass of the pool;
-/// rows may be none. What MatMul promises for a row holds here too: experts, and heads with a matrix
-/// of their own, give the same bits alone and in any company. Thread-safe.
+/// Grouped GEMM: runs all tasks, which may differ in input, rows and shape, in one pass of the
+/// pool; rows may be none. What MatMul promises for a row holds here too: experts, and heads with a
+/// matrix of their own, give the same bits alone and in any company. Thread-safe.
 void GroupedMatMul(const CpuDevice& device, absl::Span<const GroupedMatMulTask> tasks);
 
 inline void MatMul(const CpuDevice& device, ConstMatrixView x, const PackedMatrix& weight,

@@ -165,7 +165,8 @@ Status CheckFp8(int64_t rows, int64_t cols, absl::Span<const uint8_t> data,
     return InvalidArgument("a F8_E4M3 matrix of {} x {} has {} scales, found {}", rows, cols,
                            Fp8Blocks(rows) * Fp8Blocks(cols), scales.size());
   }
-  const auto nan = std::find_if(data.begin(), data.end(), [](uint8_t b) { return (~b & 0x7F) == 0; });
+  const auto nan =
+      std::find_if(data.begin(), data.end(), [](uint8_t b) { return (~b & 0x7F) == 0; });
   if (nan == data.end()) return OkStatus();
   const int64_t at = nan - data.begin();
   return InvalidArgument("weight [{}, {}] is NaN; copy the model again", at / cols, at % cols);

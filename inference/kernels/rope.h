@@ -42,8 +42,8 @@ class RopeTable {
 void ApplyRope(const CpuDevice& device, const RopeTable& table, RopeLayout layout,
                int32_t num_heads, MatrixView x);
 
-/// The same where heads are `head_stride` values apart and x begins at the rotated part of the first
-/// head: the rotary part of DeepSeek's query heads.
+/// The same where heads are `head_stride` values apart and x begins at the rotated part of the
+/// first head: the rotary part of DeepSeek's query heads.
 void ApplyRope(const CpuDevice& device, const RopeTable& table, RopeLayout layout,
                int32_t num_heads, int64_t head_stride, MatrixView x);
 

@@ -56,10 +56,10 @@ Status CheckConfig(const ModelConfig& config, RouterKind router) {
     return InvalidArgument(
         "{}: expected positive sizes, kv_lora_rank + qk_rope_head_dim up to {} and an even rotary "
         "part; found {} layers, {} wide, {} heads of {} + {} / {}, ranks {} and {}, {} rotary "
-        "factors, feed-forward {}, vocabulary {}", config.architecture, kMaxHeadDim,
-        config.num_layers, config.hidden_dim, config.num_heads, mla.qk_nope_head_dim,
-        mla.qk_rope_head_dim, mla.v_head_dim, mla.q_lora_rank, mla.kv_lora_rank,
-        config.rope_freq_factors.size(), config.ffn_dim, config.vocabulary);
+        "factors, feed-forward {}, vocabulary {}",
+        config.architecture, kMaxHeadDim, config.num_layers, config.hidden_dim, config.num_heads,
+        mla.qk_nope_head_dim, mla.qk_rope_head_dim, mla.v_head_dim, mla.q_lora_rank,
+        mla.kv_lora_rank, config.rope_freq_factors.size(), config.ffn_dim, config.vocabulary);
   }
   const MoeConfig& moe = config.moe;
   const bool groups_fit = moe.num_experts > 0 && moe.num_groups > 0 &&
@@ -71,9 +71,10 @@ Status CheckConfig(const ModelConfig& config, RouterKind router) {
                               : moe.num_experts / moe.num_groups * moe.groups_per_token;
   if (moe.experts_per_token <= 0 || moe.experts_per_token > choices || moe.expert_ffn_dim <= 0 ||
       moe.num_shared_experts < 0 || moe.first_dense_layers < 0) {
-    return InvalidArgument("{}: expected {} of {} experts in {} of {} groups to be a choice, {} wide",
-                           config.architecture, moe.experts_per_token, moe.num_experts,
-                           moe.groups_per_token, moe.num_groups, moe.expert_ffn_dim);
+    return InvalidArgument(
+        "{}: expected {} of {} experts in {} of {} groups to be a choice, {} wide",
+        config.architecture, moe.experts_per_token, moe.num_experts, moe.groups_per_token,
+        moe.num_groups, moe.expert_ffn_dim);
   }
   return OkStatus();
 }
@@ -97,14 +98,14 @@ StatusOr<std::unique_ptr<Decoder>> DeepseekDecoder::Load(const Checkpoint& check
                                                          CpuDevice device) {
   const ModelConfig& config = checkpoint.config();
   RETURN_IF_ERROR(CheckConfig(config, router));
-  const PackPrecision precision = options.mode == ComputeMode::kFloat32
-                                      ? PackPrecision::kFloat32 : PackPrecision::kStored;
+  const PackPrecision precision =
+      options.mode == ComputeMode::kFloat32 ? PackPrecision::kFloat32 : PackPrecision::kStored;
   std::unique_ptr<DeepseekDecoder> decoder(
       new DeepseekDecoder(config, router, options, std::move(device)));
   ThreadPool& pool = decoder->device_.pool();
   ASSIGN_OR_RETURN(decoder->embedding_,
-                   LoadMatrix(checkpoint, "token_embd.weight", config.vocabulary,
-                              config.hidden_dim, precision, pool));
+                   LoadMatrix(checkpoint, "token_embd.weight", config.vocabulary, config.hidden_dim,
+                              precision, pool));
   if (!config.tied_embeddings) {
     ASSIGN_OR_RETURN(decoder->output_, LoadMatrix(checkpoint, "output.weight", config.vocabulary,
                                                   config.hidden_dim, precision, pool));
@@ -112,9 +113,9 @@ StatusOr<std::unique_ptr<Decoder>> DeepseekDecoder::Load(const Checkpoint& check
   ASSIGN_OR_RETURN(decoder->output_norm_,
                    LoadVector(checkpoint, "output_norm.weight", config.hidden_dim));
   for (int32_t i = 0; i < config.num_layers; ++i) {
-    ASSIGN_OR_RETURN(DeepseekLayer layer,
-                     LoadDeepseekLayer(checkpoint, i, router == RouterKind::kSigmoidGroups,
-                                       precision, pool));
+    ASSIGN_OR_RETURN(
+        DeepseekLayer layer,
+        LoadDeepseekLayer(checkpoint, i, router == RouterKind::kSigmoidGroups, precision, pool));
     decoder->layers_.push_back(std::move(layer));
   }
   return decoder;
@@ -125,8 +126,8 @@ void DeepseekDecoder::Resize(int64_t num_rows) {
     buffer.resize(std::max(buffer.size(), static_cast<size_t>(num_rows * cols)));
   };
   const MoeConfig& moe = config_.moe;
-  const int64_t widest = std::max<int64_t>(
-      config_.ffn_dim, int64_t{moe.num_shared_experts} * moe.expert_ffn_dim);
+  const int64_t widest =
+      std::max<int64_t>(config_.ffn_dim, int64_t{moe.num_shared_experts} * moe.expert_ffn_dim);
   grow(residual_, config_.hidden_dim);
   grow(normed_, config_.hidden_dim);
   grow(part_, config_.hidden_dim);

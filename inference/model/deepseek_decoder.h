@@ -17,8 +17,8 @@
 namespace hadal::inference {
 
 /// The transformer that DeepSeek-V2 (arXiv:2405.04434) and V3/R1 (arXiv:2412.19437) share: RMSNorm
-/// before each part, latent attention over a cache of kv_lora_rank + qk_rope_head_dim values a token
-/// and layer, first layers dense, then routed experts beside shared ones. They differ in the
+/// before each part, latent attention over a cache of kv_lora_rank + qk_rope_head_dim values a
+/// token and layer, first layers dense, then routed experts beside shared ones. They differ in the
 /// router, whose kind the caller gives. Thread-compatible.
 class DeepseekDecoder final : public Decoder {
  public:

@@ -8,12 +8,13 @@ namespace hadal::inference {
 /// DeepSeek-V3 and R1: experts by sigmoid with a bias for the choice only, among the groups with
 /// the best pairs.
 StatusOr<std::unique_ptr<Decoder>> LoadDeepseekV3(const Checkpoint& checkpoint,
-                                                  const DecoderOptions& options,
-                                                  CpuDevice device) {
+                                                  const DecoderOptions& options, CpuDevice device) {
   const MoeConfig& moe = checkpoint.config().moe;
   if (moe.gate != ExpertGate::kSigmoidGroups || moe.num_experts < 2 * moe.num_groups) {
-    return InvalidArgument("deepseek_v3: expected a sigmoid gate and groups of at least two "
-                           "experts, found {} in {} groups", moe.num_experts, moe.num_groups);
+    return InvalidArgument(
+        "deepseek_v3: expected a sigmoid gate and groups of at least two "
+        "experts, found {} in {} groups",
+        moe.num_experts, moe.num_groups);
   }
   return DeepseekDecoder::Load(checkpoint, RouterKind::kSigmoidGroups, options, std::move(device));
 }

@@ -40,14 +40,14 @@ StatusOr<PlainMatrix> ReadKvB(const Checkpoint& checkpoint, const std::string& n
     if (weight.data.size() != static_cast<size_t>(rows) * matrix.row_bytes() ||
         static_cast<int64_t>(weight.scales.size()) !=
             (fp8 ? Fp8Blocks(rows) * Fp8Blocks(matrix.cols) : 0)) {
-      return InvalidArgument("{}: {} x {} values of type {} do not fit {} bytes and {} scales", name,
-                             rows, matrix.cols, TraitsOf(*type).name, weight.data.size(),
+      return InvalidArgument("{}: {} x {} values of type {} do not fit {} bytes and {} scales",
+                             name, rows, matrix.cols, TraitsOf(*type).name, weight.data.size(),
                              weight.scales.size());
     }
     return matrix;
   }
-  ASSIGN_OR_RETURN(const PackedMatrix packed, LoadMatrix(checkpoint, name, rows, matrix.cols,
-                                                         PackPrecision::kFloat32, pool));
+  ASSIGN_OR_RETURN(const PackedMatrix packed,
+                   LoadMatrix(checkpoint, name, rows, matrix.cols, PackPrecision::kFloat32, pool));
   matrix.wide.resize(static_cast<size_t>(rows * matrix.cols));
   for (int64_t r = 0; r < rows; ++r) {
     packed.UnpackRow(r, matrix.wide.data() + r * matrix.cols);
@@ -90,13 +90,12 @@ Status SplitKvB(const Checkpoint& checkpoint, const std::string& name, PackPreci
   const int64_t nope = config.mla.qk_nope_head_dim;
   const int64_t value = config.mla.v_head_dim;
   const int64_t latent = config.mla.kv_lora_rank;
-  ASSIGN_OR_RETURN(const PlainMatrix kv_b, ReadKvB(checkpoint, name,
-                                                   config.num_heads * (nope + value), precision,
-                                                   pool));
+  ASSIGN_OR_RETURN(const PlainMatrix kv_b,
+                   ReadKvB(checkpoint, name, config.num_heads * (nope + value), precision, pool));
   for (int64_t head = 0; head < config.num_heads; ++head) {
     const int64_t first = head * (nope + value);
     auto k = PackedMatrix::Pack(kv_b.type, latent, nope, TransposeRows(kv_b, first, nope),
-                                      precision, pool, TransposeScales(kv_b, first, nope));
+                                precision, pool, TransposeScales(kv_b, first, nope));
     if (!k.ok()) return Annotate(k.status(), name);
     const auto at = static_cast<size_t>(first + nope);
     absl::Span<const float> scales;
@@ -141,8 +140,7 @@ class LayerLoader {
     const int64_t cached = int64_t{mla.kv_lora_rank} + mla.qk_rope_head_dim;
     RETURN_IF_ERROR(Matrix("attn_kv_a_mqa.weight", cached, hidden, &out->kv_a));
     RETURN_IF_ERROR(Vector("attn_kv_a_norm.weight", mla.kv_lora_rank, &out->kv_a_norm));
-    RETURN_IF_ERROR(
-        SplitKvB(checkpoint_, prefix_ + "attn_kv_b.weight", precision_, pool_, out));
+    RETURN_IF_ERROR(SplitKvB(checkpoint_, prefix_ + "attn_kv_b.weight", precision_, pool_, out));
     return Matrix("attn_output.weight", hidden, int64_t{config_.num_heads} * mla.v_head_dim,
                   &out->o);
   }
@@ -156,9 +154,9 @@ class LayerLoader {
 
   Status Experts(bool router_bias, DeepseekLayer* out) const {
     const MoeConfig& moe = config_.moe;
-    ASSIGN_OR_RETURN(out->router, LoadMatrix(checkpoint_, prefix_ + "ffn_gate_inp.weight",
-                                             moe.num_experts, config_.hidden_dim,
-                                             PackPrecision::kFloat32, pool_));
+    ASSIGN_OR_RETURN(out->router,
+                     LoadMatrix(checkpoint_, prefix_ + "ffn_gate_inp.weight", moe.num_experts,
+                                config_.hidden_dim, PackPrecision::kFloat32, pool_));
     if (router_bias) {
       RETURN_IF_ERROR(Vector("exp_probs_b.bias", moe.num_experts, &out->router_bias));
     }

@@ -11,10 +11,10 @@
 
 namespace hadal::inference {
 
-/// Multi-head latent attention with absorbed weights (DeepSeek-V2, arXiv:2405.04434 §2.1): a token's
-/// cache row is its normed latent and one rotated key; k_b goes into the query, v_b into the output,
-/// so that all heads attend to the cache as it is. Keeps its buffers between calls and layers.
-/// Thread-compatible.
+/// Multi-head latent attention with absorbed weights (DeepSeek-V2, arXiv:2405.04434 §2.1): a
+/// token's cache row is its normed latent and one rotated key; k_b goes into the query, v_b into
+/// the output, so that all heads attend to the cache as it is. Keeps its buffers between calls and
+/// layers. Thread-compatible.
 class MlaAttention {
  public:
   MlaAttention(const ModelConfig& config, CpuDevice device);
@@ -22,8 +22,8 @@ class MlaAttention {
   /// Values a token has in the cache, per layer.
   int32_t cached_values() const { return shape_.latent_dim + shape_.rope_dim; }
 
-  /// out = attention of the rows of x [rows, hidden], already normed; out [rows, hidden]. Stores the
-  /// rows' cache rows first. `rope` holds the rows' positions.
+  /// out = attention of the rows of x [rows, hidden], already normed; out [rows, hidden]. Stores
+  /// the rows' cache rows first. `rope` holds the rows' positions.
   void Run(const MlaWeights& weights, ConstMatrixView x, const RopeTable& rope, const LayerKv& kv,
            MatrixView out);
 

@@ -30,13 +30,13 @@ void ExpertRunner::Permute(absl::Span<const Expert> experts, const Routing& rout
     row_of_[i] = next[static_cast<size_t>(routing.experts[i])]++;
   }
   Grow(input_, static_cast<int64_t>(row_of_.size()) * x.cols);
-  device_.pool().ParallelFor(static_cast<int64_t>(row_of_.size()), 16,
-                             [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) {
-      std::memcpy(input_.data() + row_of_[static_cast<size_t>(i)] * x.cols,
-                  x.row(i / routing.top_k), static_cast<size_t>(x.cols) * sizeof(float));
-    }
-  });
+  device_.pool().ParallelFor(
+      static_cast<int64_t>(row_of_.size()), 16, [&](int64_t begin, int64_t end) {
+        for (int64_t i = begin; i < end; ++i) {
+          std::memcpy(input_.data() + row_of_[static_cast<size_t>(i)] * x.cols,
+                      x.row(i / routing.top_k), static_cast<size_t>(x.cols) * sizeof(float));
+        }
+      });
 }
 
 void ExpertRunner::Combine(const Routing& routing, int64_t hidden, MatrixView y) const {

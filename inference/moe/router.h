@@ -35,10 +35,10 @@ struct Routing {
   std::vector<float> weights;    ///< [rows, top_k]
 };
 
-/// Chooses from the gate's logits [rows, num_experts], all in float32. Equal scores: the lower index
-/// wins. bias [num_experts] f32 for kSigmoidGroups, else null. Numbers that are none (NaN) choose
-/// some expert, never one outside the range. A row's choice depends on its logits only. Sizes are
-/// checked with CHECK. Thread-safe.
+/// Chooses from the gate's logits [rows, num_experts], all in float32. Equal scores: the lower
+/// index wins. bias [num_experts] f32 for kSigmoidGroups, else null. Numbers that are none (NaN)
+/// choose some expert, never one outside the range. A row's choice depends on its logits only.
+/// Sizes are checked with CHECK. Thread-safe.
 void Route(const CpuDevice& device, const RouterOptions& options, ConstMatrixView logits,
            const float* bias, Routing* out);
 

@@ -75,7 +75,8 @@ class ConfigFields {
 
   /// INVALID_ARGUMENT naming `field`, its value and what was expected.
   Status Wrong(const char* field, const nlohmann::json& value, std::string_view expected) const {
-    std::string found = value.dump(-1, ' ', true, nlohmann::json::error_handler_t::replace).substr(0, 80);
+    std::string found =
+        value.dump(-1, ' ', true, nlohmann::json::error_handler_t::replace).substr(0, 80);
     return InvalidArgument("{}: field \"{}\" is {}, expected {}", path_, field, found, expected);
   }
   /// INVALID_ARGUMENT naming `field` unless `value` is in [low, high].

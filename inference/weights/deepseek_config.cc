@@ -12,8 +12,10 @@ Status ReadMla(const ConfigFields& fields, ModelConfig& config) {
   MlaConfig& mla = config.mla;
   // null says that queries are not compressed (V2-Lite); an absent field says nothing.
   if (!fields.object().contains("q_lora_rank")) {
-    return InvalidArgument("{}: field \"q_lora_rank\" is missing; take config.json from the model "
-                           "again (null where queries are not compressed)", fields.path());
+    return InvalidArgument(
+        "{}: field \"q_lora_rank\" is missing; take config.json from the model "
+        "again (null where queries are not compressed)",
+        fields.path());
   }
   if (fields.Has("q_lora_rank")) {
     ASSIGN_OR_RETURN(mla.q_lora_rank, fields.IntIn("q_lora_rank", 1, 1 << 16));
@@ -29,30 +31,35 @@ Status ReadMla(const ConfigFields& fields, ModelConfig& config) {
   ASSIGN_OR_RETURN(config.num_heads, fields.IntIn("num_attention_heads", 1, 1024));
   ASSIGN_OR_RETURN(config.num_kv_heads, fields.IntOr("num_key_value_heads", config.num_heads));
   if (config.num_kv_heads != config.num_heads) {
-    return InvalidArgument("{}: field \"num_key_value_heads\" is {}, latent attention has one per "
-                           "head: expected {}", fields.path(), config.num_kv_heads,
-                           config.num_heads);
+    return InvalidArgument(
+        "{}: field \"num_key_value_heads\" is {}, latent attention has one per "
+        "head: expected {}",
+        fields.path(), config.num_kv_heads, config.num_heads);
   }
   config.head_dim = mla.qk_nope_head_dim + mla.qk_rope_head_dim;
   return fields.ExpectFalse("attention_bias");
 }
 
-// What the two generations write, and no mixture of them: the gates differ in more than these names.
+// What the two generations write, and no mixture of them: the gates differ in more than these
+// names.
 Status ReadGate(const ConfigFields& fields, bool v3, MoeConfig& moe) {
   ASSIGN_OR_RETURN(const std::string scoring,
                    fields.StringOr("scoring_func", v3 ? "sigmoid" : "softmax"));
   ASSIGN_OR_RETURN(const std::string method,
                    fields.StringOr("topk_method", v3 ? "noaux_tc" : "greedy"));
   if (scoring != (v3 ? "sigmoid" : "softmax")) {
-    return InvalidArgument("{}: field \"scoring_func\" is \"{}\", expected \"{}\" for this "
-                           "architecture", fields.path(), scoring, v3 ? "sigmoid" : "softmax");
+    return InvalidArgument(
+        "{}: field \"scoring_func\" is \"{}\", expected \"{}\" for this "
+        "architecture",
+        fields.path(), scoring, v3 ? "sigmoid" : "softmax");
   }
   if (v3 ? method != "noaux_tc" : method != "greedy" && method != "group_limited_greedy") {
-    return InvalidArgument("{}: field \"topk_method\" is \"{}\", expected {}", fields.path(), method,
-                           v3 ? "\"noaux_tc\"" : "\"greedy\" or \"group_limited_greedy\"");
+    return InvalidArgument("{}: field \"topk_method\" is \"{}\", expected {}", fields.path(),
+                           method, v3 ? "\"noaux_tc\"" : "\"greedy\" or \"group_limited_greedy\"");
   }
-  moe.gate = v3 ? ExpertGate::kSigmoidGroups
-                : method == "greedy" ? ExpertGate::kSoftmax : ExpertGate::kSoftmaxGroups;
+  moe.gate = v3                   ? ExpertGate::kSigmoidGroups
+             : method == "greedy" ? ExpertGate::kSoftmax
+                                  : ExpertGate::kSoftmaxGroups;
   // The reference implementation of V2 reads norm_topk_prob and does not use it.
   ASSIGN_OR_RETURN(const bool normalize, fields.BoolOr("norm_topk_prob", v3));
   moe.normalize_weights = v3 && normalize;
@@ -71,11 +78,13 @@ Status ReadGroups(const ConfigFields& fields, MoeConfig& moe) {
   const int32_t group_size = moe.num_experts / moe.num_groups;
   // A group's score is the sum of its two best experts.
   if (moe.gate == ExpertGate::kSigmoidGroups && group_size < 2) {
-    return InvalidArgument("{}: field \"n_group\" is {}, expected at least 2 of the {} experts in "
-                           "each group", fields.path(), moe.num_groups, moe.num_experts);
+    return InvalidArgument(
+        "{}: field \"n_group\" is {}, expected at least 2 of the {} experts in "
+        "each group",
+        fields.path(), moe.num_groups, moe.num_experts);
   }
-  const int32_t choices = moe.gate == ExpertGate::kSoftmax
-                              ? moe.num_experts : group_size * moe.groups_per_token;
+  const int32_t choices =
+      moe.gate == ExpertGate::kSoftmax ? moe.num_experts : group_size * moe.groups_per_token;
   return fields.CheckRange("num_experts_per_tok", moe.experts_per_token, 1, choices);
 }
 
@@ -163,8 +172,10 @@ Status ReadQuantization(const ConfigFields& fields, ModelConfig& config) {
   const ConfigFields quantization(object, fields.path());
   ASSIGN_OR_RETURN(const std::string method, quantization.StringOr("quant_method", ""));
   if (method != "fp8") {
-    return InvalidArgument("{}: \"quantization_config.quant_method\" is \"{}\", only \"fp8\" is "
-                           "supported; use the unquantised checkpoint", fields.path(), method);
+    return InvalidArgument(
+        "{}: \"quantization_config.quant_method\" is \"{}\", only \"fp8\" is "
+        "supported; use the unquantised checkpoint",
+        fields.path(), method);
   }
   RETURN_IF_ERROR(quantization.Expect("fmt", "e4m3"));
   RETURN_IF_ERROR(quantization.Expect("activation_scheme", "dynamic"));

@@ -252,10 +252,11 @@ Status HfCheckpoint::AttachScales() {
     const auto blocks = [](int64_t side) { return side / 128 + (side % 128 != 0 ? 1 : 0); };
     if (weight.shape.size() != 2 || scales.type != GgmlType::kF32 ||
         scales.shape != std::vector<int64_t>{blocks(weight.shape[0]), blocks(weight.shape[1])}) {
-      return InvalidArgument("{}: FP8 tensor {} of shape [{}] has {} scales of shape [{}], expected "
-                             "a matrix and one F32 scale per block of 128 x 128", folder_, name,
-                             fmt::join(weight.shape, ", "), TraitsOf(scales.type).name,
-                             fmt::join(scales.shape, ", "));
+      return InvalidArgument(
+          "{}: FP8 tensor {} of shape [{}] has {} scales of shape [{}], expected "
+          "a matrix and one F32 scale per block of 128 x 128",
+          folder_, name, fmt::join(weight.shape, ", "), TraitsOf(scales.type).name,
+          fmt::join(scales.shape, ", "));
     }
     weight.scales = {reinterpret_cast<const float*>(scales.data.data()), scales.data.size() / 4};
     for (const float scale : weight.scales) {

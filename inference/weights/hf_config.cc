@@ -112,10 +112,12 @@ StatusOr<ModelConfig> ParseHfConfig(std::string_view json_text, std::string_view
                          "deepseek_v3, bert, xlm-roberta",
                          path, type);
   }
-  if (config.mla.kv_lora_rank == 0 && json.contains("quantization_config") && !json.at("quantization_config").is_null()) {
-    return InvalidArgument("{}: \"quantization_config\" is not supported; use the unquantised "
-                           "checkpoint or a GGUF file",
-                           path);
+  if (config.mla.kv_lora_rank == 0 && json.contains("quantization_config") &&
+      !json.at("quantization_config").is_null()) {
+    return InvalidArgument(
+        "{}: \"quantization_config\" is not supported; use the unquantised "
+        "checkpoint or a GGUF file",
+        path);
   }
   ASSIGN_OR_RETURN(config.num_layers, fields.Int("num_hidden_layers"));
   ASSIGN_OR_RETURN(config.ffn_dim, fields.Int("intermediate_size"));

@@ -12,8 +12,8 @@
 //           then the high bits: 1 bit: 64 bytes, bit i belongs to step i;
 //                               2 bits: 2 x 64 bytes, bits 2j of chunk c belong to step 4c + j;
 //           or 8 x 64 bytes of whole bytes
-// Float formats have one section: for each column the 16 values of the group. E4M3 has a second one:
-// a float32 scale per 128 columns (16 rows never cross a block of 128).
+// Float formats have one section: for each column the 16 values of the group. E4M3 has a second
+// one: a float32 scale per 128 columns (16 rows never cross a block of 128).
 
 namespace hadal::inference {
 

@@ -24,6 +24,7 @@ struct Options {
   std::string out;
   std::string dtype = "native";
   bool all = false;
+  bool trace = false;
   int32_t greedy = 0;
   int32_t threads = 0;
 };
@@ -38,14 +39,49 @@ SafetensorsTensor MakeTensor(std::string name, SafetensorsType type, std::vector
 StatusOr<ComputeMode> ModeOf(const Options& options, const Checkpoint& checkpoint) {
   if (options.dtype == "f32") return ComputeMode::kFloat32;
   if (options.dtype == "bf16") {
-    const Weight* weight = checkpoint.Find("blk.0.attn_q.weight");
-    if (weight == nullptr || weight->type != GgmlType::kBF16) {
-      return InvalidArgument("--dtype bf16 needs weights stored as BF16; use native or f32 for {}",
-                             options.model);
+    const Weight* weight = checkpoint.Find("blk.0.attn_output.weight");
+    if (weight == nullptr ||
+        (weight->type != GgmlType::kBF16 && weight->type != GgmlType::kF8E4M3)) {
+      return InvalidArgument(
+          "--dtype bf16 needs weights stored as BF16 or FP8; use native or f32 for {}",
+          options.model);
     }
   }
   return ComputeMode::kNative;
 }
+
+// Collects what one forward pass shows, under the names of the reference files.
+class TraceTensors final : public DecoderTrace {
+ public:
+  void OnHidden(const std::string& name, ConstMatrixView x) override {
+    if (out_ != nullptr) Add("trace." + name, x);
+  }
+  void OnRouting(int32_t layer, ConstMatrixView logits, absl::Span<const int32_t> experts,
+                 absl::Span<const float> weights) override {
+    if (out_ == nullptr) return;
+    const std::string prefix = fmt::format("router.{}.", layer);
+    const int64_t top_k = static_cast<int64_t>(experts.size()) / logits.rows;
+    Add(prefix + "logits", logits);
+    out_->push_back(MakeTensor(prefix + "idx", SafetensorsType::kI32, {logits.rows, top_k},
+                               std::vector<int32_t>(experts.begin(), experts.end())));
+    out_->push_back(MakeTensor(prefix + "weight", SafetensorsType::kF32, {logits.rows, top_k},
+                               std::vector<float>(weights.begin(), weights.end())));
+  }
+  /// Where the tensors go; null: nothing is kept.
+  void SetOutput(std::vector<SafetensorsTensor>* out) { out_ = out; }
+
+ private:
+  void Add(std::string name, ConstMatrixView x) {
+    std::vector<float> values;
+    for (int64_t r = 0; r < x.rows; ++r) values.insert(values.end(), x.row(r), x.row(r) + x.cols);
+    out_->push_back(
+        MakeTensor(std::move(name), SafetensorsType::kF32, {x.rows, x.cols}, values));
+  }
+  std::vector<SafetensorsTensor>* out_ = nullptr;
+};
+
+// The reference files trace their third prompt; a shorter file's last one stands for it.
+size_t TracedPrompt(size_t prompts) { return std::min<size_t>(2, prompts - 1); }
 
 // One sequence in a cache of its own.
 class Sequence {
@@ -83,7 +119,7 @@ int32_t ArgMaxOfLastRow(const std::vector<float>& logits, size_t vocabulary) {
 }
 
 Status RunPrompt(Decoder& decoder, const Options& options, const std::vector<int32_t>& ids,
-                 size_t number, std::vector<SafetensorsTensor>* out) {
+                 size_t number, TraceTensors* trace, std::vector<SafetensorsTensor>* out) {
   const auto vocabulary = static_cast<size_t>(decoder.config().vocabulary);
   const auto length = static_cast<int64_t>(ids.size());
   const int64_t total = length + options.greedy;
@@ -92,7 +128,11 @@ Status RunPrompt(Decoder& decoder, const Options& options, const std::vector<int
                            total, decoder.config().context_length);
   }
   ASSIGN_OR_RETURN(Sequence sequence, Sequence::Create(decoder, static_cast<size_t>(total)));
-  ASSIGN_OR_RETURN(std::vector<float> logits, sequence.Run(ids, options.all ? ids.size() : 1));
+  if (trace != nullptr) trace->SetOutput(out);
+  const bool every = options.all || trace != nullptr;  // final_norm is traced of wanted rows only
+  ASSIGN_OR_RETURN(std::vector<float> logits, sequence.Run(ids, every ? ids.size() : 1));
+  if (trace != nullptr) trace->SetOutput(nullptr);
+  if (!options.all) logits.erase(logits.begin(), logits.end() - static_cast<ptrdiff_t>(vocabulary));
   const std::string prefix = fmt::format("prompt.{}.", number);
   out->push_back(MakeTensor(prefix + "ids", SafetensorsType::kI32, {length}, ids));
   out->push_back(MakeTensor(prefix + "logits", SafetensorsType::kF32,
@@ -114,11 +154,15 @@ Status Run(const Options& options) {
   ASSIGN_OR_RETURN(const auto prompts, ParseTokenLines(text, checkpoint->config().vocabulary));
   DecoderOptions decoder_options;
   ASSIGN_OR_RETURN(decoder_options.mode, ModeOf(options, *checkpoint));
+  TraceTensors trace;
+  if (options.trace) decoder_options.trace = &trace;
   ASSIGN_OR_RETURN(const auto decoder, LoadDecoder(*checkpoint, decoder_options,
                                                    std::make_shared<ThreadPool>(options.threads)));
   std::vector<SafetensorsTensor> tensors;
   for (size_t i = 0; i < prompts.size(); ++i) {
-    RETURN_IF_ERROR(RunPrompt(*decoder, options, prompts[i], i, &tensors));
+    const bool traced = options.trace && i == TracedPrompt(prompts.size());
+    RETURN_IF_ERROR(
+        RunPrompt(*decoder, options, prompts[i], i, traced ? &trace : nullptr, &tensors));
   }
   return WriteSafetensors(options.out, tensors);
 }
@@ -133,6 +177,8 @@ void AddLogits(CLI::App& app, RunCommand* run) {
                       "one prompt a line, token ids separated by blanks or commas")->required();
   command->add_option("--out", options->out, "safetensors file to write")->required();
   command->add_flag("--all", options->all, "logits of every position, not only the last");
+  command->add_flag("--trace", options->trace,
+                    "hidden states and router choices of prompt 2 (or the last one before it)");
   command->add_option("--greedy", options->greedy, "continue by so many tokens")
       ->check(CLI::Range(0, 1 << 20));
   command->add_option("--dtype", options->dtype, "arithmetic")

@@ -115,7 +115,8 @@ class GoldenNative : public GoldenLogits {
   }
 };
 
-// Native keeps BF16 and E4M3 weights and float32 activations; only the cache is rounded, to float16.
+// Native keeps BF16 and E4M3 weights and float32 activations; only the cache is rounded, to
+// float16.
 TEST_P(GoldenNative, DiffersByTheRoundingOfTheCacheOnly) { EXPECT_LT(MeanDifference(), 0.01); }
 
 INSTANTIATE_TEST_SUITE_P(Models, GoldenNative,
