@@ -10,7 +10,7 @@ namespace hadal::inference {
 enum class KvDtype { kF32, kF16 };
 
 /// What one layer keeps per token: `k_values` then `v_values` numbers (GQA: kv_heads * head_dim
-/// each).
+/// each; latent attention: kv_lora_rank + qk_rope_head_dim and 0, values being part of the keys).
 struct KvLayout {
   int32_t num_layers = 0;
   int32_t k_values = 0;

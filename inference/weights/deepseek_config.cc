@@ -125,7 +125,7 @@ Status ReadYarn(const ConfigFields& rope, double theta, ModelConfig& config) {
   if (!truncate) {
     return InvalidArgument("{}: field \"truncate\" is false, only true is supported", rope.path());
   }
-  if (!(theta > 1)) return OkStatus();  // refused by validation; its logarithm divides
+  RETURN_IF_ERROR(rope.CheckRange("rope_theta", theta, 1.001, 1e12));  // its logarithm divides
   config.rope_freq_factors = YarnFreqFactors(yarn, theta, config.mla.qk_rope_head_dim);
   config.rope_magnitude = static_cast<float>(YarnMagnitude(yarn));
   config.attention_scale = static_cast<float>(YarnAttentionScale(yarn, config.head_dim));

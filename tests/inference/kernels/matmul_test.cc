@@ -129,5 +129,31 @@ TEST(MatMul, SeveralTasksShareOneInput) {
   EXPECT_TRUE(yb == alone);
 }
 
+// Inputs of their own, one shared by two tasks, one without rows: each task as if it were alone.
+TEST(MatMul, GroupedTasksGiveTheBitsOfSingleOnes) {
+  const Problem problems[] = {MakeProblem(ElementType::kQ4_K), MakeProblem(ElementType::kQ8_0),
+                              MakeProblem(ElementType::kBF16), MakeProblem(ElementType::kQ8_0)};
+  const std::vector<float> x = RandomFloats(12 * kCols, 10);
+  const ConstMatrixView inputs[] = {{x.data(), 7, kCols},
+                                    {x.data(), 7, kCols},
+                                    {x.data() + 7 * kCols, 0, kCols},
+                                    {x.data() + 7 * kCols, 5, kCols}};
+  for (const Isa isa : AvailableIsas()) {
+    const CpuDevice device(std::make_shared<ThreadPool>(3), isa);
+    std::vector<float> together(4 * 7 * kRows, 0.0f), alone(4 * 7 * kRows, 0.0f);
+    std::vector<GroupedMatMulTask> tasks;
+    for (size_t i = 0; i < 4; ++i) {
+      const auto y = [&](std::vector<float>& out) {
+        return MatrixView(out.data() + i * 7 * kRows, inputs[i].rows, kRows);
+      };
+      tasks.push_back({inputs[i], {&problems[i].weight, nullptr, y(together), false}});
+      MatMul(device, inputs[i], problems[i].weight, nullptr, y(alone));
+    }
+    GroupedMatMul(device, tasks);
+    EXPECT_TRUE(together == alone) << IsaName(isa);
+    GroupedMatMul(device, {});
+  }
+}
+
 }  // namespace
 }  // namespace hadal::inference

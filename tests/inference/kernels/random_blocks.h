@@ -35,6 +35,13 @@ inline std::vector<uint8_t> RandomStored(ElementType type, int64_t rows, int64_t
   const ElementTraits traits = TraitsOf(type);
   std::vector<uint8_t> data(static_cast<size_t>(rows * cols / traits.block_values) *
                             static_cast<size_t>(traits.block_bytes));
+  if (type == ElementType::kF8E4M3) {  // any number but NaN; RandomScales makes them small
+    for (uint8_t& byte : data) {
+      do byte = static_cast<uint8_t>(random());
+      while ((byte & 0x7F) == 0x7F);
+    }
+    return data;
+  }
   if (IsFloat(type)) {
     std::normal_distribution<float> normal(0, size);
     for (size_t i = 0; i < data.size(); i += static_cast<size_t>(traits.block_bytes)) {
@@ -62,6 +69,16 @@ inline std::vector<uint8_t> RandomStored(ElementType type, int64_t rows, int64_t
     }
   }
   return data;
+}
+
+/// Block scales of an E4M3 matrix, all different, for weights around `size`.
+inline std::vector<float> RandomScales(int64_t rows, int64_t cols, uint64_t seed,
+                                       float size = 0.05f) {
+  std::mt19937_64 random(seed);
+  std::uniform_real_distribution<float> uniform(0.5f, 1.5f);
+  std::vector<float> scales(static_cast<size_t>(Fp8Blocks(rows) * Fp8Blocks(cols)));
+  for (float& scale : scales) scale = size / 130 * uniform(random);
+  return scales;
 }
 
 inline std::vector<float> RandomFloats(size_t count, uint64_t seed, float size = 1.0f) {

@@ -85,7 +85,24 @@ INSTANTIATE_TEST_SUITE_P(
     Models, BatchInvariance,
     ::testing::Values(std::pair{"qwen2", GgmlType::kQ5_0}, std::pair{"qwen2", GgmlType::kQ6_K},
                       std::pair{"llama", GgmlType::kQ4_1}, std::pair{"llama", GgmlType::kQ8_0},
-                      std::pair{"qwen2", GgmlType::kQ4_K}, std::pair{"llama", GgmlType::kBF16}));
+                      std::pair{"qwen2", GgmlType::kQ4_K}, std::pair{"llama", GgmlType::kBF16},
+                      std::pair{"deepseek_v2", GgmlType::kBF16},
+                      std::pair{"deepseek_v2", GgmlType::kQ8_0},
+                      std::pair{"deepseek_v3", GgmlType::kF8E4M3},
+                      std::pair{"deepseek_v3", GgmlType::kQ8_0}));
+
+// Widening inside the kernel rounds as widening before does (inference_kernels_test, bit for bit);
+// what is left is the float16 cache.
+TEST(Fp8Weights, DifferFromWidenedOnesByTheRoundingOfTheCacheOnly) {
+  const SyntheticCheckpoint checkpoint(SyntheticCheckpoint::SmallConfig("deepseek_v3"),
+                                       GgmlType::kF8E4M3, 9);
+  ASSERT_OK_AND_ASSIGN(const auto stored, LoadDecoder(checkpoint, {}, Pool(2)));
+  ASSERT_OK_AND_ASSIGN(const auto wide,
+                       LoadDecoder(checkpoint, {ComputeMode::kFloat32}, Pool(2)));
+  const std::vector<float> a = OneSequence(*stored, 16).Feed({17});
+  const std::vector<float> b = OneSequence(*wide, 16).Feed({17});
+  for (size_t i = 0; i < a.size(); ++i) ASSERT_NEAR(a[i], b[i], 5e-3) << i;
+}
 
 }  // namespace
 }  // namespace hadal::inference

@@ -24,6 +24,30 @@ TEST(LoadDecoder, RefusesShapesNoModelHas) {
   EXPECT_STATUS(LoadDecoder(checkpoint, {}, Pool(1)), kInvalidArgument, "multiple of KV heads");
 }
 
+TEST(LoadDecoder, RefusesDeepseekShapesAndGatesItCannotRun) {
+  const auto load = [](const ModelConfig& config) {
+    const SyntheticCheckpoint checkpoint(config, GgmlType::kF32, 1);
+    return LoadDecoder(checkpoint, {}, Pool(1)).status();
+  };
+  const ModelConfig v3 = SyntheticCheckpoint::SmallConfig("deepseek_v3");
+  EXPECT_OK(load(v3));
+  ModelConfig config = v3;
+  config.moe.experts_per_token = 5;  // two groups of two
+  EXPECT_STATUS(load(config), kInvalidArgument, "5 of 8 experts");
+  config = v3;
+  config.moe.num_groups = 8;
+  EXPECT_STATUS(load(config), kInvalidArgument, "groups of at least two");
+  config = v3;
+  config.mla.kv_lora_rank = 1024;
+  EXPECT_STATUS(load(config), kInvalidArgument, "kv_lora_rank + qk_rope_head_dim up to 1024");
+  config = v3;
+  config.architecture = "deepseek_v2";
+  EXPECT_STATUS(load(config), kInvalidArgument, "softmax gate");
+  SyntheticCheckpoint checkpoint(v3, GgmlType::kF32, 1);
+  checkpoint.Remove("blk.1.ffn_up.5.weight");
+  EXPECT_STATUS(LoadDecoder(checkpoint, {}, Pool(1)), kNotFound, "blk.1.ffn_up.5.weight");
+}
+
 class ForwardRefusals : public ::testing::Test {
  protected:
   void SetUp() override {

@@ -26,6 +26,7 @@ class SyntheticCheckpoint final : public Checkpoint {
     config.context_length = 512;
     config.rope_interleaved = architecture == "llama";
     config.tied_embeddings = architecture == "llama";
+    if (architecture.starts_with("deepseek")) AddDeepseek(architecture == "deepseek_v3", &config);
     return config;
   }
 
@@ -41,6 +42,10 @@ class SyntheticCheckpoint final : public Checkpoint {
       const std::string prefix = "blk." + std::to_string(i) + ".";
       Vector(prefix + "attn_norm.weight", hidden, 1.0f);
       Vector(prefix + "ffn_norm.weight", hidden, 1.0f);
+      if (config.mla.kv_lora_rank > 0) {
+        DeepseekLayer(prefix, i, type);
+        continue;
+      }
       Matrix(prefix + "attn_q.weight", type, q_dim, hidden);
       Matrix(prefix + "attn_k.weight", type, kv_dim, hidden);
       Matrix(prefix + "attn_v.weight", type, kv_dim, hidden);
@@ -69,9 +74,61 @@ class SyntheticCheckpoint final : public Checkpoint {
   }
 
  private:
+  /// Heads are whole blocks of 128, so that FP8 stays FP8; the latent has a ragged one.
+  static void AddDeepseek(bool v3, ModelConfig* config) {
+    config->num_layers = 3;
+    config->num_heads = config->num_kv_heads = 4;
+    config->mla = {v3 ? 96 : 0, 192, 128, 32, 128};
+    config->head_dim = 160;
+    config->moe.num_experts = 8;
+    config->moe.experts_per_token = 3;
+    config->moe.num_shared_experts = v3 ? 1 : 0;
+    config->moe.expert_ffn_dim = 96;
+    config->moe.first_dense_layers = 1;
+    config->moe.num_groups = 4;
+    config->moe.groups_per_token = 2;
+    config->moe.gate = v3 ? ExpertGate::kSigmoidGroups : ExpertGate::kSoftmaxGroups;
+    config->moe.normalize_weights = v3;
+    config->moe.weight_scale = 2;
+  }
+
+  void DeepseekLayer(const std::string& prefix, int32_t index, GgmlType type) {
+    const MlaConfig& mla = config_.mla;
+    const MoeConfig& moe = config_.moe;
+    const int64_t hidden = config_.hidden_dim;
+    const int64_t heads = config_.num_heads;
+    if (mla.q_lora_rank > 0) {
+      Matrix(prefix + "attn_q_a.weight", type, mla.q_lora_rank, hidden);
+      Vector(prefix + "attn_q_a_norm.weight", mla.q_lora_rank, 1.0f);
+      Matrix(prefix + "attn_q_b.weight", type, heads * config_.head_dim, mla.q_lora_rank);
+    } else {
+      Matrix(prefix + "attn_q.weight", type, heads * config_.head_dim, hidden);
+    }
+    Matrix(prefix + "attn_kv_a_mqa.weight", type, mla.kv_lora_rank + mla.qk_rope_head_dim, hidden);
+    Vector(prefix + "attn_kv_a_norm.weight", mla.kv_lora_rank, 1.0f);
+    Matrix(prefix + "attn_kv_b.weight", type, heads * (mla.qk_nope_head_dim + mla.v_head_dim),
+           mla.kv_lora_rank);
+    Matrix(prefix + "attn_output.weight", type, hidden, heads * mla.v_head_dim);
+    const auto mlp = [&](const std::string& suffix, int64_t ffn) {
+      Matrix(prefix + "ffn_gate" + suffix, type, ffn, hidden);
+      Matrix(prefix + "ffn_up" + suffix, type, ffn, hidden);
+      Matrix(prefix + "ffn_down" + suffix, type, hidden, ffn);
+    };
+    if (index < moe.first_dense_layers) return mlp(".weight", config_.ffn_dim);
+    Matrix(prefix + "ffn_gate_inp.weight", GgmlType::kF32, moe.num_experts, hidden);
+    Vector(prefix + "exp_probs_b.bias", moe.num_experts, 0.0f);
+    for (int32_t e = 0; e < moe.num_experts; ++e) {
+      mlp("." + std::to_string(e) + ".weight", moe.expert_ffn_dim);
+    }
+    if (moe.num_shared_experts > 0) mlp("_shexp.weight", moe.expert_ffn_dim);
+  }
+
   void Matrix(const std::string& name, GgmlType type, int64_t rows, int64_t cols) {
     storage_[name] = RandomStored(*ToElementType(type), rows, cols, ++seed_);
-    weights_[name] = Weight{type, {rows, cols}, storage_[name]};
+    weights_[name] = Weight{type, {rows, cols}, storage_[name], {}};
+    if (type != GgmlType::kF8E4M3) return;
+    scales_[name] = RandomScales(rows, cols, seed_);
+    weights_[name].scales = scales_[name];
   }
   void Vector(const std::string& name, int64_t size, float mean) {
     std::vector<float> values = RandomFloats(static_cast<size_t>(size), ++seed_, 0.1f);
@@ -79,13 +136,14 @@ class SyntheticCheckpoint final : public Checkpoint {
     std::vector<uint8_t>& bytes = storage_[name];
     bytes.resize(values.size() * sizeof(float));
     std::memcpy(bytes.data(), values.data(), bytes.size());
-    weights_[name] = Weight{GgmlType::kF32, {size}, bytes};
+    weights_[name] = Weight{GgmlType::kF32, {size}, bytes, {}};
   }
 
   const ModelConfig config_;
   const std::string path_ = "synthetic";
   uint64_t seed_;
   std::map<std::string, std::vector<uint8_t>> storage_;
+  std::map<std::string, std::vector<float>> scales_;
   std::map<std::string, Weight> weights_;
 };
 
