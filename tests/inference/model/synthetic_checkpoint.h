@@ -74,12 +74,13 @@ class SyntheticCheckpoint final : public Checkpoint {
   }
 
  private:
-  /// Heads are whole blocks of 128, so that FP8 stays FP8; the latent has a ragged one.
+  /// The parts of a head are whole blocks of 128, so that FP8 stays FP8, and keys have two, so that
+  /// transposing their scales matters; the latent has a ragged block.
   static void AddDeepseek(bool v3, ModelConfig* config) {
     config->num_layers = 3;
     config->num_heads = config->num_kv_heads = 4;
-    config->mla = {v3 ? 96 : 0, 192, 128, 32, 128};
-    config->head_dim = 160;
+    config->mla = {v3 ? 96 : 0, 192, 256, 32, 128};
+    config->head_dim = 288;
     config->moe.num_experts = 8;
     config->moe.experts_per_token = 3;
     config->moe.num_shared_experts = v3 ? 1 : 0;

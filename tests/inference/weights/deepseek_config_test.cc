@@ -182,6 +182,29 @@ TEST(DeepseekConfig, RefusesOtherQuantisationByName) {
                 "quantization_config");
 }
 
+// Whatever stands in whichever field: a model or a refusal, never more.
+TEST(DeepseekConfig, SurvivesAnyValueInAnyField) {
+  const json hostile[] = {nullptr,   true,       -1,         0,       1,
+                          INT32_MAX, INT64_MIN,  UINT64_MAX, 1e308,   -1e308,
+                          1e-320,    "",         "yarn",     json::array(), json::object(),
+                          {1, {2, {3}}}};
+  json whole = V3Config();
+  whole["quantization_config"] = Fp8();
+  for (const char* part : {"", "rope_scaling", "quantization_config"}) {
+    const json fields = *part == '\0' ? whole : whole.at(part);
+    for (const auto& [field, value] : fields.items()) {
+      for (const json& wrong : hostile) {
+        json config = whole;
+        (*part == '\0' ? config : config[part])[field] = wrong;
+        const Status status = ParseHfConfig(config.dump(), "config.json").status();
+        EXPECT_TRUE(status.ok() || status.code() == StatusCode::kInvalidArgument ||
+                    (field == "model_type" && status.code() == StatusCode::kUnimplemented))
+            << part << "." << field << " = " << wrong << ": " << status;
+      }
+    }
+  }
+}
+
 TEST(DeepseekNames, MapToGguf) {
   const auto name = [](const char* rest) {
     return GgufName("deepseek_v3", std::string("model.layers.7.") + rest);
