@@ -41,6 +41,18 @@ nlohmann::ordered_json Describe(const Checkpoint& checkpoint, const Options& opt
   out["kv_heads"] = config.num_kv_heads;
   out["head_dim"] = config.head_dim;
   out["ffn_dim"] = config.ffn_dim;
+  if (config.mla.kv_lora_rank > 0) {
+    out["q_lora_rank"] = config.mla.q_lora_rank;
+    out["kv_lora_rank"] = config.mla.kv_lora_rank;
+    out["qk_rope_head_dim"] = config.mla.qk_rope_head_dim;
+    out["v_head_dim"] = config.mla.v_head_dim;
+  }
+  if (config.moe.num_experts > 0) {
+    out["experts"] = config.moe.num_experts;
+    out["experts_per_token"] = config.moe.experts_per_token;
+    out["shared_experts"] = config.moe.num_shared_experts;
+    out["expert_ffn_dim"] = config.moe.expert_ffn_dim;
+  }
   out["vocabulary"] = config.vocabulary;
   out["context_length"] = config.context_length;
   if (config.architecture != "bert") out["rope_theta"] = config.rope_theta;

@@ -123,6 +123,47 @@ TEST_F(CommandTest, LogitsEqualTheReference) {
             std::string(greedy->data.begin(), greedy->data.end()));
 }
 
+TEST_F(CommandTest, LogitsTraceTheThirdPrompt) {
+  const std::string models = testing::SharedGolden("models/");
+  const std::string folder = models + "deepseek_v3-tiny-fp8";
+  if (!Exists(folder)) GTEST_SKIP() << folder << " is absent";
+  ASSERT_OK_AND_ASSIGN(const auto golden, SafetensorsFile::Open(folder + "/golden.safetensors"));
+  const SafetensorsEntry* ids = golden->Find("prompt.2.ids");
+  ASSERT_NE(ids, nullptr);
+  std::ofstream prompts(dir_->path() + "/p.txt");
+  prompts << "5 6 7\n8\n";
+  for (size_t i = 0; i < ids->data.size(); i += 4) {
+    int32_t id = 0;
+    std::memcpy(&id, ids->data.data() + i, 4);
+    prompts << id << " ";
+  }
+  prompts << "\n9\n";
+  prompts.close();
+  const std::string out = dir_->path() + "/o.safetensors";
+  const std::vector<std::string> arguments = {"--tokens-file", dir_->path() + "/p.txt", "--out",
+                                              out, "--trace", "--dtype", "f32"};
+  const auto run = [&](const std::string& model) {
+    std::vector<std::string> all = {"logits", model};
+    all.insert(all.end(), arguments.begin(), arguments.end());
+    return Run(all);
+  };
+  const Output traced = run(folder);
+  ASSERT_EQ(traced.exit_code, 0) << traced.error;
+  ASSERT_OK_AND_ASSIGN(const auto found, SafetensorsFile::Open(out));
+  EXPECT_EQ(found->Find("prompt.2.logits")->shape, (std::vector<int64_t>{1, 384}));
+  for (const SafetensorsEntry& entry : golden->entries()) {
+    if (!entry.name.starts_with("trace.") && !entry.name.starts_with("router.")) continue;
+    const SafetensorsEntry* same = found->Find(entry.name);
+    ASSERT_NE(same, nullptr) << entry.name;
+    EXPECT_EQ(same->shape, entry.shape) << entry.name;
+    if (!entry.name.ends_with(".idx")) continue;
+    EXPECT_TRUE(std::equal(entry.data.begin(), entry.data.end(), same->data.begin())) << entry.name;
+  }
+  const Output untraced = run(models + "qwen2-tiny-tied");
+  EXPECT_EQ(untraced.exit_code, 1);
+  EXPECT_NE(untraced.error.find("are traced"), std::string::npos) << untraced.error;
+}
+
 TEST_F(CommandTest, EmbedKeepsTheOrderOfRows) {
   const std::string model = testing::ModelPath("all-minilm-l6-v2");
   if (!Exists(model)) GTEST_SKIP() << model << " is absent";
