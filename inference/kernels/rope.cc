@@ -35,8 +35,7 @@ void ApplyRope(const CpuDevice& device, const RopeTable& table, RopeLayout layou
   CHECK(head_stride >= head_dim && x.cols == (num_heads - 1) * head_stride + head_dim);
   CHECK(table.num_rows() >= x.rows);
   const ElementwisePart& part = *device.kernels().elementwise;
-  const auto rotate =
-      layout == RopeLayout::kHalves ? part.rope_halves : part.rope_interleaved;
+  const auto rotate = layout == RopeLayout::kHalves ? part.rope_halves : part.rope_interleaved;
   device.pool().ParallelFor(x.rows, 16, [&](int64_t begin, int64_t end) {
     for (int64_t r = begin; r < end; ++r) {
       for (int32_t h = 0; h < num_heads; ++h) {
@@ -46,11 +45,14 @@ void ApplyRope(const CpuDevice& device, const RopeTable& table, RopeLayout layou
   });
 }
 
-std::vector<float> RopeInverseFrequencies(int32_t head_dim, float base) {
+std::vector<float> RopeInverseFrequencies(int32_t head_dim, float base,
+                                          absl::Span<const float> factors) {
+  CHECK(factors.empty() || factors.size() == static_cast<size_t>(head_dim / 2));
   std::vector<float> frequencies(static_cast<size_t>(head_dim / 2));
   for (size_t j = 0; j < frequencies.size(); ++j) {
     frequencies[j] = static_cast<float>(
         1.0 / std::pow(static_cast<double>(base), 2.0 * static_cast<double>(j) / head_dim));
+    if (!factors.empty()) frequencies[j] /= factors[j];
   }
   return frequencies;
 }

@@ -47,7 +47,9 @@ void ApplyRope(const CpuDevice& device, const RopeTable& table, RopeLayout layou
 void ApplyRope(const CpuDevice& device, const RopeTable& table, RopeLayout layout,
                int32_t num_heads, int64_t head_stride, MatrixView x);
 
-/// base^(-2j / head_dim) for j in [0, head_dim / 2).
-std::vector<float> RopeInverseFrequencies(int32_t head_dim, float base);
+/// base^(-2j / head_dim) for j in [0, head_dim / 2), divided by factors[j] where there are any
+/// (Llama 3, YaRN).
+std::vector<float> RopeInverseFrequencies(int32_t head_dim, float base,
+                                          absl::Span<const float> factors = {});
 
 }  // namespace hadal::inference

@@ -21,28 +21,7 @@ KvLayout LayoutFor(const ModelConfig& config, ComputeMode mode) {
   return layout;
 }
 
-RouterOptions RouterFor(const MoeConfig& moe, RouterKind kind) {
-  RouterOptions options;
-  options.kind = kind;
-  options.num_experts = moe.num_experts;
-  options.top_k = moe.experts_per_token;
-  options.num_groups = moe.num_groups;
-  options.top_groups = moe.groups_per_token;
-  options.normalize = moe.normalize_weights;
-  options.scale = moe.weight_scale;
-  return options;
-}
-
-std::vector<float> FrequenciesFor(const ModelConfig& config) {
-  std::vector<float> frequencies =
-      RopeInverseFrequencies(config.mla.qk_rope_head_dim, config.rope_theta);
-  for (size_t j = 0; j < config.rope_freq_factors.size(); ++j) {
-    frequencies[j] /= config.rope_freq_factors[j];
-  }
-  return frequencies;
-}
-
-Status CheckConfig(const ModelConfig& config, RouterKind router) {
+Status CheckConfig(const ModelConfig& config) {
   const MlaConfig& mla = config.mla;
   const bool attention_fits =
       config.num_heads > 0 && mla.q_lora_rank >= 0 && mla.kv_lora_rank > 0 &&
@@ -66,7 +45,7 @@ Status CheckConfig(const ModelConfig& config, RouterKind router) {
                           moe.num_experts % moe.num_groups == 0 && moe.groups_per_token > 0 &&
                           moe.groups_per_token <= moe.num_groups;
   const int32_t choices = !groups_fit ? 0
-                          : router == RouterKind::kSoftmax
+                          : moe.gate == ExpertGate::kSoftmax
                               ? moe.num_experts
                               : moe.num_experts / moe.num_groups * moe.groups_per_token;
   if (moe.experts_per_token <= 0 || moe.experts_per_token > choices || moe.expert_ffn_dim <= 0 ||
@@ -81,27 +60,26 @@ Status CheckConfig(const ModelConfig& config, RouterKind router) {
 
 }  // namespace
 
-DeepseekDecoder::DeepseekDecoder(const ModelConfig& config, RouterKind router,
-                                 const DecoderOptions& options, CpuDevice device)
+DeepseekDecoder::DeepseekDecoder(const ModelConfig& config, const DecoderOptions& options,
+                                 CpuDevice device)
     : config_(config),
       kv_layout_(LayoutFor(config, options.mode)),
-      router_options_(RouterFor(config.moe, router)),
       device_(device),
       trace_(options.trace),
-      rope_(FrequenciesFor(config), config.rope_magnitude),
+      rope_(RopeInverseFrequencies(config.mla.qk_rope_head_dim, config.rope_theta,
+                                   config.rope_freq_factors),
+            config.rope_magnitude),
       attention_(config, device),
       experts_(std::move(device)) {}
 
 StatusOr<std::unique_ptr<Decoder>> DeepseekDecoder::Load(const Checkpoint& checkpoint,
-                                                         RouterKind router,
                                                          const DecoderOptions& options,
                                                          CpuDevice device) {
   const ModelConfig& config = checkpoint.config();
-  RETURN_IF_ERROR(CheckConfig(config, router));
+  RETURN_IF_ERROR(CheckConfig(config));
   const PackPrecision precision =
       options.mode == ComputeMode::kFloat32 ? PackPrecision::kFloat32 : PackPrecision::kStored;
-  std::unique_ptr<DeepseekDecoder> decoder(
-      new DeepseekDecoder(config, router, options, std::move(device)));
+  std::unique_ptr<DeepseekDecoder> decoder(new DeepseekDecoder(config, options, std::move(device)));
   ThreadPool& pool = decoder->device_.pool();
   ASSIGN_OR_RETURN(decoder->embedding_,
                    LoadMatrix(checkpoint, "token_embd.weight", config.vocabulary, config.hidden_dim,
@@ -113,9 +91,7 @@ StatusOr<std::unique_ptr<Decoder>> DeepseekDecoder::Load(const Checkpoint& check
   ASSIGN_OR_RETURN(decoder->output_norm_,
                    LoadVector(checkpoint, "output_norm.weight", config.hidden_dim));
   for (int32_t i = 0; i < config.num_layers; ++i) {
-    ASSIGN_OR_RETURN(
-        DeepseekLayer layer,
-        LoadDeepseekLayer(checkpoint, i, router == RouterKind::kSigmoidGroups, precision, pool));
+    ASSIGN_OR_RETURN(DeepseekLayer layer, LoadDeepseekLayer(checkpoint, i, precision, pool));
     decoder->layers_.push_back(std::move(layer));
   }
   return decoder;
@@ -145,7 +121,7 @@ void DeepseekDecoder::RunExperts(int32_t index, ConstMatrixView x, MatrixView y)
   const DeepseekLayer& layer = layers_[static_cast<size_t>(index)];
   const MatrixView logits(router_logits_.data(), x.rows, config_.moe.num_experts);
   MatMul(device_, x, layer.router, nullptr, logits);
-  Route(device_, router_options_, logits,
+  Route(device_, config_.moe, logits,
         layer.router_bias.empty() ? nullptr : layer.router_bias.data(), &routing_);
   if (trace_ != nullptr) trace_->OnRouting(index, logits, routing_.experts, routing_.weights);
   experts_.Run(layer.experts, routing_, x, y);

@@ -19,10 +19,10 @@ namespace hadal::inference {
 /// The transformer that DeepSeek-V2 (arXiv:2405.04434) and V3/R1 (arXiv:2412.19437) share: RMSNorm
 /// before each part, latent attention over a cache of kv_lora_rank + qk_rope_head_dim values a
 /// token and layer, first layers dense, then routed experts beside shared ones. They differ in the
-/// router, whose kind the caller gives. Thread-compatible.
+/// router (MoeConfig::gate). Thread-compatible.
 class DeepseekDecoder final : public Decoder {
  public:
-  static StatusOr<std::unique_ptr<Decoder>> Load(const Checkpoint& checkpoint, RouterKind router,
+  static StatusOr<std::unique_ptr<Decoder>> Load(const Checkpoint& checkpoint,
                                                  const DecoderOptions& options, CpuDevice device);
 
   const ModelConfig& config() const override { return config_; }
@@ -31,8 +31,7 @@ class DeepseekDecoder final : public Decoder {
                  absl::Span<float> logits) override;
 
  private:
-  DeepseekDecoder(const ModelConfig& config, RouterKind router, const DecoderOptions& options,
-                  CpuDevice device);
+  DeepseekDecoder(const ModelConfig& config, const DecoderOptions& options, CpuDevice device);
   void Resize(int64_t num_rows);
   void RunLayer(int32_t index, int64_t num_rows);
   void RunExperts(int32_t index, ConstMatrixView x, MatrixView y);
@@ -40,7 +39,6 @@ class DeepseekDecoder final : public Decoder {
 
   const ModelConfig config_;
   const KvLayout kv_layout_;
-  const RouterOptions router_options_;
   const CpuDevice device_;
   DecoderTrace* const trace_;
   PackedMatrix embedding_;

@@ -13,9 +13,7 @@ StatusOr<std::unique_ptr<Decoder>> LoadDeepseekV2(const Checkpoint& checkpoint,
   if (moe.gate == ExpertGate::kSigmoidGroups || moe.normalize_weights) {
     return InvalidArgument("deepseek_v2: expected a softmax gate without normalised weights");
   }
-  const RouterKind router =
-      moe.gate == ExpertGate::kSoftmax ? RouterKind::kSoftmax : RouterKind::kSoftmaxGroups;
-  return DeepseekDecoder::Load(checkpoint, router, options, std::move(device));
+  return DeepseekDecoder::Load(checkpoint, options, std::move(device));
 }
 
 }  // namespace hadal::inference

@@ -16,7 +16,7 @@ StatusOr<std::unique_ptr<Decoder>> LoadDeepseekV3(const Checkpoint& checkpoint,
         "experts, found {} in {} groups",
         moe.num_experts, moe.num_groups);
   }
-  return DeepseekDecoder::Load(checkpoint, RouterKind::kSigmoidGroups, options, std::move(device));
+  return DeepseekDecoder::Load(checkpoint, options, std::move(device));
 }
 
 }  // namespace hadal::inference

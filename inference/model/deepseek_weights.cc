@@ -152,12 +152,12 @@ class LayerLoader {
     return Matrix("ffn_down" + suffix, config_.hidden_dim, ffn, &out->down);
   }
 
-  Status Experts(bool router_bias, DeepseekLayer* out) const {
+  Status Experts(DeepseekLayer* out) const {
     const MoeConfig& moe = config_.moe;
     ASSIGN_OR_RETURN(out->router,
                      LoadMatrix(checkpoint_, prefix_ + "ffn_gate_inp.weight", moe.num_experts,
                                 config_.hidden_dim, PackPrecision::kFloat32, pool_));
-    if (router_bias) {
+    if (moe.gate == ExpertGate::kSigmoidGroups) {
       RETURN_IF_ERROR(Vector("exp_probs_b.bias", moe.num_experts, &out->router_bias));
     }
     out->experts.resize(static_cast<size_t>(moe.num_experts));
@@ -189,8 +189,7 @@ class LayerLoader {
 }  // namespace
 
 StatusOr<DeepseekLayer> LoadDeepseekLayer(const Checkpoint& checkpoint, int32_t index,
-                                          bool router_bias, PackPrecision precision,
-                                          ThreadPool& pool) {
+                                          PackPrecision precision, ThreadPool& pool) {
   const ModelConfig& config = checkpoint.config();
   const LayerLoader loader(checkpoint, index, precision, pool);
   DeepseekLayer layer;
@@ -200,7 +199,7 @@ StatusOr<DeepseekLayer> LoadDeepseekLayer(const Checkpoint& checkpoint, int32_t 
   if (index < config.moe.first_dense_layers) {
     RETURN_IF_ERROR(loader.Mlp(".weight", config.ffn_dim, &layer.mlp));
   } else {
-    RETURN_IF_ERROR(loader.Experts(router_bias, &layer));
+    RETURN_IF_ERROR(loader.Experts(&layer));
   }
   return layer;
 }

@@ -33,11 +33,10 @@ struct DeepseekLayer {
   std::vector<Expert> experts;     ///< empty in dense layers
 };
 
-/// Loads layer `index`; `router_bias` says whether its router has one. In PackPrecision::kStored
-/// weights keep their bits, the router's apart: it is float32. E4M3 scales lie on a grid over all
-/// heads; where a head is no multiple of 128 rows high, k_b and v_b are widened to float32.
+/// Loads layer `index`. In PackPrecision::kStored weights keep their bits, the router's apart: it is
+/// float32. E4M3 scales lie on a grid over all heads; where a head is no multiple of 128 rows high,
+/// k_b and v_b are widened to float32.
 StatusOr<DeepseekLayer> LoadDeepseekLayer(const Checkpoint& checkpoint, int32_t index,
-                                          bool router_bias, PackPrecision precision,
-                                          ThreadPool& pool);
+                                          PackPrecision precision, ThreadPool& pool);
 
 }  // namespace hadal::inference

@@ -27,14 +27,6 @@ AttentionShape ShapeFor(const ModelConfig& config) {
           1.0f / std::sqrt(static_cast<float>(config.head_dim))};
 }
 
-std::vector<float> FrequenciesFor(const ModelConfig& config) {
-  std::vector<float> frequencies = RopeInverseFrequencies(config.head_dim, config.rope_theta);
-  for (size_t j = 0; j < config.rope_freq_factors.size(); ++j) {
-    frequencies[j] /= config.rope_freq_factors[j];
-  }
-  return frequencies;
-}
-
 Status CheckConfig(const ModelConfig& config) {
   const bool heads_fit = config.num_heads > 0 && config.num_kv_heads > 0 &&
                          config.num_heads % config.num_kv_heads == 0 && config.head_dim > 0 &&
@@ -61,7 +53,8 @@ GqaDecoder::GqaDecoder(ModelConfig config, ComputeMode mode, CpuDevice device)
       kv_layout_(LayoutFor(config_, mode)),
       attention_shape_(ShapeFor(config_)),
       device_(std::move(device)),
-      rope_(FrequenciesFor(config_)) {}
+      rope_(RopeInverseFrequencies(config_.head_dim, config_.rope_theta,
+                                   config_.rope_freq_factors)) {}
 
 StatusOr<std::unique_ptr<Decoder>> GqaDecoder::Load(const Checkpoint& checkpoint,
                                                     const GqaDecoderTraits& traits,

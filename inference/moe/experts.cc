@@ -24,10 +24,10 @@ void ExpertRunner::Permute(absl::Span<const Expert> experts, const Routing& rout
     ++first_[static_cast<size_t>(expert) + 1];
   }
   for (size_t e = 0; e < experts.size(); ++e) first_[e + 1] += first_[e];
-  std::vector<int64_t> next(first_.begin(), first_.end() - 1);
+  next_.assign(first_.begin(), first_.end() - 1);
   row_of_.resize(routing.experts.size());
   for (size_t i = 0; i < row_of_.size(); ++i) {
-    row_of_[i] = next[static_cast<size_t>(routing.experts[i])]++;
+    row_of_[i] = next_[static_cast<size_t>(routing.experts[i])]++;
   }
   Grow(input_, static_cast<int64_t>(row_of_.size()) * x.cols);
   device_.pool().ParallelFor(

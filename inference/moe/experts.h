@@ -34,6 +34,7 @@ class ExpertRunner {
 
   const CpuDevice device_;
   std::vector<int64_t> first_;   ///< [experts + 1]: permuted rows of an expert
+  std::vector<int64_t> next_;    ///< [experts]: where an expert's next token goes, while permuting
   std::vector<int64_t> row_of_;  ///< [tokens * top_k]: the permuted row of a token's k-th expert
   std::vector<float> input_, gate_, up_, output_;
   std::vector<GroupedMatMulTask> tasks_;

@@ -28,18 +28,18 @@ void ChooseLargest(absl::Span<const float> values, int32_t count, std::vector<ch
 // One token's router; the vectors are scratch.
 class RowRouter {
  public:
-  RowRouter(const RouterOptions& options, const float* bias)
-      : options_(options),
+  RowRouter(const MoeConfig& moe, const float* bias)
+      : moe_(moe),
         bias_(bias),
-        group_size_(static_cast<size_t>(options.num_experts / options.num_groups)),
-        scores_(static_cast<size_t>(options.num_experts)),
+        group_size_(static_cast<size_t>(moe.num_experts / moe.num_groups)),
+        scores_(static_cast<size_t>(moe.num_experts)),
         choice_(scores_.size()),
-        group_scores_(static_cast<size_t>(options.num_groups)) {}
+        group_scores_(static_cast<size_t>(moe.num_groups)) {}
 
   void Run(const float* logits, int32_t* experts, float* weights) {
     Score(logits);
-    if (options_.kind != RouterKind::kSoftmax) MaskGroups();
-    ChooseLargest(choice_, options_.top_k, &chosen_);
+    if (moe_.gate != ExpertGate::kSoftmax) MaskGroups();
+    ChooseLargest(choice_, moe_.experts_per_token, &chosen_);
     size_t k = 0;
     float sum = 0;
     for (size_t e = 0; e < scores_.size(); ++e) {
@@ -49,15 +49,15 @@ class RowRouter {
       sum += scores_[e];
     }
     for (size_t i = 0; i < k; ++i) {
-      if (options_.normalize) weights[i] /= sum + 1e-20f;
-      weights[i] *= options_.scale;
+      if (moe_.normalize_weights) weights[i] /= sum + 1e-20f;
+      weights[i] *= moe_.weight_scale;
     }
   }
 
  private:
   void Score(const float* logits) {
     const size_t count = scores_.size();
-    if (options_.kind == RouterKind::kSigmoidGroups) {
+    if (moe_.gate == ExpertGate::kSigmoidGroups) {
       for (size_t e = 0; e < count; ++e) {
         scores_[e] = 1.0f / (1.0f + std::exp(-logits[e]));
         choice_[e] = scores_[e] + bias_[e];
@@ -73,7 +73,7 @@ class RowRouter {
   // V3's choices may be negative, so its mask is -inf; V2 masks with 0, which a softmax that
   // underflows reaches too.
   void MaskGroups() {
-    const bool sigmoid = options_.kind == RouterKind::kSigmoidGroups;
+    const bool sigmoid = moe_.gate == ExpertGate::kSigmoidGroups;
     for (size_t g = 0; g < group_scores_.size(); ++g) {
       float first = kNever;
       float second = kNever;
@@ -87,13 +87,13 @@ class RowRouter {
       }
       group_scores_[g] = sigmoid ? first + second : first;
     }
-    ChooseLargest(group_scores_, options_.top_groups, &chosen_);
+    ChooseLargest(group_scores_, moe_.groups_per_token, &chosen_);
     for (size_t e = 0; e < choice_.size(); ++e) {
       if (chosen_[e / group_size_] == 0) choice_[e] = sigmoid ? kNever : 0.0f;
     }
   }
 
-  const RouterOptions& options_;
+  const MoeConfig& moe_;
   const float* const bias_;
   const size_t group_size_;
   std::vector<float> scores_;  // what weights are made of
@@ -104,24 +104,25 @@ class RowRouter {
 
 }  // namespace
 
-void Route(const CpuDevice& device, const RouterOptions& options, ConstMatrixView logits,
-           const float* bias, Routing* out) {
-  const bool sigmoid = options.kind == RouterKind::kSigmoidGroups;
-  CHECK(options.num_groups > 0 && options.num_experts % options.num_groups == 0);
-  CHECK(options.top_groups > 0 && options.top_groups <= options.num_groups);
-  const int32_t choices = options.kind == RouterKind::kSoftmax
-                              ? options.num_experts
-                              : options.num_experts / options.num_groups * options.top_groups;
-  CHECK(options.top_k > 0 && options.top_k <= choices && logits.cols == options.num_experts);
+void Route(const CpuDevice& device, const MoeConfig& moe, ConstMatrixView logits, const float* bias,
+           Routing* out) {
+  const bool sigmoid = moe.gate == ExpertGate::kSigmoidGroups;
+  CHECK(moe.num_groups > 0 && moe.num_experts % moe.num_groups == 0);
+  CHECK(moe.groups_per_token > 0 && moe.groups_per_token <= moe.num_groups);
+  const int32_t choices = moe.gate == ExpertGate::kSoftmax
+                              ? moe.num_experts
+                              : moe.num_experts / moe.num_groups * moe.groups_per_token;
+  CHECK(moe.experts_per_token > 0 && moe.experts_per_token <= choices &&
+        logits.cols == moe.num_experts);
   CHECK((bias != nullptr) == sigmoid);
-  out->top_k = options.top_k;
-  out->experts.resize(static_cast<size_t>(logits.rows * options.top_k));
+  out->top_k = moe.experts_per_token;
+  out->experts.resize(static_cast<size_t>(logits.rows * moe.experts_per_token));
   out->weights.resize(out->experts.size());
   device.pool().ParallelFor(logits.rows, 32, [&](int64_t begin, int64_t end) {
-    RowRouter router(options, bias);
+    RowRouter router(moe, bias);
     for (int64_t r = begin; r < end; ++r) {
-      router.Run(logits.row(r), out->experts.data() + r * options.top_k,
-                 out->weights.data() + r * options.top_k);
+      router.Run(logits.row(r), out->experts.data() + r * moe.experts_per_token,
+                 out->weights.data() + r * moe.experts_per_token);
     }
   });
 }

@@ -22,8 +22,14 @@ struct MlaConfig {
   int32_t v_head_dim = 0;
 };
 
-/// How a token's experts are chosen and weighted; see inference/moe/router.h.
-enum class ExpertGate { kSoftmax, kSoftmaxGroups, kSigmoidGroups };
+/// How a token's experts are scored and chosen. Groups are num_experts / num_groups in a row.
+enum class ExpertGate {
+  kSoftmax,        ///< softmax over all experts, the best (DeepSeek-V2-Lite)
+  kSoftmaxGroups,  ///< the same among the groups with the best experts (DeepSeek-V2)
+  /// sigmoid, plus a bias that is for the choice only; groups, of at least two, by the sum of their
+  /// two best (DeepSeek-V3, arXiv:2412.19437 §2.1.2)
+  kSigmoidGroups,
+};
 
 /// Mixture of experts in the feed-forward part (DeepSeekMoE, arXiv:2401.06066).
 struct MoeConfig {

@@ -17,6 +17,7 @@ SHARED = SOURCE.parent / "shared"
 CORPUS = SHARED / "eval/corpus"
 CHAT_MODEL = "qwen2.5-coder-0.5b-instruct"
 EMBEDDING_MODEL = "multilingual-e5-small"
+EVAL = SOURCE / "ops/eval"
 
 
 def require_models():
@@ -97,6 +98,13 @@ class Appliance:
         self.run(*args)
         return self.json("key", "create", "--user", name)["key"]
 
+    def eval_script(self, name, *arguments, check=True):
+        """Runs a script of ops/eval against this appliance; its exit status."""
+        command = [sys.executable, EVAL / name, "--hadal", BIN / "hadal", "--data", self.data,
+                   *arguments]
+        sys.stdout.flush()
+        return subprocess.run([str(part) for part in command], check=check).returncode
+
     def pid(self, service):
         return json.loads((self.data / f"run/{service}.json").read_text())["pid"]
 
@@ -112,6 +120,28 @@ class Appliance:
             self.run("down", check=False, timeout=60)
         finally:
             shutil.rmtree(self.folder, ignore_errors=True)
+
+
+class LoopbackNamespace:
+    """A network namespace without any route but loopback, until close(). `prefix` before a command
+    runs it inside: nsenter, which unlike `ip netns exec` works in a chroot."""
+
+    def __init__(self):
+        require_models()
+        if os.geteuid() != 0:
+            raise unittest.SkipTest("making a network namespace needs root")
+        self.name = f"hadal-e2e-{os.getpid()}"
+        self.prefix = ("nsenter", f"--net=/run/netns/{self.name}")
+        made = subprocess.run(["ip", "netns", "add", self.name], capture_output=True, text=True)
+        if made.returncode != 0:
+            raise unittest.SkipTest(f"no network namespaces here: {made.stderr.strip()}")
+        self.run("ip", "link", "set", "lo", "up")
+
+    def run(self, *command, **options):
+        return subprocess.run([*self.prefix, *command], check=True, **options)
+
+    def close(self):
+        subprocess.run(["ip", "netns", "del", self.name], check=False)
 
 
 class ApplianceTest(unittest.TestCase):

@@ -1,28 +1,17 @@
 """The main job in a network namespace that has loopback and no route: nothing needs a network."""
 
-import os
-import subprocess
 import unittest
 
-from appliance import Appliance, main, require_models
-
-NAMESPACE = f"hadal-e2e-{os.getpid()}"
-INSIDE = ("nsenter", f"--net=/run/netns/{NAMESPACE}")  # unlike ip netns exec, it works in a chroot
+from appliance import Appliance, LoopbackNamespace, main
 
 
 class AirGapTest(unittest.TestCase):
     def setUp(self):
-        require_models()
-        if os.geteuid() != 0:
-            self.skipTest("making a network namespace needs root")
-        made = subprocess.run(["ip", "netns", "add", NAMESPACE], capture_output=True, text=True)
-        if made.returncode != 0:
-            self.skipTest(f"no network namespaces here: {made.stderr.strip()}")
-        self.addCleanup(subprocess.run, ["ip", "netns", "del", NAMESPACE], check=False)
-        subprocess.run([*INSIDE, "ip", "link", "set", "lo", "up"], check=True)
+        self.namespace = LoopbackNamespace()
+        self.addCleanup(self.namespace.close)
 
     def test_documents_in_cited_answer_out(self):
-        appliance = Appliance(prefix=INSIDE)
+        appliance = Appliance(prefix=self.namespace.prefix)
         self.addCleanup(appliance.stop)
         appliance.start()
         note = appliance.folder / "air.md"

@@ -8,9 +8,8 @@ import shutil
 import subprocess
 import sys
 
-from appliance import BIN, CORPUS, SHARED, SOURCE, ApplianceTest, main, require_corpus
+from appliance import CORPUS, SHARED, ApplianceTest, main, require_corpus
 
-EVAL = SOURCE / "ops/eval"
 NOT_YET = {"xlsx": "unsupported_format", "pptx": "unsupported_format", "eml": "unsupported_format",
            "csv": "unsupported_format", "pdf-scan": "no_text_layer"}
 MIN_RECALL_AT_5 = 0.75
@@ -28,17 +27,11 @@ class CorpusTest(ApplianceTest):
         cls.appliance.run("kb", "create", "corpus")
         cls.rows = cls.appliance.json_lines("kb", "add", "corpus", "--manifest",
                                             CORPUS / "manifest.jsonl", check=False, timeout=900)
-        cls.script("make_users.py", CORPUS / "principals.jsonl")
+        cls.appliance.eval_script("make_users.py", CORPUS / "principals.jsonl")
 
     @staticmethod
     def lines(path):
         return [json.loads(line) for line in path.read_text("utf-8").splitlines() if line.strip()]
-
-    @classmethod
-    def script(cls, name, *arguments):
-        command = [sys.executable, EVAL / name, "--hadal", BIN / "hadal", "--data",
-                   cls.appliance.data, *arguments]
-        return subprocess.run([str(part) for part in command]).returncode
 
     def test_files_are_ingested_or_refused_with_a_reason(self):
         self.assertEqual({row["document"] for row in self.rows}, set(self.manifest))
@@ -51,7 +44,8 @@ class CorpusTest(ApplianceTest):
 
     def test_questions(self):
         results = self.appliance.folder / "results.jsonl"
-        leaked = self.script("ask_samples.py", "--kb", "corpus", "--set", CORPUS, "--results", results)
+        leaked = self.appliance.eval_script("ask_samples.py", "--kb", "corpus", "--set", CORPUS,
+                                            "--results", results, check=False)
         self.assertEqual(leaked, 0, "a forbidden document showed, or a call failed")
         scores = self.score(CORPUS, results)
         self.assertEqual((scores["leakage"], scores["wrong_principal"]), (0, 0))

@@ -3,13 +3,10 @@
 Every question is asked as its principal; the figures are printed. See deploy/samples/README.md."""
 
 import json
-import subprocess
-import sys
 
-from appliance import BIN, SOURCE, ApplianceTest, main
+from appliance import SOURCE, ApplianceTest, main
 
 SAMPLES = SOURCE / "deploy/samples"
-EVAL = SOURCE / "ops/eval"
 MIN_RIGHT_AND_CITED = 18  # of 24
 
 
@@ -19,13 +16,7 @@ class SamplesTest(ApplianceTest):
         cls.appliance.run("kb", "create", "samples")
         cls.rows = cls.appliance.json_lines("kb", "add", "samples", "--manifest",
                                             SAMPLES / "manifest.jsonl", timeout=600)
-        cls.script("make_users.py", SAMPLES / "users.jsonl")
-
-    @classmethod
-    def script(cls, name, *arguments):
-        command = [sys.executable, EVAL / name, "--hadal", BIN / "hadal", "--data",
-                   cls.appliance.data, *arguments]
-        subprocess.run([str(part) for part in command], check=True)
+        cls.appliance.eval_script("make_users.py", SAMPLES / "users.jsonl")
 
     def test_every_document_is_accepted(self):
         self.assertEqual([row for row in self.rows if not row["accepted"]], [])
@@ -33,7 +24,7 @@ class SamplesTest(ApplianceTest):
 
     def test_questions(self):
         report = self.appliance.folder / "report.json"
-        self.script("ask_samples.py", "--kb", "samples", "--json", report)
+        self.appliance.eval_script("ask_samples.py", "--kb", "samples", "--json", report)
         summary = json.loads(report.read_text())["summary"]
         self.assertEqual(summary["answerable"], 24)
         self.assertGreaterEqual(summary["right_and_cited"], MIN_RIGHT_AND_CITED)

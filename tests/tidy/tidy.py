@@ -21,7 +21,7 @@ MAY_INCLUDE = {
 }
 INSIDE_INFERENCE = {
     "kernels": {"tensor", "kernels"},
-    "moe": {"moe", "kernels", "tensor"},
+    "moe": {"moe", "kernels", "tensor", "weights"},
     "weights": {"tensor", "weights"},
     "kv": {"kv", "tensor"},
     "tokenizer": {"tokenizer", "weights"},

@@ -11,6 +11,7 @@
 #include "auth/audit/crc32c.h"
 #include "base/file.h"
 #include "base/hex.h"
+#include "tests/support/paths.h"
 #include "tests/support/status_matchers.h"
 
 namespace hadal::auth {
@@ -57,8 +58,7 @@ TEST(Merkle, FrontierStoredHashesAndProofsAgreeWithTheReference) {
       EXPECT_FALSE(VerifyInclusion(i + 1, size, AsBytes(leaf), AsBytes(root), Strings(path)));
       const TreeHash older = ReferenceRoot(leaves, 0, i + 1);
       ASSERT_OK_AND_ASSIGN(path, ConsistencyPath(i + 1, size, reader));
-      EXPECT_TRUE(
-          VerifyConsistency(i + 1, size, AsBytes(older), AsBytes(root), Strings(path)));
+      EXPECT_TRUE(VerifyConsistency(i + 1, size, AsBytes(older), AsBytes(root), Strings(path)));
       EXPECT_EQ(VerifyConsistency(i + 1, size, AsBytes(leaf), AsBytes(root), Strings(path)),
                 i == 0);
     }
@@ -80,8 +80,7 @@ std::vector<std::string> Path(const nlohmann::json& value) {
 }
 
 std::string Vectors(const char* folder) {
-  const char* source = std::getenv("HADAL_SOURCE_DIR");
-  return fmt::format("{}/../shared/vectors/{}/testdata", source == nullptr ? "." : source, folder);
+  return testing::SharedPath(fmt::format("vectors/{}/testdata", folder));
 }
 
 // transparency-dev/merkle testdata: each case says whether it must be refused.
@@ -90,20 +89,18 @@ TEST(Merkle, AgreesWithThePublicVectors) {
   if (!std::filesystem::exists(root)) GTEST_SKIP() << "no vectors in " << root;
   int cases = 0;
   for (const char* kind : {"inclusion", "consistency"}) {
-    for (const auto& entry :
-         std::filesystem::recursive_directory_iterator(root + "/" + kind)) {
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(root + "/" + kind)) {
       if (entry.path().extension() != ".json") continue;
       std::ifstream file(entry.path());
       const auto vector = nlohmann::json::parse(file);
       bool accepted = false;
       if (std::string_view(kind) == "inclusion") {
-        accepted = VerifyInclusion(vector["leafIdx"], vector["treeSize"],
-                                   FromBase64(vector["leafHash"]), FromBase64(vector["root"]),
-                                   Path(vector["proof"]));
+        accepted =
+            VerifyInclusion(vector["leafIdx"], vector["treeSize"], FromBase64(vector["leafHash"]),
+                            FromBase64(vector["root"]), Path(vector["proof"]));
       } else {
-        accepted = VerifyConsistency(vector["size1"], vector["size2"],
-                                     FromBase64(vector["root1"]), FromBase64(vector["root2"]),
-                                     Path(vector["proof"]));
+        accepted = VerifyConsistency(vector["size1"], vector["size2"], FromBase64(vector["root1"]),
+                                     FromBase64(vector["root2"]), Path(vector["proof"]));
       }
       EXPECT_EQ(accepted, !vector["wantErr"].get<bool>()) << entry.path();
       ++cases;
@@ -129,8 +126,7 @@ TEST(Checkpoint, ReadsARealLogsSignedNotes) {
     frontier.Append(leaf, stored);
     const std::string text = body_of(size);
     const std::string origin = text.substr(0, text.find('\n'));
-    const std::string body =
-        CheckpointBody(origin, static_cast<uint64_t>(size), frontier.Root());
+    const std::string body = CheckpointBody(origin, static_cast<uint64_t>(size), frontier.Root());
     EXPECT_TRUE(text.starts_with(body + "\n")) << size << "\n" << text << "\n" << body;
   }
 }

@@ -2,7 +2,6 @@
 // chunked, preempted and with a prefix hit. Skips without the model file.
 #include <sys/stat.h>
 
-#include <cstdlib>
 #include <string>
 
 #include "inference/chat.h"
@@ -11,6 +10,7 @@
 #include "inference/model/decoder.h"
 #include "inference/tokenizer.h"
 #include "inference/weights/checkpoint.h"
+#include "tests/support/paths.h"
 #include "tests/support/status_matchers.h"
 
 namespace hadal::inference {
@@ -28,9 +28,7 @@ constexpr const char* kQuestions[] = {
 class RealModelTest : public ::testing::TestWithParam<const char*> {
  protected:
   void SetUp() override {
-    const char* source = std::getenv("HADAL_SOURCE_DIR");
-    const std::string path =
-        std::string(source == nullptr ? "." : source) + "/models/" + GetParam();
+    const std::string path = testing::ModelPath(GetParam());
     struct stat info = {};
     if (::stat(path.c_str(), &info) != 0) GTEST_SKIP() << "no model file " << path;
     ASSERT_OK_AND_ASSIGN(checkpoint_, Checkpoint::Open(path));

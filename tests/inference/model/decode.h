@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <cstdlib>
 #include <memory>
 #include <numeric>
 #include <string>
@@ -15,12 +14,6 @@
 
 namespace hadal::inference {
 
-/// Where the repository is; tests run with HADAL_SOURCE_DIR set by CMake.
-inline std::string SourcePath(const std::string& relative) {
-  const char* root = std::getenv("HADAL_SOURCE_DIR");
-  return std::string(root == nullptr ? "." : root) + "/" + relative;
-}
-
 inline std::shared_ptr<ThreadPool> Pool(int32_t threads) {
   return std::make_shared<ThreadPool>(threads);
 }
@@ -28,8 +21,7 @@ inline std::shared_ptr<ThreadPool> Pool(int32_t threads) {
 /// A sequence over its own cache, fed in chunks; logits of every token.
 class OneSequence {
  public:
-  OneSequence(Decoder& decoder, int32_t max_tokens, int32_t block_size = 16)
-      : decoder_(decoder) {
+  OneSequence(Decoder& decoder, int32_t max_tokens, int32_t block_size = 16) : decoder_(decoder) {
     const int32_t blocks = (max_tokens + block_size - 1) / block_size;
     auto cache = KvCache::Create(decoder.kv_layout(), blocks, block_size);
     EXPECT_OK(cache);

@@ -5,6 +5,7 @@
 
 #include "inference/weights/safetensors.h"
 #include "tests/inference/model/decode.h"
+#include "tests/support/paths.h"
 
 // What happens inside: hidden states of every layer and the router's choices, against the
 // reference.
@@ -44,7 +45,7 @@ class Recorder final : public DecoderTrace {
 class DeepseekGolden : public ::testing::TestWithParam<const char*> {
  protected:
   void SetUp() override {
-    const std::string folder = SourcePath(std::string("../shared/golden/models/") + GetParam());
+    const std::string folder = testing::SharedPath(std::string("golden/models/") + GetParam());
     if (!std::filesystem::exists(folder)) GTEST_SKIP() << "no reference data at " << folder;
     ASSERT_OK_AND_ASSIGN(checkpoint_, Checkpoint::Open(folder));
     ASSERT_OK_AND_ASSIGN(golden_, SafetensorsFile::Open(folder + "/golden.safetensors"));

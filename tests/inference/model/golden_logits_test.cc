@@ -5,6 +5,7 @@
 
 #include "inference/weights/safetensors.h"
 #include "tests/inference/model/decode.h"
+#include "tests/support/paths.h"
 
 // Reference results of transformers (float32) on small random checkpoints; see the README beside
 // them for what was measured.
@@ -30,8 +31,7 @@ const auto TestName = [](const ::testing::TestParamInfo<const char*>& test) {
 class GoldenLogits : public ::testing::TestWithParam<const char*> {
  protected:
   void SetUp() override {
-    const std::string folder =
-        SourcePath(std::string("../shared/golden/models/") + GetParam());
+    const std::string folder = testing::SharedPath(std::string("golden/models/") + GetParam());
     if (!std::filesystem::exists(folder)) GTEST_SKIP() << "no reference data at " << folder;
     ASSERT_OK_AND_ASSIGN(checkpoint_, Checkpoint::Open(folder));
     ASSERT_OK_AND_ASSIGN(golden_, SafetensorsFile::Open(folder + "/golden.safetensors"));
@@ -80,8 +80,8 @@ TEST_P(GoldenLogits, Float32WithinOneThousandthAndGreedyEqual) {
 
     const std::vector<int32_t> greedy = Values<int32_t>(*golden_, Name(prompt, "greedy"));
     ASSERT_EQ(greedy.size(), 32u);
-    int32_t next = ArgMax(logits.data() + logits.size() - static_cast<size_t>(vocabulary),
-                          vocabulary);
+    int32_t next =
+        ArgMax(logits.data() + logits.size() - static_cast<size_t>(vocabulary), vocabulary);
     for (size_t step = 0; step < greedy.size(); ++step) {
       ASSERT_EQ(next, greedy[step]) << "prompt " << prompt << " step " << step;
       next = ArgMax(sequence.Feed({next}).data(), vocabulary);
@@ -127,16 +127,16 @@ INSTANTIATE_TEST_SUITE_P(Models, GoldenNative,
 
 // The default chat model: the greedy continuation another engine (llama.cpp) gives for this file.
 TEST(DefaultModel, ContinuesTheCapitals) {
-  const std::string path = SourcePath("models/qwen2.5-coder-0.5b-instruct-q4_k_m.gguf");
+  const std::string path = testing::ModelPath("qwen2.5-coder-0.5b-instruct-q4_k_m.gguf");
   if (!std::filesystem::exists(path)) GTEST_SKIP() << "no model file at " << path;
   ASSERT_OK_AND_ASSIGN(auto checkpoint, Checkpoint::Open(path));
   ASSERT_OK_AND_ASSIGN(auto decoder, LoadDecoder(*checkpoint, {}, Pool(2)));
   checkpoint.reset();  // the decoder keeps nothing of the file
   // "The capital of France is Paris. The capital of Germany is"
-  const std::vector<int32_t> prompt = {785, 6722, 315, 9625, 374, 12095,
-                                       13,  576,  6722, 315, 9856, 374};
-  const std::vector<int32_t> expected = {19846, 13, 576, 6722, 315, 15344, 374, 21718,
-                                         13, 576, 6722, 315, 6323, 374, 26194, 13};
+  const std::vector<int32_t> prompt = {785, 6722, 315,  9625, 374,  12095,
+                                       13,  576,  6722, 315,  9856, 374};
+  const std::vector<int32_t> expected = {19846, 13,  576,  6722, 315,  15344, 374,   21718,
+                                         13,    576, 6722, 315,  6323, 374,   26194, 13};
   const int32_t vocabulary = decoder->config().vocabulary;
   OneSequence sequence(*decoder, 64);
   const std::vector<float> logits = sequence.Feed(prompt);

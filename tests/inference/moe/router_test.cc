@@ -13,7 +13,7 @@ namespace {
 
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
 
-Routing RouteRows(const RouterOptions& options, const std::vector<float>& logits,
+Routing RouteRows(const MoeConfig& options, const std::vector<float>& logits,
                   const std::vector<float>& bias = {}) {
   Routing routing;
   const int64_t rows = static_cast<int64_t>(logits.size()) / options.num_experts;
@@ -23,15 +23,15 @@ Routing RouteRows(const RouterOptions& options, const std::vector<float>& logits
   return routing;
 }
 
-RouterOptions V3Options() {
-  RouterOptions options;
-  options.kind = RouterKind::kSigmoidGroups;
+MoeConfig V3Options() {
+  MoeConfig options;
+  options.gate = ExpertGate::kSigmoidGroups;
   options.num_experts = 16;
-  options.top_k = 4;
+  options.experts_per_token = 4;
   options.num_groups = 4;
-  options.top_groups = 2;
-  options.normalize = true;
-  options.scale = 2.5f;
+  options.groups_per_token = 2;
+  options.normalize_weights = true;
+  options.weight_scale = 2.5f;
   return options;
 }
 
@@ -46,7 +46,7 @@ std::vector<size_t> Largest(const std::vector<double>& values, int32_t count) {
 }
 
 /// DeepSeek-V3's rule, written as its report says it, in double precision.
-std::vector<int32_t> NaiveV3(const RouterOptions& o, const float* logits,
+std::vector<int32_t> NaiveV3(const MoeConfig& o, const float* logits,
                              const std::vector<float>& bias, std::vector<double>* weights) {
   std::vector<double> score, choice, group_score;
   for (size_t e = 0; e < bias.size(); ++e) {
@@ -60,20 +60,20 @@ std::vector<int32_t> NaiveV3(const RouterOptions& o, const float* logits,
     std::sort(group.rbegin(), group.rend());
     group_score.push_back(group[0] + group[1]);
   }
-  const std::vector<size_t> groups = Largest(group_score, o.top_groups);
+  const std::vector<size_t> groups = Largest(group_score, o.groups_per_token);
   for (size_t e = 0; e < choice.size(); ++e) {
     if (std::find(groups.begin(), groups.end(), e / size) == groups.end()) choice[e] = -1e30;
   }
-  std::vector<size_t> experts = Largest(choice, o.top_k);
+  std::vector<size_t> experts = Largest(choice, o.experts_per_token);
   std::sort(experts.begin(), experts.end());
   double sum = 0;
   for (const size_t e : experts) sum += score[e];
-  for (const size_t e : experts) weights->push_back(score[e] / sum * double{o.scale});
+  for (const size_t e : experts) weights->push_back(score[e] / sum * double{o.weight_scale});
   return {experts.begin(), experts.end()};
 }
 
 TEST(Router, V3MatchesTheDefinitionOnRandomLogits) {
-  const RouterOptions options = V3Options();
+  const MoeConfig options = V3Options();
   const std::vector<float> logits = RandomFloats(200 * 16, 51);
   const std::vector<float> bias = RandomFloats(16, 52, 0.6f);  // choices become negative too
   const Routing routing = RouteRows(options, logits, bias);
@@ -88,9 +88,9 @@ TEST(Router, V3MatchesTheDefinitionOnRandomLogits) {
 }
 
 TEST(Router, TheBiasChoosesAndNeverWeighs) {
-  RouterOptions options = V3Options();
-  options.normalize = false;
-  options.scale = 1;
+  MoeConfig options = V3Options();
+  options.normalize_weights = false;
+  options.weight_scale = 1;
   std::vector<float> bias(16, 0.0f);
   for (const size_t e : {1u, 2u, 13u, 14u}) bias[e] = 5;
   const Routing routing = RouteRows(options, std::vector<float>(16, 0.0f), bias);
@@ -99,10 +99,10 @@ TEST(Router, TheBiasChoosesAndNeverWeighs) {
 }
 
 TEST(Router, SoftmaxWeightsAreNotNormalised) {
-  RouterOptions options;
+  MoeConfig options;
   options.num_experts = 4;
-  options.top_k = 2;
-  options.scale = 3;
+  options.experts_per_token = 2;
+  options.weight_scale = 3;
   const Routing routing =
       RouteRows(options, {std::log(1.0f), std::log(4.0f), std::log(2.0f), std::log(3.0f)});
   EXPECT_EQ(routing.experts, (std::vector<int32_t>{1, 3}));
@@ -111,12 +111,12 @@ TEST(Router, SoftmaxWeightsAreNotNormalised) {
 }
 
 TEST(Router, SoftmaxGroupsByTheirBestExpert) {
-  RouterOptions options;
-  options.kind = RouterKind::kSoftmaxGroups;
+  MoeConfig options;
+  options.gate = ExpertGate::kSoftmaxGroups;
   options.num_experts = 6;
-  options.top_k = 2;
+  options.experts_per_token = 2;
   options.num_groups = 3;
-  options.top_groups = 1;
+  options.groups_per_token = 1;
   // The second group has the best sum, the third the best expert.
   const Routing routing = RouteRows(options, {0, 0, 3, 3, 4, -4});
   EXPECT_EQ(routing.experts, (std::vector<int32_t>{4, 5}));
@@ -126,20 +126,20 @@ TEST(Router, EqualScoresGoToTheLowerIndex) {
   EXPECT_EQ(
       RouteRows(V3Options(), std::vector<float>(16, 1.0f), std::vector<float>(16, 0.0f)).experts,
       (std::vector<int32_t>{0, 1, 2, 3}));
-  RouterOptions softmax;
+  MoeConfig softmax;
   softmax.num_experts = 8;
-  softmax.top_k = 3;
+  softmax.experts_per_token = 3;
   EXPECT_EQ(RouteRows(softmax, std::vector<float>(8, 0.0f)).experts,
             (std::vector<int32_t>{0, 1, 2}));
 }
 
 TEST(Router, NumbersThatAreNoneStayInsideTheRange) {
   const float nan = std::nanf("");
-  for (const RouterKind kind :
-       {RouterKind::kSoftmax, RouterKind::kSoftmaxGroups, RouterKind::kSigmoidGroups}) {
-    RouterOptions options = V3Options();
-    options.kind = kind;
-    const std::vector<float> bias(kind == RouterKind::kSigmoidGroups ? 16 : 0, 0.0f);
+  for (const ExpertGate kind :
+       {ExpertGate::kSoftmax, ExpertGate::kSoftmaxGroups, ExpertGate::kSigmoidGroups}) {
+    MoeConfig options = V3Options();
+    options.gate = kind;
+    const std::vector<float> bias(kind == ExpertGate::kSigmoidGroups ? 16 : 0, 0.0f);
     for (const float bad : {nan, kInfinity, -kInfinity}) {
       std::vector<float> logits(32, bad);
       for (size_t i = 16; i < 32; i += 3) logits[i] = 1;

@@ -2,7 +2,6 @@
 
 #include <sys/stat.h>
 
-#include <cstdlib>
 #include <fstream>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -11,15 +10,16 @@
 
 #include "base/file.h"
 #include "base/subprocess.h"
+#include "tests/support/paths.h"
 
 /// Reference data that lies beside the checkout, and model files; absent in a plain checkout.
 namespace hadal::inference::testing {
 
-inline std::string SourceDir() { return std::getenv("HADAL_SOURCE_DIR"); }
+using hadal::testing::ModelPath;
+using hadal::testing::SourcePath;
 inline std::string SharedGolden(const std::string& name) {
-  return SourceDir() + "/../shared/golden/" + name;
+  return hadal::testing::SharedPath("golden/" + name);
 }
-inline std::string ModelPath(const std::string& name) { return SourceDir() + "/models/" + name; }
 
 inline bool Exists(const std::string& path) {
   struct stat info;

@@ -1,13 +1,13 @@
 // hadal-model as a program: exit codes, and what its outputs hold.
 #include <sys/wait.h>
 
-#include <cstdlib>
 #include <cstring>
 #include <fstream>
 
 #include "base/file.h"
 #include "inference/weights/safetensors.h"
 #include "tests/inference/tokenizer/golden_files.h"
+#include "tests/support/paths.h"
 #include "tests/support/status_matchers.h"
 
 namespace hadal::inference {
@@ -34,7 +34,7 @@ class CommandTest : public ::testing::Test {
         "sh",
         "-c",
         "program=$0; out=$1; error=$2; shift 2; exec \"$program\" \"$@\" >\"$out\" 2>\"$error\"",
-        std::string(std::getenv("HADAL_BIN_DIR")) + "/hadal-model",
+        hadal::testing::BinaryPath("hadal-model"),
         out,
         error};
     options.argv.insert(options.argv.end(), arguments.begin(), arguments.end());
@@ -80,7 +80,8 @@ TEST_F(CommandTest, InspectAndTokenizeTheDefaultModel) {
   const Output plain = Run({"tokenize", model, "--jsonl", rows, "--plain"});
   EXPECT_EQ(plain.out.find(",2]"), std::string::npos);
 
-  std::ofstream(rows) << R"({"messages":[{"role":"user","content":"Hi"}],"add_generation_prompt":true})";
+  std::ofstream(rows)
+      << R"({"messages":[{"role":"user","content":"Hi"}],"add_generation_prompt":true})";
   const Output rendered = Run({"render", model, "--jsonl", rows});
   ASSERT_EQ(rendered.exit_code, 0) << rendered.error;
   EXPECT_THAT(json::parse(rendered.out).at("prompt").get<std::string>(),
@@ -140,8 +141,8 @@ TEST_F(CommandTest, LogitsTraceTheThirdPrompt) {
   prompts << "\n9\n";
   prompts.close();
   const std::string out = dir_->path() + "/o.safetensors";
-  const std::vector<std::string> arguments = {"--tokens-file", dir_->path() + "/p.txt", "--out",
-                                              out, "--trace", "--dtype", "f32"};
+  const std::vector<std::string> arguments = {
+      "--tokens-file", dir_->path() + "/p.txt", "--out", out, "--trace", "--dtype", "f32"};
   const auto run = [&](const std::string& model) {
     std::vector<std::string> all = {"logits", model};
     all.insert(all.end(), arguments.begin(), arguments.end());
@@ -168,9 +169,12 @@ TEST_F(CommandTest, EmbedKeepsTheOrderOfRows) {
   const std::string model = testing::ModelPath("all-minilm-l6-v2");
   if (!Exists(model)) GTEST_SKIP() << model << " is absent";
   const std::string rows = dir_->path() + "/rows.jsonl";
-  std::ofstream(rows) << R"({"text":"one","kind":"query"})" << "\n"
-                      << R"({"text":"two"})" << "\n"
-                      << R"({"text":"one","kind":"none"})" << "\n";
+  std::ofstream(rows) << R"({"text":"one","kind":"query"})"
+                      << "\n"
+                      << R"({"text":"two"})"
+                      << "\n"
+                      << R"({"text":"one","kind":"none"})"
+                      << "\n";
   const std::string out = dir_->path() + "/e.safetensors";
   const Output run = Run({"embed", model, "--jsonl", rows, "--out", out});
   ASSERT_EQ(run.exit_code, 0) << run.error;

@@ -1,6 +1,5 @@
 #include "inference/weights/checkpoint.h"
 
-#include <cstdlib>
 #include <fstream>
 #include <nlohmann/json.hpp>
 
@@ -8,18 +7,25 @@
 #include "inference/weights/hf_checkpoint.h"
 #include "inference/weights/model_config.h"
 #include "tests/inference/weights/gguf_writer.h"
+#include "tests/support/paths.h"
 #include "tests/support/status_matchers.h"
 
 namespace hadal::inference {
 namespace {
 
-std::string SourceDir() { return std::getenv("HADAL_SOURCE_DIR"); }
-
 nlohmann::json QwenConfig() {
-  return {{"model_type", "qwen2"},       {"hidden_size", 8},       {"intermediate_size", 16},
-          {"num_hidden_layers", 1},      {"num_attention_heads", 2}, {"num_key_value_heads", 1},
-          {"vocab_size", 4},             {"rms_norm_eps", 1e-6},   {"rope_theta", 1e6},
-          {"max_position_embeddings", 64}, {"tie_word_embeddings", true}, {"hidden_act", "silu"}};
+  return {{"model_type", "qwen2"},
+          {"hidden_size", 8},
+          {"intermediate_size", 16},
+          {"num_hidden_layers", 1},
+          {"num_attention_heads", 2},
+          {"num_key_value_heads", 1},
+          {"vocab_size", 4},
+          {"rms_norm_eps", 1e-6},
+          {"rope_theta", 1e6},
+          {"max_position_embeddings", 64},
+          {"tie_word_embeddings", true},
+          {"hidden_act", "silu"}};
 }
 
 Status ParseWith(const char* field, const nlohmann::json& value) {
@@ -97,8 +103,8 @@ class FolderTest : public ::testing::Test {
   void Shard(const std::string& name, const std::string& tensor, std::vector<int64_t> shape) {
     size_t bytes = 4;
     for (int64_t dim : shape) bytes *= static_cast<size_t>(dim);
-    ASSERT_OK(WriteSafetensors(dir_->path() + "/" + name, {{tensor, SafetensorsType::kF32, shape,
-                                                            std::string(bytes, '\0')}}));
+    ASSERT_OK(WriteSafetensors(dir_->path() + "/" + name,
+                               {{tensor, SafetensorsType::kF32, shape, std::string(bytes, '\0')}}));
   }
   void Index(const nlohmann::json& map) {
     Write("model.safetensors.index.json", nlohmann::json{{"weight_map", map}}.dump());
@@ -161,14 +167,15 @@ TEST_F(FolderTest, GgufConfigIsChecked) {
 }
 
 TEST(GoldenCheckpoints, Open) {
-  const std::string models = SourceDir() + "/../shared/golden/models/";
+  const std::string models = testing::SharedPath("golden/models/");
   for (const char* name : {"qwen2-tiny-tied", "qwen2-tiny-untied", "llama-tiny"}) {
     auto checkpoint = Checkpoint::Open(models + name);
     if (checkpoint.status().code() == StatusCode::kNotFound) GTEST_SKIP() << models << " is absent";
     ASSERT_OK(checkpoint);
     const ModelConfig& config = (*checkpoint)->config();
-    EXPECT_OK((*checkpoint)->Get("blk.0.attn_q.weight",
-                                 {int64_t{config.num_heads} * config.head_dim, config.hidden_dim}));
+    EXPECT_OK((*checkpoint)
+                  ->Get("blk.0.attn_q.weight",
+                        {int64_t{config.num_heads} * config.head_dim, config.hidden_dim}));
     EXPECT_EQ((*checkpoint)->Has("output.weight"), !config.tied_embeddings) << name;
     EXPECT_EQ(config.rope_freq_factors.empty(), config.architecture != "llama");
   }
@@ -177,7 +184,7 @@ TEST(GoldenCheckpoints, Open) {
 TEST(GoldenCheckpoints, DefaultModels) {
   for (const char* name : {"qwen2.5-coder-0.5b-instruct-q4_k_m.gguf",
                            "smollm2-135m-instruct-q4_1.gguf", "all-minilm-l6-v2"}) {
-    auto checkpoint = Checkpoint::Open(SourceDir() + "/models/" + name);
+    auto checkpoint = Checkpoint::Open(testing::ModelPath(name));
     if (checkpoint.status().code() == StatusCode::kNotFound) GTEST_SKIP() << name << " is absent";
     ASSERT_OK(checkpoint);
     const ModelConfig& config = (*checkpoint)->config();

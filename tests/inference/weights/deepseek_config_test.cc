@@ -1,5 +1,4 @@
 #include <cmath>
-#include <cstdlib>
 #include <cstring>
 #include <fstream>
 #include <nlohmann/json.hpp>
@@ -10,6 +9,7 @@
 #include "inference/weights/model_config.h"
 #include "inference/weights/safetensors.h"
 #include "inference/weights/yarn.h"
+#include "tests/support/paths.h"
 #include "tests/support/status_matchers.h"
 
 namespace hadal::inference {
@@ -184,10 +184,9 @@ TEST(DeepseekConfig, RefusesOtherQuantisationByName) {
 
 // Whatever stands in whichever field: a model or a refusal, never more.
 TEST(DeepseekConfig, SurvivesAnyValueInAnyField) {
-  const json hostile[] = {nullptr,   true,       -1,         0,       1,
-                          INT32_MAX, INT64_MIN,  UINT64_MAX, 1e308,   -1e308,
-                          1e-320,    "",         "yarn",     json::array(), json::object(),
-                          {1, {2, {3}}}};
+  const json hostile[] = {
+      nullptr, true,   -1,     0,  1,      INT32_MAX,     INT64_MIN,      UINT64_MAX,
+      1e308,   -1e308, 1e-320, "", "yarn", json::array(), json::object(), {1, {2, {3}}}};
   json whole = V3Config();
   whole["quantization_config"] = Fp8();
   for (const char* part : {"", "rope_scaling", "quantization_config"}) {
@@ -274,8 +273,7 @@ TEST_F(Fp8Folder, RefusesScalesThatDoNotFit) {
 }
 
 TEST(DeepseekGolden, FrequenciesAndSoftmaxScale) {
-  const std::string models =
-      std::string(std::getenv("HADAL_SOURCE_DIR")) + "/../shared/golden/models/";
+  const std::string models = testing::SharedPath("golden/models/");
   for (const char* name : {"deepseek_v2_group-tiny", "deepseek_v2_lite-tiny", "deepseek_v3-tiny",
                            "deepseek_v3-tiny-fp8"}) {
     const auto checkpoint = Checkpoint::Open(models + name);

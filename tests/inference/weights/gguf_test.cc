@@ -1,10 +1,10 @@
 #include "inference/weights/gguf.h"
 
-#include <cstdlib>
 #include <fstream>
 
 #include "base/file.h"
 #include "tests/inference/weights/gguf_writer.h"
+#include "tests/support/paths.h"
 #include "tests/support/status_matchers.h"
 
 namespace hadal::inference {
@@ -107,15 +107,13 @@ TEST_F(GgufTest, RefusesBadTensors) {
 }
 
 TEST_F(GgufTest, OpensTheDefaultModel) {
-  const std::string path =
-      std::string(std::getenv("HADAL_SOURCE_DIR")) + "/models/qwen2.5-coder-0.5b-instruct-q4_k_m.gguf";
+  const std::string path = testing::ModelPath("qwen2.5-coder-0.5b-instruct-q4_k_m.gguf");
   auto file = GgufFile::Open(path);
   if (file.status().code() == StatusCode::kNotFound) GTEST_SKIP() << path << " is absent";
   ASSERT_OK(file);
   EXPECT_EQ((*file)->tensors().size(), 291u);
   EXPECT_EQ((*file)->FindStrings("tokenizer.ggml.tokens")->size(), 151936u);
-  EXPECT_EQ((*file)->FindTensor("blk.0.ffn_down.weight")->shape,
-            (std::vector<int64_t>{896, 4864}));
+  EXPECT_EQ((*file)->FindTensor("blk.0.ffn_down.weight")->shape, (std::vector<int64_t>{896, 4864}));
 }
 
 }  // namespace

@@ -5,7 +5,6 @@
 #include <unistd.h>
 
 #include <chrono>
-#include <cstdlib>
 #include <random>
 
 #include "base/file.h"
@@ -13,6 +12,7 @@
 #include "inference/weights/gguf.h"
 #include "inference/weights/safetensors.h"
 #include "tests/inference/weights/gguf_writer.h"
+#include "tests/support/paths.h"
 #include "tests/support/status_matchers.h"
 
 namespace hadal::inference {
@@ -85,8 +85,7 @@ class HostileGguf : public ::testing::TestWithParam<Source> {
   void SetUp() override {
     ASSERT_OK_AND_ASSIGN(dir_, TempDir::Create());
     if (real_) {
-      const std::string model = std::string(std::getenv("HADAL_SOURCE_DIR")) +
-                                "/models/qwen2.5-coder-0.5b-instruct-q4_k_m.gguf";
+      const std::string model = testing::ModelPath("qwen2.5-coder-0.5b-instruct-q4_k_m.gguf");
       const auto mapped = MappedFile::Open(model);
       if (!mapped.ok()) GTEST_SKIP() << model << " is absent";
       // Metadata and tensor table of the default model end below 6 MB.
@@ -137,8 +136,16 @@ TEST_P(HostileGguf, BitsFlipped) {
 }
 
 TEST_P(HostileGguf, NumbersReplaced) {
-  const uint64_t extremes[] = {0, 1, 0x7F, 0xFFFF, 0x7FFFFFFF, 0xFFFFFFFF, uint64_t{1} << 40,
-                               uint64_t{1} << 63, UINT64_MAX - 7, UINT64_MAX};
+  const uint64_t extremes[] = {0,
+                               1,
+                               0x7F,
+                               0xFFFF,
+                               0x7FFFFFFF,
+                               0xFFFFFFFF,
+                               uint64_t{1} << 40,
+                               uint64_t{1} << 63,
+                               UINT64_MAX - 7,
+                               UINT64_MAX};
   const size_t dense = std::min<size_t>(file_->header().size() - 8, real_ ? 1500 : 3000);
   for (size_t offset = 4; offset < dense; offset += real_ ? 7 : 1) {
     const uint64_t value = extremes[(offset * 31) % std::size(extremes)];

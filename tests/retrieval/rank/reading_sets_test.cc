@@ -3,13 +3,13 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <cstdlib>
 #include <fstream>
 #include <nlohmann/json.hpp>
 
 #include "retrieval/index/lexical_index.h"
 #include "retrieval/rank/fusion.h"
 #include "retrieval/rank/tokens.h"
+#include "tests/support/paths.h"
 #include "tests/support/status_matchers.h"
 
 namespace hadal::retrieval {
@@ -70,8 +70,7 @@ class ReadingSet {
 };
 
 std::ifstream OpenShared(const std::string& name) {
-  const char* source = std::getenv("HADAL_SOURCE_DIR");
-  return std::ifstream(std::string(source == nullptr ? "." : source) + "/../shared/eval/" + name);
+  return std::ifstream(testing::SharedPath("eval/" + name));
 }
 
 TEST(ReadingSetsTest, CmrcFindsTheParagraphFirst) {

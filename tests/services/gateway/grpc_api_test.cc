@@ -286,18 +286,26 @@ TEST_F(GrpcApiTest, NobodyAddsWhatHeCouldNotRead) {
             "b94f6f125c79e3a5ffaa826f584c10d52ada669e6762051b826b55776d05aed2");
 }
 
-TEST_F(GrpcApiTest, AnInterruptedUploadIsNotTakenForAWholeFile) {
-  const auto context = As("keeper");
-  v1::AddDocumentResponse response;
-  const auto stub = v1::Knowledge::NewStub(channel_);
-  const auto writer = stub->AddDocument(context.get(), &response);
+// Begins an upload of `announced` bytes and sends four.
+std::unique_ptr<grpc::ClientWriter<v1::AddDocumentRequest>> SendHalf(
+    v1::Knowledge::Stub& stub, grpc::ClientContext& context, int64_t announced,
+    v1::AddDocumentResponse& response) {
+  auto writer = stub.AddDocument(&context, &response);
   v1::AddDocumentRequest part;
   part.mutable_header()->set_knowledge_base("kb1");
-  part.mutable_header()->set_size_bytes(8);
+  part.mutable_header()->set_size_bytes(announced);
   part.mutable_header()->mutable_label()->set_classification(v1::CLASSIFICATION_PUBLIC);
   writer->Write(part);
   part.set_data("half");
   writer->Write(part);
+  return writer;
+}
+
+TEST_F(GrpcApiTest, AnInterruptedUploadIsNotTakenForAWholeFile) {
+  const auto context = As("keeper");
+  v1::AddDocumentResponse response;
+  const auto stub = v1::Knowledge::NewStub(channel_);
+  const auto writer = SendHalf(*stub, *context, 8, response);
   context->TryCancel();
   EXPECT_EQ(writer->Finish().error_code(), grpc::StatusCode::CANCELLED);
   ASSERT_TRUE(Eventually([&] { return records().size() == 1; }));
@@ -311,14 +319,7 @@ TEST_F(GrpcApiTest, AnUploadOfAnotherLengthIsRefused) {
     const auto context = As("keeper");
     v1::AddDocumentResponse response;
     const auto stub = v1::Knowledge::NewStub(channel_);
-    const auto writer = stub->AddDocument(context.get(), &response);
-    v1::AddDocumentRequest part;
-    part.mutable_header()->set_knowledge_base("kb1");
-    part.mutable_header()->set_size_bytes(announced);
-    part.mutable_header()->mutable_label()->set_classification(v1::CLASSIFICATION_PUBLIC);
-    writer->Write(part);
-    part.set_data("half");
-    writer->Write(part);
+    const auto writer = SendHalf(*stub, *context, announced, response);
     writer->WritesDone();
     EXPECT_EQ(writer->Finish().error_code(), grpc::StatusCode::INVALID_ARGUMENT);
     EXPECT_EQ(LastRecord().outcome(), "error");

@@ -1,10 +1,10 @@
 #include "services/gateway/http/request_head.h"
 
-#include <cstdlib>
 #include <regex>
 
 #include "base/file.h"
 #include "services/gateway/filters/error_detail.h"
+#include "tests/support/paths.h"
 #include "tests/support/status_matchers.h"
 
 namespace hadal::gateway {
@@ -112,10 +112,7 @@ TEST(RequestHeadTest, HeaderCountAndTargetAreBounded) {
 // The public llhttp fixtures: every case whose strict parse ends in an error inside the head must
 // be an error here. Cases about other versions' leniency flags are not ours.
 TEST(RequestHeadTest, LlhttpFixturesWithErrorsAreRefused) {
-  const char* source = std::getenv("HADAL_SOURCE_DIR");
-  ASSERT_NE(source, nullptr);
-  const std::string folder =
-      std::string(source) + "/../shared/vectors/llhttp-fixtures/test/request/";
+  const std::string folder = testing::SharedPath("vectors/llhttp-fixtures/test/request/");
   int checked = 0;
   for (const char* file : {"content-length.md", "transfer-encoding.md", "invalid.md"}) {
     const StatusOr<std::string> text = ReadFile(folder + file);

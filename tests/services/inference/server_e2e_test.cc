@@ -3,7 +3,6 @@
 #include <signal.h>
 #include <sys/stat.h>
 
-#include <cstdlib>
 #include <thread>
 
 #include "auth/mtls/pki.h"
@@ -16,6 +15,7 @@
 #include "services/rpc/channel.h"
 #include "services/rpc/run_file.h"
 #include "services/rpc/tls.h"
+#include "tests/support/paths.h"
 #include "tests/support/status_matchers.h"
 
 namespace hadal::inference_service {
@@ -25,10 +25,7 @@ constexpr char kChatSha256[] = "1d9614638d18024d0fbb36575a15f1302a3adf044df10345
 
 constexpr char kSecondModel[] = "smollm2-135m-instruct-q4_1.gguf";
 
-std::string ModelsFolder() {
-  const char* source = std::getenv("HADAL_SOURCE_DIR");
-  return std::string(source == nullptr ? "." : source) + "/models";
-}
+std::string ModelsFolder() { return testing::SourcePath("models"); }
 
 bool Exists(const std::string& path) {
   struct stat info = {};
@@ -239,8 +236,7 @@ TEST_F(ServerE2eTest, TheRunFileSaysWhereItListens) {
 // The process itself: health tells when it serves, SIGTERM ends it, a start that cannot work says
 // why.
 TEST_F(ServerE2eTest, TheBinaryStartsServesAndStops) {
-  const char* folder = std::getenv("HADAL_BIN_DIR");
-  const std::string binary = std::string(folder == nullptr ? "bin" : folder) + "/hadal-inference";
+  const std::string binary = testing::BinaryPath("hadal-inference");
   if (!Exists(binary)) GTEST_SKIP() << "no " << binary;
   ASSERT_OK_AND_ASSIGN(const auto data, TempDir::Create());
   SubprocessOptions options;

@@ -13,6 +13,7 @@
 
 #include "absl/time/clock.h"
 #include "base/file.h"
+#include "tests/support/paths.h"
 #include "tests/support/status_matchers.h"
 
 namespace hadal::parser {
@@ -24,7 +25,7 @@ class ParserPoolTest : public ::testing::Test {
  protected:
   void SetUp() override {
     ASSERT_OK_AND_ASSIGN(folder_, TempDir::Create());
-    options_.program = std::string(std::getenv("HADAL_BIN_DIR")) + "/hadal-parser";
+    options_.program = testing::BinaryPath("hadal-parser");
   }
 
   std::unique_ptr<ParserPool> Pool() {

@@ -5,17 +5,16 @@
 #include <unicode/uchar.h>
 #include <unicode/unistr.h>
 
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "tests/support/paths.h"
+
 namespace hadal::parser {
 
 std::string SharedCorpus() {
-  const char* source = std::getenv("HADAL_SOURCE_DIR");
-  if (source == nullptr) return {};
-  const std::string folder = std::string(source) + "/../shared/eval/corpus";
+  const std::string folder = testing::SharedPath("eval/corpus");
   return std::filesystem::exists(folder + "/manifest.jsonl") ? folder : std::string();
 }
 
@@ -49,7 +48,7 @@ std::string Fold(std::string_view text) {
 
 std::unique_ptr<ParserPool> RealPool() {
   ParserPoolOptions options;
-  options.program = std::string(std::getenv("HADAL_BIN_DIR")) + "/hadal-parser";
+  options.program = testing::BinaryPath("hadal-parser");
   StatusOr<std::unique_ptr<ParserPool>> pool = ParserPool::Create(options);
   EXPECT_TRUE(pool.ok()) << StatusMessage(pool.status());
   return pool.ok() ? *std::move(pool) : nullptr;

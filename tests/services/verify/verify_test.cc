@@ -10,6 +10,7 @@
 #include "base/hex.h"
 #include "base/subprocess.h"
 #include "services/verify/report.h"
+#include "tests/support/paths.h"
 #include "tests/support/status_matchers.h"
 
 namespace hadal::verify {
@@ -37,11 +38,9 @@ class VerifyTest : public ::testing::Test {
     root_hash_ = HexEncode(proof.root_hash);
   }
   Outcome Run(std::vector<std::string> arguments) {
-    const char* bin = std::getenv("HADAL_BIN_DIR");
-    const std::string program = fmt::format("{}/hadal-verify", bin == nullptr ? "." : bin);
     const std::string out = temp_->path() + "/out";
     UniqueFd fd(::open(out.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
-    arguments.insert(arguments.begin(), program);
+    arguments.insert(arguments.begin(), testing::BinaryPath("hadal-verify"));
     auto process = Subprocess::Start(
         {.argv = arguments, .env = {}, .stdout_fd = fd.get(), .stderr_fd = fd.get()});
     if (!process.ok()) return {};
