@@ -5,7 +5,7 @@
 
 /// Where tests find files. CMake sets both variables for every test; run by hand from the sources'
 /// folder and from the binaries' folder, neither is needed.
-namespace hadal::testing {
+namespace hadal {
 
 /// A file or folder of the project.
 inline std::string SourcePath(const std::string& relative) {
@@ -27,4 +27,4 @@ inline std::string BinaryPath(const std::string& name) {
   return std::string(folder == nullptr ? "." : folder) + "/" + name;
 }
 
-}  // namespace hadal::testing
+}  // namespace hadal

@@ -80,7 +80,7 @@ std::vector<std::string> Path(const nlohmann::json& value) {
 }
 
 std::string Vectors(const char* folder) {
-  return testing::SharedPath(fmt::format("vectors/{}/testdata", folder));
+  return SharedPath(fmt::format("vectors/{}/testdata", folder));
 }
 
 // transparency-dev/merkle testdata: each case says whether it must be refused.

@@ -13,7 +13,6 @@ namespace {
 
 using nlohmann::json;
 using testing::Exists;
-using testing::ModelPath;
 using testing::SharedGolden;
 
 struct Golden {

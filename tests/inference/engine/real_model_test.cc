@@ -28,7 +28,7 @@ constexpr const char* kQuestions[] = {
 class RealModelTest : public ::testing::TestWithParam<const char*> {
  protected:
   void SetUp() override {
-    const std::string path = testing::ModelPath(GetParam());
+    const std::string path = ModelPath(GetParam());
     struct stat info = {};
     if (::stat(path.c_str(), &info) != 0) GTEST_SKIP() << "no model file " << path;
     ASSERT_OK_AND_ASSIGN(checkpoint_, Checkpoint::Open(path));

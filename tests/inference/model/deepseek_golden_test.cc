@@ -45,7 +45,7 @@ class Recorder final : public DecoderTrace {
 class DeepseekGolden : public ::testing::TestWithParam<const char*> {
  protected:
   void SetUp() override {
-    const std::string folder = testing::SharedPath(std::string("golden/models/") + GetParam());
+    const std::string folder = SharedPath(std::string("golden/models/") + GetParam());
     if (!std::filesystem::exists(folder)) GTEST_SKIP() << "no reference data at " << folder;
     ASSERT_OK_AND_ASSIGN(checkpoint_, Checkpoint::Open(folder));
     ASSERT_OK_AND_ASSIGN(golden_, SafetensorsFile::Open(folder + "/golden.safetensors"));

@@ -31,7 +31,7 @@ const auto TestName = [](const ::testing::TestParamInfo<const char*>& test) {
 class GoldenLogits : public ::testing::TestWithParam<const char*> {
  protected:
   void SetUp() override {
-    const std::string folder = testing::SharedPath(std::string("golden/models/") + GetParam());
+    const std::string folder = SharedPath(std::string("golden/models/") + GetParam());
     if (!std::filesystem::exists(folder)) GTEST_SKIP() << "no reference data at " << folder;
     ASSERT_OK_AND_ASSIGN(checkpoint_, Checkpoint::Open(folder));
     ASSERT_OK_AND_ASSIGN(golden_, SafetensorsFile::Open(folder + "/golden.safetensors"));
@@ -127,7 +127,7 @@ INSTANTIATE_TEST_SUITE_P(Models, GoldenNative,
 
 // The default chat model: the greedy continuation another engine (llama.cpp) gives for this file.
 TEST(DefaultModel, ContinuesTheCapitals) {
-  const std::string path = testing::ModelPath("qwen2.5-coder-0.5b-instruct-q4_k_m.gguf");
+  const std::string path = ModelPath("qwen2.5-coder-0.5b-instruct-q4_k_m.gguf");
   if (!std::filesystem::exists(path)) GTEST_SKIP() << "no model file at " << path;
   ASSERT_OK_AND_ASSIGN(auto checkpoint, Checkpoint::Open(path));
   ASSERT_OK_AND_ASSIGN(auto decoder, LoadDecoder(*checkpoint, {}, Pool(2)));

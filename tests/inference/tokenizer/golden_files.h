@@ -15,10 +15,8 @@
 /// Reference data that lies beside the checkout, and model files; absent in a plain checkout.
 namespace hadal::inference::testing {
 
-using hadal::testing::ModelPath;
-using hadal::testing::SourcePath;
 inline std::string SharedGolden(const std::string& name) {
-  return hadal::testing::SharedPath("golden/" + name);
+  return SharedPath("golden/" + name);
 }
 
 inline bool Exists(const std::string& path) {

@@ -10,11 +10,11 @@ namespace {
 using nlohmann::json;
 
 void CheckIds(const std::string& model, const std::string& name) {
-  const std::string path = testing::ModelPath(model);
+  const std::string path = ModelPath(model);
   if (!testing::Exists(path)) GTEST_SKIP() << path << " is absent";
   ASSERT_OK_AND_ASSIGN(const auto tokenizer, LoadTokenizer(path));
   const auto rows =
-      testing::ReadRows(testing::SourcePath("tests/golden/tokenizers/") + name + ".jsonl");
+      testing::ReadRows(SourcePath("tests/golden/tokenizers/") + name + ".jsonl");
   ASSERT_FALSE(rows.empty());
   for (const json& row : rows) {
     const auto text = row.at("text").get<std::string>();
@@ -34,7 +34,7 @@ TEST(OwnGolden, ChatPrompts) {
       {"deepseek_r1", ChatTemplate::kDeepSeekR1}};
   for (const auto& [name, chat] : templates) {
     const auto rows =
-        testing::ReadRows(testing::SourcePath("tests/golden/chat/") + name + ".jsonl");
+        testing::ReadRows(SourcePath("tests/golden/chat/") + name + ".jsonl");
     ASSERT_FALSE(rows.empty());
     for (const json& row : rows) {
       std::vector<ChatMessage> messages;

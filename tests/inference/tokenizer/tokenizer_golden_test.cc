@@ -8,7 +8,6 @@ namespace {
 
 using nlohmann::json;
 using testing::Exists;
-using testing::ModelPath;
 using testing::SharedGolden;
 
 struct Leniency {

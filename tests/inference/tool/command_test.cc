@@ -34,7 +34,7 @@ class CommandTest : public ::testing::Test {
         "sh",
         "-c",
         "program=$0; out=$1; error=$2; shift 2; exec \"$program\" \"$@\" >\"$out\" 2>\"$error\"",
-        hadal::testing::BinaryPath("hadal-model"),
+        BinaryPath("hadal-model"),
         out,
         error};
     options.argv.insert(options.argv.end(), arguments.begin(), arguments.end());
@@ -63,7 +63,7 @@ TEST_F(CommandTest, ExitCodes) {
 }
 
 TEST_F(CommandTest, InspectAndTokenizeTheDefaultModel) {
-  const std::string model = testing::ModelPath("smollm2-135m-instruct-q4_1.gguf");
+  const std::string model = ModelPath("smollm2-135m-instruct-q4_1.gguf");
   if (!Exists(model)) GTEST_SKIP() << model << " is absent";
   const Output inspected = Run({"inspect", model, "--json"});
   ASSERT_EQ(inspected.exit_code, 0) << inspected.error;
@@ -166,7 +166,7 @@ TEST_F(CommandTest, LogitsTraceTheThirdPrompt) {
 }
 
 TEST_F(CommandTest, EmbedKeepsTheOrderOfRows) {
-  const std::string model = testing::ModelPath("all-minilm-l6-v2");
+  const std::string model = ModelPath("all-minilm-l6-v2");
   if (!Exists(model)) GTEST_SKIP() << model << " is absent";
   const std::string rows = dir_->path() + "/rows.jsonl";
   std::ofstream(rows) << R"({"text":"one","kind":"query"})"

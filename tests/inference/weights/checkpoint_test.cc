@@ -167,7 +167,7 @@ TEST_F(FolderTest, GgufConfigIsChecked) {
 }
 
 TEST(GoldenCheckpoints, Open) {
-  const std::string models = testing::SharedPath("golden/models/");
+  const std::string models = SharedPath("golden/models/");
   for (const char* name : {"qwen2-tiny-tied", "qwen2-tiny-untied", "llama-tiny"}) {
     auto checkpoint = Checkpoint::Open(models + name);
     if (checkpoint.status().code() == StatusCode::kNotFound) GTEST_SKIP() << models << " is absent";
@@ -184,7 +184,7 @@ TEST(GoldenCheckpoints, Open) {
 TEST(GoldenCheckpoints, DefaultModels) {
   for (const char* name : {"qwen2.5-coder-0.5b-instruct-q4_k_m.gguf",
                            "smollm2-135m-instruct-q4_1.gguf", "all-minilm-l6-v2"}) {
-    auto checkpoint = Checkpoint::Open(testing::ModelPath(name));
+    auto checkpoint = Checkpoint::Open(ModelPath(name));
     if (checkpoint.status().code() == StatusCode::kNotFound) GTEST_SKIP() << name << " is absent";
     ASSERT_OK(checkpoint);
     const ModelConfig& config = (*checkpoint)->config();

@@ -273,7 +273,7 @@ TEST_F(Fp8Folder, RefusesScalesThatDoNotFit) {
 }
 
 TEST(DeepseekGolden, FrequenciesAndSoftmaxScale) {
-  const std::string models = testing::SharedPath("golden/models/");
+  const std::string models = SharedPath("golden/models/");
   for (const char* name : {"deepseek_v2_group-tiny", "deepseek_v2_lite-tiny", "deepseek_v3-tiny",
                            "deepseek_v3-tiny-fp8"}) {
     const auto checkpoint = Checkpoint::Open(models + name);

@@ -107,7 +107,7 @@ TEST_F(GgufTest, RefusesBadTensors) {
 }
 
 TEST_F(GgufTest, OpensTheDefaultModel) {
-  const std::string path = testing::ModelPath("qwen2.5-coder-0.5b-instruct-q4_k_m.gguf");
+  const std::string path = ModelPath("qwen2.5-coder-0.5b-instruct-q4_k_m.gguf");
   auto file = GgufFile::Open(path);
   if (file.status().code() == StatusCode::kNotFound) GTEST_SKIP() << path << " is absent";
   ASSERT_OK(file);

@@ -85,7 +85,7 @@ class HostileGguf : public ::testing::TestWithParam<Source> {
   void SetUp() override {
     ASSERT_OK_AND_ASSIGN(dir_, TempDir::Create());
     if (real_) {
-      const std::string model = testing::ModelPath("qwen2.5-coder-0.5b-instruct-q4_k_m.gguf");
+      const std::string model = ModelPath("qwen2.5-coder-0.5b-instruct-q4_k_m.gguf");
       const auto mapped = MappedFile::Open(model);
       if (!mapped.ok()) GTEST_SKIP() << model << " is absent";
       // Metadata and tensor table of the default model end below 6 MB.

@@ -70,7 +70,7 @@ class ReadingSet {
 };
 
 std::ifstream OpenShared(const std::string& name) {
-  return std::ifstream(testing::SharedPath("eval/" + name));
+  return std::ifstream(SharedPath("eval/" + name));
 }
 
 TEST(ReadingSetsTest, CmrcFindsTheParagraphFirst) {

@@ -112,7 +112,7 @@ TEST(RequestHeadTest, HeaderCountAndTargetAreBounded) {
 // The public llhttp fixtures: every case whose strict parse ends in an error inside the head must
 // be an error here. Cases about other versions' leniency flags are not ours.
 TEST(RequestHeadTest, LlhttpFixturesWithErrorsAreRefused) {
-  const std::string folder = testing::SharedPath("vectors/llhttp-fixtures/test/request/");
+  const std::string folder = SharedPath("vectors/llhttp-fixtures/test/request/");
   int checked = 0;
   for (const char* file : {"content-length.md", "transfer-encoding.md", "invalid.md"}) {
     const StatusOr<std::string> text = ReadFile(folder + file);

@@ -25,7 +25,7 @@ constexpr char kChatSha256[] = "1d9614638d18024d0fbb36575a15f1302a3adf044df10345
 
 constexpr char kSecondModel[] = "smollm2-135m-instruct-q4_1.gguf";
 
-std::string ModelsFolder() { return testing::SourcePath("models"); }
+std::string ModelsFolder() { return SourcePath("models"); }
 
 bool Exists(const std::string& path) {
   struct stat info = {};
@@ -236,7 +236,7 @@ TEST_F(ServerE2eTest, TheRunFileSaysWhereItListens) {
 // The process itself: health tells when it serves, SIGTERM ends it, a start that cannot work says
 // why.
 TEST_F(ServerE2eTest, TheBinaryStartsServesAndStops) {
-  const std::string binary = testing::BinaryPath("hadal-inference");
+  const std::string binary = BinaryPath("hadal-inference");
   if (!Exists(binary)) GTEST_SKIP() << "no " << binary;
   ASSERT_OK_AND_ASSIGN(const auto data, TempDir::Create());
   SubprocessOptions options;

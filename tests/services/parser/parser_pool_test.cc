@@ -25,7 +25,7 @@ class ParserPoolTest : public ::testing::Test {
  protected:
   void SetUp() override {
     ASSERT_OK_AND_ASSIGN(folder_, TempDir::Create());
-    options_.program = testing::BinaryPath("hadal-parser");
+    options_.program = BinaryPath("hadal-parser");
   }
 
   std::unique_ptr<ParserPool> Pool() {

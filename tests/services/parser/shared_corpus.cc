@@ -14,7 +14,7 @@
 namespace hadal::parser {
 
 std::string SharedCorpus() {
-  const std::string folder = testing::SharedPath("eval/corpus");
+  const std::string folder = SharedPath("eval/corpus");
   return std::filesystem::exists(folder + "/manifest.jsonl") ? folder : std::string();
 }
 
@@ -48,7 +48,7 @@ std::string Fold(std::string_view text) {
 
 std::unique_ptr<ParserPool> RealPool() {
   ParserPoolOptions options;
-  options.program = testing::BinaryPath("hadal-parser");
+  options.program = BinaryPath("hadal-parser");
   StatusOr<std::unique_ptr<ParserPool>> pool = ParserPool::Create(options);
   EXPECT_TRUE(pool.ok()) << StatusMessage(pool.status());
   return pool.ok() ? *std::move(pool) : nullptr;

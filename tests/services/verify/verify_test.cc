@@ -40,7 +40,7 @@ class VerifyTest : public ::testing::Test {
   Outcome Run(std::vector<std::string> arguments) {
     const std::string out = temp_->path() + "/out";
     UniqueFd fd(::open(out.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
-    arguments.insert(arguments.begin(), testing::BinaryPath("hadal-verify"));
+    arguments.insert(arguments.begin(), BinaryPath("hadal-verify"));
     auto process = Subprocess::Start(
         {.argv = arguments, .env = {}, .stdout_fd = fd.get(), .stderr_fd = fd.get()});
     if (!process.ok()) return {};
