@@ -33,9 +33,9 @@ struct DeepseekLayer {
   std::vector<Expert> experts;     ///< empty in dense layers
 };
 
-/// Loads layer `index`. In PackPrecision::kStored weights keep their bits, the router's apart: it is
-/// float32. E4M3 scales lie on a grid over all heads; where a head is no multiple of 128 rows high,
-/// k_b and v_b are widened to float32.
+/// Loads layer `index`. In PackPrecision::kStored weights keep their bits; the router is float32.
+/// E4M3 scales lie on a grid over all heads; where a head is no multiple of 128 rows high, k_b and
+/// v_b are widened to float32.
 StatusOr<DeepseekLayer> LoadDeepseekLayer(const Checkpoint& checkpoint, int32_t index,
                                           PackPrecision precision, ThreadPool& pool);
 
