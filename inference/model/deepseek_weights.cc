@@ -140,7 +140,7 @@ class LayerLoader {
     const int64_t cached = int64_t{mla.kv_lora_rank} + mla.qk_rope_head_dim;
     RETURN_IF_ERROR(Matrix("attn_kv_a_mqa.weight", cached, hidden, &out->kv_a));
     RETURN_IF_ERROR(Vector("attn_kv_a_norm.weight", mla.kv_lora_rank, &out->kv_a_norm));
-    RETURN_IF_ERROR(SplitKvB(checkpoint_, prefix_ + "attn_kv_b.weight", precision_, pool_, out));
+    RETURN_IF_ERROR(KeysAndValues(out));
     return Matrix("attn_output.weight", hidden, int64_t{config_.num_heads} * mla.v_head_dim,
                   &out->o);
   }
@@ -176,6 +176,23 @@ class LayerLoader {
  private:
   Status Matrix(const std::string& name, int64_t rows, int64_t cols, PackedMatrix* out) const {
     ASSIGN_OR_RETURN(*out, LoadMatrix(checkpoint_, prefix_ + name, rows, cols, precision_, pool_));
+    return OkStatus();
+  }
+
+  // Stored per head in newer GGUF files, as one matrix in older ones and in folders.
+  Status KeysAndValues(MlaWeights* out) const {
+    if (!checkpoint_.Has(prefix_ + "attn_k_b.0.weight")) {
+      return SplitKvB(checkpoint_, prefix_ + "attn_kv_b.weight", precision_, pool_, out);
+    }
+    const MlaConfig& mla = config_.mla;
+    out->k_b.resize(static_cast<size_t>(config_.num_heads));
+    out->v_b.resize(out->k_b.size());
+    for (size_t h = 0; h < out->k_b.size(); ++h) {
+      RETURN_IF_ERROR(Matrix(fmt::format("attn_k_b.{}.weight", h), mla.kv_lora_rank,
+                             mla.qk_nope_head_dim, &out->k_b[h]));
+      RETURN_IF_ERROR(Matrix(fmt::format("attn_v_b.{}.weight", h), mla.v_head_dim,
+                             mla.kv_lora_rank, &out->v_b[h]));
+    }
     return OkStatus();
   }
 

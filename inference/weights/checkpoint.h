@@ -1,6 +1,8 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -86,6 +88,9 @@ struct Weight {
   /// Of kF8E4M3: [ceil(rows / 128), ceil(cols / 128)], one float32 per block of 128 x 128 weights.
   absl::Span<const float> scales;
 };
+
+/// By name.
+using Weights = std::map<std::string, Weight, std::less<>>;
 
 /// A model's weights by the GGUF naming ("token_embd.weight", "blk.3.attn_q.weight", ...), whatever
 /// the container: a GGUF file or a Hugging Face folder (config.json and safetensors), whose names

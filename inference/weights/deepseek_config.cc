@@ -6,8 +6,6 @@
 namespace hadal::inference {
 namespace {
 
-constexpr int32_t kMaxExperts = 4096;
-
 Status ReadMla(const ConfigFields& fields, ModelConfig& config) {
   MlaConfig& mla = config.mla;
   // null says that queries are not compressed (V2-Lite); an absent field says nothing.

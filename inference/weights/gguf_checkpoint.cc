@@ -1,43 +1,14 @@
 #include "inference/weights/gguf_checkpoint.h"
 
-#include <algorithm>
 #include <cstring>
 #include <utility>
 
+#include "inference/weights/gguf_deepseek.h"
+#include "inference/weights/gguf_keys.h"
 #include "inference/weights/model_config.h"
 
 namespace hadal::inference {
 namespace {
-
-class KeyReader {
- public:
-  KeyReader(const GgufFile& file, std::string architecture)
-      : file_(file), prefix_(std::move(architecture) + ".") {}
-
-  bool Has(std::string_view key) const { return file_.metadata().contains(Full(key)); }
-
-  StatusOr<int32_t> Int(std::string_view key) const {
-    ASSIGN_OR_RETURN(const int64_t value, file_.GetInt(Full(key)));
-    if (value < 0 || value > INT32_MAX) {
-      return InvalidArgument("{}: metadata key \"{}\" is {}, expected 0..2^31-1", file_.path(),
-                             Full(key), value);
-    }
-    return static_cast<int32_t>(value);
-  }
-  StatusOr<int32_t> IntOr(std::string_view key, int32_t fallback) const {
-    return Has(key) ? Int(key) : StatusOr<int32_t>(fallback);
-  }
-  StatusOr<float> Float(std::string_view key) const {
-    ASSIGN_OR_RETURN(const double value, file_.GetFloat(Full(key)));
-    return static_cast<float>(value);
-  }
-
-  std::string Full(std::string_view key) const { return prefix_ + std::string(key); }
-
- private:
-  const GgufFile& file_;
-  const std::string prefix_;
-};
 
 // Llama 3.1 files carry the scaling as one tensor of factors.
 Status ReadFreqFactors(const GgufFile& file, ModelConfig& config) {
@@ -53,7 +24,7 @@ Status ReadFreqFactors(const GgufFile& file, ModelConfig& config) {
   return OkStatus();
 }
 
-Status ReadRope(const GgufFile& file, const KeyReader& keys, ModelConfig& config) {
+Status ReadRope(const GgufFile& file, const GgufKeys& keys, ModelConfig& config) {
   if (keys.Has("rope.freq_base")) {
     ASSIGN_OR_RETURN(config.rope_theta, keys.Float("rope.freq_base"));
   }
@@ -62,12 +33,10 @@ Status ReadRope(const GgufFile& file, const KeyReader& keys, ModelConfig& config
     return InvalidArgument("{}: \"{}\" is {}, only the whole head ({}) is supported", file.path(),
                            keys.Full("rope.dimension_count"), rotated, config.head_dim);
   }
-  if (keys.Has("rope.scaling.type")) {
-    ASSIGN_OR_RETURN(const std::string type, file.GetString(keys.Full("rope.scaling.type")));
-    if (type != "none") {
-      return InvalidArgument("{}: \"{}\" is \"{}\", only \"none\" is supported", file.path(),
-                             keys.Full("rope.scaling.type"), type);
-    }
+  ASSIGN_OR_RETURN(const std::string scaling, keys.StringOr("rope.scaling.type", "none"));
+  if (scaling != "none") {
+    return InvalidArgument("{}: \"{}\" is \"{}\", only \"none\" is supported", file.path(),
+                           keys.Full("rope.scaling.type"), scaling);
   }
   config.rope_interleaved = config.architecture == "llama";
   return ReadFreqFactors(file, config);
@@ -84,11 +53,12 @@ StatusOr<ModelConfig> ReadGgufConfig(const GgufFile& file) {
   ModelConfig config;
   ASSIGN_OR_RETURN(config.architecture, file.GetString("general.architecture"));
   const bool encoder = config.architecture == "bert";
-  if (!encoder && config.architecture != "qwen2" && config.architecture != "llama") {
-    return Unimplemented("{}: architecture \"{}\", supported are qwen2, llama, bert", file.path(),
-                         config.architecture);
+  const bool deepseek = config.architecture == "deepseek2";
+  if (!encoder && !deepseek && config.architecture != "qwen2" && config.architecture != "llama") {
+    return Unimplemented("{}: architecture \"{}\", supported are deepseek2, qwen2, llama, bert",
+                         file.path(), config.architecture);
   }
-  const KeyReader keys(file, config.architecture);
+  const GgufKeys keys(file, config.architecture);
   ASSIGN_OR_RETURN(config.num_layers, keys.Int("block_count"));
   ASSIGN_OR_RETURN(config.hidden_dim, keys.Int("embedding_length"));
   ASSIGN_OR_RETURN(config.num_heads, keys.Int("attention.head_count"));
@@ -99,7 +69,11 @@ StatusOr<ModelConfig> ReadGgufConfig(const GgufFile& file) {
   ASSIGN_OR_RETURN(config.context_length, keys.Int("context_length"));
   ASSIGN_OR_RETURN(config.norm_eps, keys.Float(encoder ? "attention.layer_norm_epsilon"
                                                        : "attention.layer_norm_rms_epsilon"));
-  if (!encoder) RETURN_IF_ERROR(ReadRope(file, keys, config));
+  if (deepseek) {
+    RETURN_IF_ERROR(ReadGgufDeepseek(keys, config));
+  } else if (!encoder) {
+    RETURN_IF_ERROR(ReadRope(file, keys, config));
+  }
 
   const GgufTensor* embedding = file.FindTensor("token_embd.weight");
   if (embedding == nullptr || embedding->shape.size() != 2 || embedding->shape[0] > INT32_MAX) {
@@ -118,20 +92,20 @@ StatusOr<std::unique_ptr<Checkpoint>> GgufCheckpoint::Open(const std::string& pa
   ASSIGN_OR_RETURN(checkpoint->file_, GgufFile::Open(path));
   ASSIGN_OR_RETURN(checkpoint->config_, ReadGgufConfig(*checkpoint->file_));
   for (const GgufTensor& tensor : checkpoint->file_->tensors()) {
-    checkpoint->weights_.emplace(tensor.name, Weight{tensor.type, tensor.shape, tensor.data});
+    checkpoint->weights_.emplace(tensor.name, Weight{tensor.type, tensor.shape, tensor.data, {}});
   }
+  RETURN_IF_ERROR(SplitStackedWeights(path, checkpoint->weights_));
   return checkpoint;
 }
 
 const Weight* GgufCheckpoint::Find(std::string_view name) const {
-  auto it = weights_.find(std::string(name));
+  auto it = weights_.find(name);
   return it == weights_.end() ? nullptr : &it->second;
 }
 
 std::vector<std::string> GgufCheckpoint::names() const {
   std::vector<std::string> result;
   for (const auto& [name, weight] : weights_) result.push_back(name);
-  std::sort(result.begin(), result.end());
   return result;
 }
 

@@ -2,7 +2,6 @@
 
 #include <memory>
 #include <string>
-#include <unordered_map>
 #include <vector>
 
 #include "inference/weights/checkpoint.h"
@@ -22,7 +21,7 @@ class GgufCheckpoint final : public Checkpoint {
   GgufCheckpoint() = default;
   std::unique_ptr<GgufFile> file_;
   ModelConfig config_;
-  std::unordered_map<std::string, Weight> weights_;
+  Weights weights_;
 };
 
 /// The chat template of the file, empty when it has none.

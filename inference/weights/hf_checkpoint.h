@@ -1,6 +1,5 @@
 #pragma once
 
-#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -31,7 +30,7 @@ class HfCheckpoint final : public Checkpoint {
   ModelConfig config_;
   std::vector<std::unique_ptr<SafetensorsFile>> shards_;
   std::vector<std::vector<uint64_t>> realigned_;  ///< copies of tensors at odd addresses
-  std::map<std::string, Weight, std::less<>> weights_;
+  Weights weights_;
 };
 
 /// The chat template of a folder: chat_template.jinja or tokenizer_config.json; empty when neither.
