@@ -22,6 +22,10 @@ struct EngineOptions {
   int32_t max_running = 16;        ///< sequences in one batch
   int32_t max_waiting = 256;       ///< over it Submit() is RESOURCE_EXHAUSTED
   int32_t max_batch_tokens = 512;  ///< of one Step(): chunked prefill
+  /// Guessed tokens (prompt lookup) fill a step of fewer generating sequences up to so many rows; 0:
+  /// none. The model checks them: tokens stay the same. With many rows a guess costs more than it
+  /// saves, docs/measurements/speculation.md.
+  int32_t speculation_rows = 8;
   int32_t stream_capacity = 1024;  ///< deltas a slow reader may lag behind before it is cancelled
 };
 
@@ -34,6 +38,8 @@ struct EngineStats {
   int64_t cached_tokens = 0;
   int64_t generated_tokens = 0;
   int64_t preemptions = 0;
+  int64_t drafted_tokens = 0;   ///< guessed ahead of the model
+  int64_t accepted_tokens = 0;  ///< of these, the ones the model chose too
 };
 
 /// The reader's end of one generation. Destroying it cancels. Thread-safe.

@@ -12,7 +12,7 @@ EngineCore::EngineCore(const EngineOptions& options, std::shared_ptr<Decoder> de
     : tokenizer_(std::move(tokenizer)),
       clock_(std::move(clock)),
       pool_(cache->num_blocks(), cache->block_size()),
-      scheduler_({options.max_running, options.max_batch_tokens}, &pool_),
+      scheduler_({options.max_running, options.max_batch_tokens, options.speculation_rows}, &pool_),
       runner_(std::move(decoder), std::move(cache)) {}
 
 bool EngineCore::Step() {
@@ -23,7 +23,7 @@ bool EngineCore::Step() {
     Fail(batch, ran);
     return true;
   }
-  Publish(Sample(batch));
+  Publish(batch);
   return true;
 }
 
@@ -45,31 +45,20 @@ void EngineCore::RetireAbandoned() {
   }
 }
 
-std::vector<EngineCore::Sampled> EngineCore::Sample(const Batch& batch) {
-  std::vector<Sampled> sampled;
+/// Takes the tokens the logits of a batch that ran give.
+void EngineCore::Publish(const Batch& batch) {
+  std::unordered_map<const Sequence*, Ending> endings;
+  int32_t row = 0;
   for (const ScheduledSlice& slice : batch) {
     Sequence& sequence = *slice.sequence;
     sequence.num_computed += slice.num_tokens;
+    if (slice.samples) {
+      if (auto ending = Extend(sequence, row)) endings.emplace(&sequence, *std::move(ending));
+    }
+    row += slice.num_logits();
     if (sequence.shares_blocks()) {
       sequence.blocks->PublishComputed(sequence.request.cache_namespace, sequence.tokens,
                                        sequence.num_computed);
-    }
-    if (!slice.samples) continue;
-    const auto row = static_cast<int32_t>(sampled.size());
-    sampled.push_back({&sequence, sampler_.Sample(runner_.Logits(row), sequence.request.sampling,
-                                                  static_cast<uint64_t>(sequence.num_tokens()))});
-  }
-  return sampled;
-}
-
-void EngineCore::Publish(const std::vector<Sampled>& sampled) {
-  std::unordered_map<const Sequence*, Ending> endings;
-  for (const Sampled& next : sampled) {
-    Ending ending;
-    if (!next.token.ok()) {
-      endings.emplace(next.sequence, Ending{FinishReason::kError, next.token.status()});
-    } else if (!PublishToken(*next.sequence, *next.token, ending)) {
-      endings.emplace(next.sequence, ending);
     }
   }
   if (endings.empty()) return;
@@ -78,32 +67,51 @@ void EngineCore::Publish(const std::vector<Sampled>& sampled) {
   for (const auto& sequence : removed) Finish(*sequence, endings.at(sequence.get()));
 }
 
-/// Appends `token` and shows its text. False when the sequence ends with it, as `ending` says.
-bool EngineCore::PublishToken(Sequence& sequence, int32_t token, Ending& ending) {
+/// Samples from the rows of logits that begin at `row`: the next token, and as long as that is the
+/// drafted one, the token after it. So a draft only saves forward passes; what is sampled, by (seed,
+/// position), is the same without. The ending when the sequence ends.
+std::optional<EngineCore::Ending> EngineCore::Extend(Sequence& sequence, int32_t row) {
+  const std::vector<int32_t>& draft = sequence.draft;
+  int32_t held = 0;
+  std::optional<Ending> ending;
+  while (true) {
+    const StatusOr<int32_t> token =
+        sampler_.Sample(runner_.Logits(row + held), sequence.request.sampling,
+                        static_cast<uint64_t>(sequence.num_tokens()));
+    ending = token.ok() ? PublishToken(sequence, *token)
+                        : Ending{FinishReason::kError, token.status()};
+    const auto at = static_cast<size_t>(held);
+    if (ending || at == draft.size() || *token != draft[at]) break;
+    ++held;
+    ++sequence.num_computed;
+  }
+  if (!draft.empty()) {
+    sequence.lookup.Learn(static_cast<int32_t>(draft.size()), held);
+    drafted_tokens_ += static_cast<int64_t>(draft.size());
+    accepted_tokens_ += held;
+  }
+  return ending;
+}
+
+/// Appends `token` and shows its text. The ending when the sequence ends with it.
+std::optional<EngineCore::Ending> EngineCore::PublishToken(Sequence& sequence, int32_t token) {
   ++generated_tokens_;
   sequence.tokens.push_back(token);
   sequence.unsent_tokens.push_back(token);
-  if (IsEndToken(token)) {
-    ending.reason = FinishReason::kStop;
-    return false;
-  }
+  if (IsEndToken(token)) return Ending{FinishReason::kStop, OkStatus()};
   GenerateDelta delta;
   delta.text = sequence.text.Append(tokenizer_->TokenBytes(token));
   if (!delta.text.empty()) {
     delta.token_ids = std::exchange(sequence.unsent_tokens, {});
     if (!sequence.channel->Push(std::move(delta))) {
-      ending = {FinishReason::kError,
-                ResourceExhausted("the reader does not keep up with the stream; read it faster, or "
-                                  "raise stream_capacity")};
-      return false;
+      return Ending{FinishReason::kError,
+                    ResourceExhausted("the reader does not keep up with the stream; read it "
+                                      "faster, or raise stream_capacity")};
     }
   }
-  if (sequence.text.stopped()) {
-    ending.reason = FinishReason::kStop;
-    return false;
-  }
-  ending.reason = FinishReason::kLength;
-  return sequence.num_generated() < sequence.request.sampling.max_tokens;
+  if (sequence.text.stopped()) return Ending{FinishReason::kStop, OkStatus()};
+  if (sequence.num_left() > 0) return std::nullopt;
+  return Ending{FinishReason::kLength, OkStatus()};
 }
 
 void EngineCore::Fail(const Batch& batch, const Status& error) {
@@ -145,6 +153,8 @@ EngineStats EngineCore::stats() const {
   stats.prompt_tokens = scheduler_.prompt_tokens();
   stats.cached_tokens = scheduler_.cached_tokens();
   stats.generated_tokens = generated_tokens_;
+  stats.drafted_tokens = drafted_tokens_;
+  stats.accepted_tokens = accepted_tokens_;
   stats.preemptions = scheduler_.preemptions();
   return stats;
 }

@@ -2,8 +2,8 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <utility>
-#include <vector>
 
 #include "base/clock.h"
 #include "base/status.h"
@@ -37,19 +37,15 @@ class EngineCore {
   int32_t backlog() const { return scheduler_.num_new(); }
 
  private:
-  struct Sampled {
-    Sequence* sequence;
-    StatusOr<int32_t> token;
-  };
   struct Ending {
     FinishReason reason;
     Status error;
   };
 
   void RetireAbandoned();
-  std::vector<Sampled> Sample(const Batch& batch);
-  void Publish(const std::vector<Sampled>& sampled);
-  bool PublishToken(Sequence& sequence, int32_t token, Ending& ending);
+  void Publish(const Batch& batch);
+  std::optional<Ending> Extend(Sequence& sequence, int32_t row);
+  std::optional<Ending> PublishToken(Sequence& sequence, int32_t token);
   void Fail(const Batch& batch, const Status& error);
   void Finish(Sequence& sequence, const Ending& ending);
   bool IsEndToken(int32_t token) const;
@@ -61,6 +57,8 @@ class EngineCore {
   ModelRunner runner_;
   Sampler sampler_;
   int64_t generated_tokens_ = 0;
+  int64_t drafted_tokens_ = 0;
+  int64_t accepted_tokens_ = 0;
 };
 
 }  // namespace hadal::inference

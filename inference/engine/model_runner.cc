@@ -4,15 +4,22 @@ namespace hadal::inference {
 
 Status ModelRunner::Run(const Batch& batch) {
   slices_.clear();
+  drafted_.clear();
   size_t num_rows = 0;
   for (const ScheduledSlice& scheduled : batch) {
     const Sequence& sequence = *scheduled.sequence;
-    slices_.push_back({absl::MakeConstSpan(sequence.tokens)
-                           .subspan(static_cast<size_t>(sequence.num_computed),
-                                    static_cast<size_t>(scheduled.num_tokens)),
-                       sequence.num_computed, sequence.blocks->blocks(),
-                       scheduled.samples ? 1 : 0});
-    num_rows += scheduled.samples;
+    absl::Span<const int32_t> tokens =
+        absl::MakeConstSpan(sequence.tokens)
+            .subspan(static_cast<size_t>(sequence.num_computed),
+                     static_cast<size_t>(scheduled.num_tokens));
+    if (!sequence.draft.empty()) {
+      std::vector<int32_t>& both = drafted_.emplace_back(tokens.begin(), tokens.end());
+      both.insert(both.end(), sequence.draft.begin(), sequence.draft.end());
+      tokens = both;
+    }
+    slices_.push_back(
+        {tokens, sequence.num_computed, sequence.blocks->blocks(), scheduled.num_logits()});
+    num_rows += static_cast<size_t>(scheduled.num_logits());
   }
   logits_.resize(num_rows * static_cast<size_t>(decoder_->config().vocabulary));
   return decoder_->Forward(slices_, *cache_, absl::MakeSpan(logits_));

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <utility>
 #include <vector>
@@ -23,14 +24,16 @@ class ModelRunner {
   /// it fails; then none of the batch's new K and V can be trusted.
   Status Run(const Batch& batch);
 
-  /// Logits [vocabulary] of the `row`-th slice of the last batch that samples; valid until Run().
+  /// Logits [vocabulary]: `row` counts the slices' rows (ScheduledSlice::num_logits) of the last
+  /// batch; valid until Run().
   absl::Span<const float> Logits(int32_t row) const;
 
  private:
   const std::shared_ptr<Decoder> decoder_;
   const std::unique_ptr<KvCache> cache_;
   std::vector<SequenceSlice> slices_;
-  std::vector<float> logits_;  ///< [slices that sample, vocabulary]
+  std::vector<std::vector<int32_t>> drafted_;  ///< tokens of slices with a draft
+  std::vector<float> logits_;                 ///< [rows, vocabulary]
 };
 
 }  // namespace hadal::inference

@@ -27,6 +27,7 @@ Batch Scheduler::Schedule() {
     if (sequence->num_pending() > 1) AddSlice(*sequence, budget, batch);
   }
   while (budget > 0 && AdmitNext()) AddSlice(*running_.back(), budget, batch);
+  AddDrafts(budget, batch);
   CHECK(!batch.empty() || (running_.empty() && waiting_.empty()));
   return batch;
 }
@@ -39,6 +40,27 @@ void Scheduler::GiveRoomToDecodes() {
       CHECK(running_.size() > 1);  // alone, a request fits: Submit() refused it otherwise
       PreemptYoungest();
     }
+  }
+}
+
+/// Guesses for sequences that generate, oldest first: only as far as tokens are left to generate
+/// (Submit() made sure that so many fit the cache) and blocks are free without taking another's.
+void Scheduler::AddDrafts(int32_t budget, Batch& batch) {
+  const auto rows = std::count_if(batch.begin(), batch.end(),
+                                  [](const ScheduledSlice& slice) { return slice.samples; });
+  budget = std::min(budget, limits_.speculation_rows - static_cast<int32_t>(rows));
+  for (ScheduledSlice& slice : batch) {
+    Sequence& sequence = *slice.sequence;
+    sequence.draft.clear();
+    const int32_t limit = std::min(budget, sequence.num_left() - 1);
+    if (limit <= 0 || !slice.samples || slice.num_tokens > 1) continue;
+    sequence.draft = sequence.lookup.Guess(sequence.tokens, limit);
+    const auto size = static_cast<int32_t>(sequence.draft.size());
+    // With little memory left, a guess would cost others theirs in the next step.
+    if (pool_->num_free() <= num_running() || !sequence.blocks->Grow(sequence.num_tokens() + size)) {
+      sequence.draft.clear();
+    }
+    budget -= static_cast<int32_t>(sequence.draft.size());
   }
 }
 

@@ -10,21 +10,28 @@
 
 namespace hadal::inference {
 
-/// A sequence's part of one step: its next `num_tokens` pending tokens.
+/// A sequence's part of one step: its next `num_tokens` pending tokens, then its draft.
 struct ScheduledSlice {
   Sequence* sequence = nullptr;
   int32_t num_tokens = 0;
   bool samples = false;  ///< nothing is pending after it: the next token follows
+
+  /// Rows of logits: one for the next token, and one for what follows each drafted one.
+  int32_t num_logits() const {
+    return samples ? 1 + static_cast<int32_t>(sequence->draft.size()) : 0;
+  }
 };
 using Batch = std::vector<ScheduledSlice>;
 
 struct SchedulerLimits {
   int32_t max_running = 0;
   int32_t max_batch_tokens = 0;  ///< at least max_running, so that every decode fits a step
+  int32_t speculation_rows = 0;  ///< sequences that generate, and guesses, of one step
 };
 
 /// Decides what runs in each step, first come first served. Sequences that generate get their token
-/// first; what is left of the step's budget goes to prompts in chunks, oldest first. A sequence
+/// first; what is left of the step's budget goes to prompts in chunks, oldest first, then to
+/// drafts. A sequence
 /// starts when blocks for all its tokens are free. When one that generates finds no free block, the
 /// youngest running sequence gives up its blocks, waits first in line, and later runs all its
 /// tokens again. The oldest one is never preempted, so that somebody always moves on.
@@ -75,6 +82,7 @@ class Scheduler {
   }
 
   void GiveRoomToDecodes();
+  void AddDrafts(int32_t budget, Batch& batch);
   bool AdmitNext();
   void PreemptYoungest();
 

@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "inference/engine/prompt_lookup.h"
 #include "inference/engine/stream_channel.h"
 #include "inference/kv/block_pool.h"
 #include "inference/request.h"
@@ -24,6 +25,8 @@ struct Sequence {
 
   int32_t num_tokens() const { return static_cast<int32_t>(tokens.size()); }
   int32_t num_prompt() const { return static_cast<int32_t>(request.prompt_tokens.size()); }
+  /// Tokens that may still be generated; at least 1 while it runs.
+  int32_t num_left() const { return request.sampling.max_tokens - num_generated(); }
   int32_t num_generated() const { return num_tokens() - num_prompt(); }
   /// Tokens the decoder has to run before the next one can be sampled; at least 1.
   int32_t num_pending() const { return num_tokens() - num_computed; }
@@ -34,6 +37,8 @@ struct Sequence {
   std::vector<int32_t> tokens;       ///< the prompt, then what was generated
   int32_t num_computed = 0;          ///< tokens whose K and V are in `blocks`
   std::optional<BlockTable> blocks;  ///< set while running
+  std::vector<int32_t> draft;        ///< guessed to follow `tokens`, for the next step only
+  PromptLookup lookup;
   TextStream text;
   std::vector<int32_t> unsent_tokens;  ///< generated, text held back
   bool admitted = false;               ///< was running at least once

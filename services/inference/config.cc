@@ -43,6 +43,8 @@ constexpr NumberField kNumberFields[] = {
     {"max_waiting", &InferenceConfig::max_waiting, 1, 1 << 20, "generations that may wait"},
     {"max_batch_tokens", &InferenceConfig::max_batch_tokens, 1, 1 << 20,
      "tokens of one step, at least max_running; longer prompts run in chunks"},
+    {"speculation_rows", &InferenceConfig::speculation_rows, 0, 4096,
+     "guessed tokens fill steps of fewer generations up to so many rows; 0: no guesses"},
     {"stream_capacity", &InferenceConfig::stream_capacity, 1, 1 << 20,
      "pieces a slow reader may lag behind before it is cut off"},
     {"max_calls", &InferenceConfig::max_calls, 8, 1 << 16, "gRPC calls at once"},
@@ -213,6 +215,7 @@ inference::EngineOptions EngineOptionsOf(const InferenceConfig& config) {
   options.max_running = static_cast<int32_t>(config.max_running);
   options.max_waiting = static_cast<int32_t>(config.max_waiting);
   options.max_batch_tokens = static_cast<int32_t>(config.max_batch_tokens);
+  options.speculation_rows = static_cast<int32_t>(config.speculation_rows);
   options.stream_capacity = static_cast<int32_t>(config.stream_capacity);
   return options;
 }

@@ -54,8 +54,8 @@ class EngineCoreTest : public ::testing::Test {
     return all;
   }
 
-  static void ExpectReference(const GenerateRequest& request, const GenerateDelta& answer) {
-    const Generated expected = ReferenceGenerate(request);
+  void ExpectReference(const GenerateRequest& request, const GenerateDelta& answer) const {
+    const Generated expected = ReferenceGenerate(request, decoder_->memory);
     EXPECT_TRUE(answer.finished);
     EXPECT_EQ(answer.token_ids, expected.tokens);
     EXPECT_EQ(answer.text, expected.text);
@@ -133,6 +133,52 @@ TEST_F(EngineCoreTest, TokensDoNotDependOnWhatElseRuns) {
   }
   EXPECT_GT(preemptions, 20);
   EXPECT_GT(cached, 500);
+}
+
+// A draft that holds saves forward passes and nothing else; one that does not is as if never made.
+TEST_F(EngineCoreTest, DraftsDoNotChangeTokens) {
+  struct Setting {
+    int32_t kv_blocks, max_running, max_batch_tokens, speculation_rows;
+  };
+  const Setting settings[] = {
+      {1000, 1, 1000, 0}, {1000, 1, 1000, 8}, {1000, 8, 64, 64}, {23, 8, 16, 5}};
+  for (const Setting& setting : settings) {
+    EngineOptions options =
+        Options(setting.kv_blocks, setting.max_running, setting.max_batch_tokens);
+    options.speculation_rows = setting.speculation_rows;
+    Start(options);
+    decoder_->memory = 2;
+    std::mt19937 random(43);
+    std::vector<std::pair<GenerateRequest, std::shared_ptr<StreamChannel>>> all;
+    for (int i = 0; i < 150; ++i) {
+      const GenerateRequest request = RandomRequest(random, /*shares=*/true);
+      all.emplace_back(request, Add(request));
+      if (i % 3 == 0) core_->Step();
+    }
+    RunToEnd();
+    for (auto& [request, channel] : all) ExpectReference(request, Collect(*channel));
+    const EngineStats stats = core_->stats();
+    EXPECT_LE(decoder_->largest_batch_tokens, setting.max_batch_tokens);
+    EXPECT_EQ(stats.free_blocks, setting.kv_blocks);
+    EXPECT_EQ(stats.drafted_tokens > 0, setting.speculation_rows > 0);
+    EXPECT_LE(stats.accepted_tokens, stats.drafted_tokens);
+    EXPECT_EQ(stats.accepted_tokens > 0, setting.speculation_rows > 0);
+  }
+}
+
+TEST_F(EngineCoreTest, DraftsThatHoldSaveForwardPasses) {
+  Start(Options(100));
+  decoder_->memory = 1;  // greedy, it runs in a circle
+  GenerateRequest request;
+  request.prompt_tokens = {9};
+  request.sampling.max_tokens = 200;
+  auto channel = Add(request);
+  RunToEnd();
+  const GenerateDelta answer = Collect(*channel);
+  ExpectReference(request, answer);
+  ASSERT_EQ(answer.usage.completion_tokens, 200);
+  EXPECT_LT(decoder_->forwards, 80);
+  EXPECT_EQ(decoder_->forwards + core_->stats().accepted_tokens, 200);
 }
 
 TEST_F(EngineCoreTest, CachedTokensAreCountedAndNotRun) {

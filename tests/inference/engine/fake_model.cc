@@ -21,6 +21,13 @@ uint64_t Extend(uint64_t hash, int32_t token) {
   return Mix(hash * 3 + static_cast<uint64_t>(token) + 0x9E3779B97F4A7C15ull);
 }
 
+uint64_t HashLast(absl::Span<const int32_t> tokens, int32_t memory) {
+  const size_t skip = tokens.size() - std::min(tokens.size(), static_cast<size_t>(memory));
+  uint64_t hash = 0;
+  for (const int32_t token : tokens.subspan(skip)) hash = Extend(hash, token);
+  return hash;
+}
+
 void FillLogits(uint64_t hash, absl::Span<float> row) {
   for (size_t i = 0; i < row.size(); ++i) {
     row[i] = static_cast<float>(Mix(hash + i) >> 40) * 0x1p-21f;  // 0 to 8
@@ -87,13 +94,13 @@ Status FakeDecoder::Forward(absl::Span<const SequenceSlice> batch, KvCache& cach
   size_t row = 0;
   for (const SequenceSlice& slice : batch) {
     if (slice.num_logits == 0) continue;
-    CHECK(slice.num_logits == 1);
-    uint64_t hash = 0;
+    std::vector<int32_t> seen;
     const int32_t end = slice.position + static_cast<int32_t>(slice.tokens.size());
     for (int32_t position = 0; position < end; ++position) {
-      hash = Extend(hash, static_cast<int32_t>(slot(slice, position)));
+      seen.push_back(static_cast<int32_t>(slot(slice, position)));
+      if (position < end - slice.num_logits) continue;
+      FillLogits(HashLast(seen, memory), logits.subspan(row++ * kVocabulary, kVocabulary));
     }
-    FillLogits(hash, logits.subspan(row++ * kVocabulary, kVocabulary));
   }
   CHECK(logits.size() == row * kVocabulary);
   tokens_run += tokens;
@@ -133,20 +140,18 @@ int32_t FakeTokenizer::TokenId(std::string_view piece) const {
   return it == pieces_.end() ? -1 : static_cast<int32_t>(it - pieces_.begin());
 }
 
-Generated ReferenceGenerate(const GenerateRequest& request) {
+Generated ReferenceGenerate(const GenerateRequest& request, int32_t memory) {
   const FakeTokenizer tokenizer;
   Sampler sampler;
   TextStream text(request.sampling.stop);
   Generated generated;
   std::vector<float> logits(kVocabulary);
-  uint64_t hash = 0;
-  for (int32_t token : request.prompt_tokens) hash = Extend(hash, token);
+  std::vector<int32_t> tokens = request.prompt_tokens;
   while (true) {
-    FillLogits(hash, absl::MakeSpan(logits));
-    const int32_t token = *sampler.Sample(logits, request.sampling,
-                                          request.prompt_tokens.size() + generated.tokens.size());
+    FillLogits(HashLast(tokens, memory), absl::MakeSpan(logits));
+    const int32_t token = *sampler.Sample(logits, request.sampling, tokens.size());
     generated.tokens.push_back(token);
-    hash = Extend(hash, token);
+    tokens.push_back(token);
     if (token == kEndToken) break;
     generated.text += text.Append(tokenizer.TokenBytes(token));
     if (text.stopped()) break;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <atomic>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -28,6 +29,8 @@ class FakeDecoder final : public Decoder {
   Status Forward(absl::Span<const SequenceSlice> batch, KvCache& cache,
                  absl::Span<float> logits) override;
 
+  /// Logits are a hash of so many last tokens; few of them make generations that repeat themselves.
+  int32_t memory = INT32_MAX;
   /// Called at the start of every Forward(), which returns its error.
   std::function<Status(absl::Span<const SequenceSlice>)> before_forward;
   std::atomic<int> forwards = 0;
@@ -65,7 +68,7 @@ struct Generated {
 };
 
 /// What the engine must answer to `request`, computed alone and without a cache.
-Generated ReferenceGenerate(const GenerateRequest& request);
+Generated ReferenceGenerate(const GenerateRequest& request, int32_t memory = INT32_MAX);
 
 /// A KV cache in plain memory.
 std::unique_ptr<KvCache> MakeKvCache(const KvLayout& layout, int32_t num_blocks,
