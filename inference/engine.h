@@ -22,9 +22,9 @@ struct EngineOptions {
   int32_t max_running = 16;        ///< sequences in one batch
   int32_t max_waiting = 256;       ///< over it Submit() is RESOURCE_EXHAUSTED
   int32_t max_batch_tokens = 512;  ///< of one Step(): chunked prefill
-  /// Guessed tokens (prompt lookup) fill a step of fewer generating sequences up to so many rows; 0:
-  /// none. The model checks them: tokens stay the same. With many rows a guess costs more than it
-  /// saves, docs/measurements/speculation.md.
+  /// Guessed tokens (prompt lookup) fill a step of fewer generating sequences up to so many rows;
+  /// 0: none. The model checks them: tokens stay the same. With many rows a guess costs more than
+  /// it saves, docs/measurements/speculation.md.
   int32_t speculation_rows = 8;
   int32_t stream_capacity = 1024;  ///< deltas a slow reader may lag behind before it is cancelled
 };

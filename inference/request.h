@@ -25,11 +25,22 @@ struct Usage {
   int32_t completion_tokens = 0;
 };
 
+/// How probable a generated token was, and what else was.
+struct TokenLogprobs {
+  struct Alternative {
+    int32_t token = 0;
+    float logprob = 0;
+  };
+  float logprob = 0;             ///< natural logarithm
+  std::vector<Alternative> top;  ///< SamplingParams::top_logprobs of them, best first
+};
+
 /// A piece of a running generation. The concatenated `text` is the answer: whole UTF-8 characters
 /// only, and never a part of a stop string.
 struct GenerateDelta {
   std::string text;
   std::vector<int32_t> token_ids;  ///< as sampled, the end token included
+  std::vector<TokenLogprobs> logprobs;  ///< one per token where the request wants them
   bool finished = false;
   FinishReason finish_reason = FinishReason::kStop;  ///< valid when finished
   /// Set with kError: DEADLINE_EXCEEDED, RESOURCE_EXHAUSTED (the reader lags too far behind),

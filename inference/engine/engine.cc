@@ -99,6 +99,12 @@ class ThreadedEngine final : public Engine {
                                vocabulary_);
       }
     }
+    for (const LogitBias& entry : request.sampling.logit_bias) {
+      if (entry.token >= vocabulary_) {
+        return InvalidArgument("logit_bias names token {}; the vocabulary has {} tokens",
+                               entry.token, vocabulary_);
+      }
+    }
     // The last generated token never enters the cache.
     if (wanted - 1 > cache_tokens_) {
       return ResourceExhausted(

@@ -4,6 +4,8 @@
 #include <unordered_map>
 #include <unordered_set>
 
+#include "inference/sampling/logprobs.h"
+
 namespace hadal::inference {
 
 EngineCore::EngineCore(const EngineOptions& options, std::shared_ptr<Decoder> decoder,
@@ -68,16 +70,14 @@ void EngineCore::Publish(const Batch& batch) {
 }
 
 /// Samples from the rows of logits that begin at `row`: the next token, and as long as that is the
-/// drafted one, the token after it. So a draft only saves forward passes; what is sampled, by (seed,
-/// position), is the same without. The ending when the sequence ends.
+/// drafted one, the token after it. So a draft only saves forward passes; what is sampled, by
+/// (seed, position), is the same without. The ending when the sequence ends.
 std::optional<EngineCore::Ending> EngineCore::Extend(Sequence& sequence, int32_t row) {
   const std::vector<int32_t>& draft = sequence.draft;
   int32_t held = 0;
   std::optional<Ending> ending;
   while (true) {
-    const StatusOr<int32_t> token =
-        sampler_.Sample(runner_.Logits(row + held), sequence.request.sampling,
-                        static_cast<uint64_t>(sequence.num_tokens()));
+    const StatusOr<int32_t> token = Sample(sequence, runner_.Logits(row + held));
     ending = token.ok() ? PublishToken(sequence, *token)
                         : Ending{FinishReason::kError, token.status()};
     const auto at = static_cast<size_t>(held);
@@ -93,6 +93,18 @@ std::optional<EngineCore::Ending> EngineCore::Extend(Sequence& sequence, int32_t
   return ending;
 }
 
+StatusOr<int32_t> EngineCore::Sample(Sequence& sequence, absl::Span<const float> logits) {
+  const SamplingParams& params = sequence.request.sampling;
+  const absl::Span<const float> adjusted = adjuster_.Adjust(
+      logits, params, sequence.tokens, static_cast<size_t>(sequence.num_prompt()));
+  ASSIGN_OR_RETURN(const int32_t token,
+                   sampler_.Sample(adjusted, params, static_cast<uint64_t>(sequence.num_tokens())));
+  if (params.top_logprobs != SamplingParams::kNoLogprobs) {
+    sequence.unsent_logprobs.push_back(LogprobsOf(logits, token, params.top_logprobs));
+  }
+  return token;
+}
+
 /// Appends `token` and shows its text. The ending when the sequence ends with it.
 std::optional<EngineCore::Ending> EngineCore::PublishToken(Sequence& sequence, int32_t token) {
   ++generated_tokens_;
@@ -103,6 +115,7 @@ std::optional<EngineCore::Ending> EngineCore::PublishToken(Sequence& sequence, i
   delta.text = sequence.text.Append(tokenizer_->TokenBytes(token));
   if (!delta.text.empty()) {
     delta.token_ids = std::exchange(sequence.unsent_tokens, {});
+    delta.logprobs = std::exchange(sequence.unsent_logprobs, {});
     if (!sequence.channel->Push(std::move(delta))) {
       return Ending{FinishReason::kError,
                     ResourceExhausted("the reader does not keep up with the stream; read it "
@@ -132,6 +145,7 @@ void EngineCore::Finish(Sequence& sequence, const Ending& ending) {
   GenerateDelta last;
   last.text = sequence.text.Finish();
   last.token_ids = std::move(sequence.unsent_tokens);
+  last.logprobs = std::move(sequence.unsent_logprobs);
   last.finished = true;
   last.finish_reason = ending.reason;
   last.error = ending.error;

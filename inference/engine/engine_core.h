@@ -10,6 +10,7 @@
 #include "inference/engine.h"
 #include "inference/engine/model_runner.h"
 #include "inference/engine/scheduler.h"
+#include "inference/sampling/logit_adjuster.h"
 #include "inference/sampling/sampler.h"
 #include "inference/tokenizer.h"
 
@@ -45,6 +46,7 @@ class EngineCore {
   void RetireAbandoned();
   void Publish(const Batch& batch);
   std::optional<Ending> Extend(Sequence& sequence, int32_t row);
+  StatusOr<int32_t> Sample(Sequence& sequence, absl::Span<const float> logits);
   std::optional<Ending> PublishToken(Sequence& sequence, int32_t token);
   void Fail(const Batch& batch, const Status& error);
   void Finish(Sequence& sequence, const Ending& ending);
@@ -55,6 +57,7 @@ class EngineCore {
   BlockPool pool_;  ///< outlives the sequences in scheduler_
   Scheduler scheduler_;
   ModelRunner runner_;
+  LogitAdjuster adjuster_;
   Sampler sampler_;
   int64_t generated_tokens_ = 0;
   int64_t drafted_tokens_ = 0;

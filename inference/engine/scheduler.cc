@@ -57,7 +57,8 @@ void Scheduler::AddDrafts(int32_t budget, Batch& batch) {
     sequence.draft = sequence.lookup.Guess(sequence.tokens, limit);
     const auto size = static_cast<int32_t>(sequence.draft.size());
     // With little memory left, a guess would cost others theirs in the next step.
-    if (pool_->num_free() <= num_running() || !sequence.blocks->Grow(sequence.num_tokens() + size)) {
+    if (pool_->num_free() <= num_running() ||
+        !sequence.blocks->Grow(sequence.num_tokens() + size)) {
       sequence.draft.clear();
     }
     budget -= static_cast<int32_t>(sequence.draft.size());

@@ -41,6 +41,7 @@ struct Sequence {
   PromptLookup lookup;
   TextStream text;
   std::vector<int32_t> unsent_tokens;  ///< generated, text held back
+  std::vector<TokenLogprobs> unsent_logprobs;
   bool admitted = false;               ///< was running at least once
   int32_t num_cached = 0;              ///< prompt tokens found in the prefix index then
 };

@@ -45,7 +45,7 @@ StatusOr<int32_t> Sampler::Sample(absl::Span<const float> logits, const Sampling
   const float largest = logits[static_cast<size_t>(best)];
   const double u = UniformDraw(params.seed, position);
   const bool limited = params.top_k > 0 && static_cast<size_t>(params.top_k) < logits.size();
-  if (!limited && params.top_p >= 1.0f) {
+  if (!limited && params.top_p >= 1.0f && params.min_p == 0.0f) {
     return DrawFromAll(logits, largest, params.temperature, u);
   }
   return DrawFromBest(logits, largest, params, u);
@@ -71,6 +71,12 @@ int32_t Sampler::DrawFromBest(absl::Span<const float> logits, float largest,
   if (params.top_k > 0 && static_cast<size_t>(params.top_k) < candidates_.size()) {
     SortBest(0, static_cast<size_t>(params.top_k));
     candidates_.resize(static_cast<size_t>(params.top_k));
+  }
+  if (params.min_p > 0.0f) {
+    // The best has weight 1.
+    std::erase_if(candidates_, [&](const Candidate& candidate) {
+      return WeightOf(candidate.logit, largest, params.temperature) < params.min_p;
+    });
   }
   double total = 0.0;
   for (Candidate& candidate : candidates_) {

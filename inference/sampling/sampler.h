@@ -13,9 +13,10 @@ namespace hadal::inference {
 /// memory of one vocabulary. Thread-compatible.
 class Sampler {
  public:
-  /// `logits` [vocabulary] f32, not empty; -inf means impossible. `position` is the index the token
-  /// will have in its sequence, prompt included. `params` is valid (ValidateSamplingParams).
-  /// INTERNAL when a logit is NaN or +inf, or all are -inf: the model's output cannot be trusted.
+  /// `logits` [vocabulary] f32, not empty, after LogitAdjuster; -inf means impossible. `position`
+  /// is the index the token will have in its sequence, prompt included. `params` is valid
+  /// (ValidateSamplingParams). INTERNAL when a logit is NaN or +inf, or all are -inf: the model's
+  /// output cannot be trusted.
   StatusOr<int32_t> Sample(absl::Span<const float> logits, const SamplingParams& params,
                            uint64_t position);
 

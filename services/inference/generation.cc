@@ -31,6 +31,14 @@ StatusOr<inference::SamplingParams> SamplingOf(const internal::v1::SamplingParam
   sampling.seed = wire.seed();
   sampling.max_tokens = wire.max_tokens() == 0 ? kDefaultMaxTokens : wire.max_tokens();
   sampling.stop.assign(wire.stop().begin(), wire.stop().end());
+  sampling.min_p = wire.min_p();
+  if (wire.repetition_penalty() != 0) sampling.repetition_penalty = wire.repetition_penalty();
+  sampling.presence_penalty = wire.presence_penalty();
+  sampling.frequency_penalty = wire.frequency_penalty();
+  for (const auto& [token, bias] : wire.logit_bias()) sampling.logit_bias.push_back({token, bias});
+  std::sort(sampling.logit_bias.begin(), sampling.logit_bias.end(),
+            [](const auto& a, const auto& b) { return a.token < b.token; });
+  if (wire.has_top_logprobs()) sampling.top_logprobs = wire.top_logprobs();
   RETURN_IF_ERROR(inference::ValidateSamplingParams(sampling));
   return sampling;
 }

@@ -44,9 +44,13 @@ Status CheckTexts(int count) {
 /// One generation on its way from the engine to the client.
 class GenerationCall {
  public:
-  GenerationCall(grpc::ServerContext* context, bool begins_inside_reasoning,
+  GenerationCall(grpc::ServerContext* context, const inference::Tokenizer& tokenizer,
+                 bool begins_inside_reasoning,
                  grpc::ServerWriter<internal::v1::GenerateEvent>* writer)
-      : context_(context), writer_(writer), splitter_(begins_inside_reasoning) {}
+      : context_(context),
+        tokenizer_(tokenizer),
+        writer_(writer),
+        splitter_(begins_inside_reasoning) {}
 
   Status Run(inference::GenerationStream& stream) {
     while (true) {
@@ -54,24 +58,45 @@ class GenerationCall {
       if (context_->IsCancelled()) return GivenUp(*context_);
       if (!delta) continue;
       token_ids_.insert(token_ids_.end(), delta->token_ids.begin(), delta->token_ids.end());
+      KeepLogprobs(*delta);
       if (!Write(splitter_.Append(delta->text))) return GivenUp(*context_);
       if (delta->finished) return Finish(*delta);
     }
   }
 
  private:
-  bool Write(inference::ReasoningSplitter::Piece piece) {
-    if (piece.reasoning.empty() && piece.content.empty()) return true;
+  internal::v1::TokenLogprob LogprobOf(int32_t token, float logprob) const {
+    internal::v1::TokenLogprob wire;
+    wire.set_token(token);
+    wire.set_text(tokenizer_.TokenBytes(token));
+    wire.set_logprob(logprob);
+    return wire;
+  }
+
+  /// They go out with the next piece of text.
+  void KeepLogprobs(const GenerateDelta& delta) {
+    for (size_t i = 0; i < delta.logprobs.size(); ++i) {
+      const inference::TokenLogprobs& of = delta.logprobs[i];
+      internal::v1::TokenLogprob& wire = *unsent_.add_logprobs();
+      wire = LogprobOf(delta.token_ids[i], of.logprob);
+      for (const auto& other : of.top) *wire.add_top() = LogprobOf(other.token, other.logprob);
+    }
+  }
+
+  bool Write(inference::ReasoningSplitter::Piece piece, bool last = false) {
+    const bool empty = piece.reasoning.empty() && piece.content.empty();
+    if (empty && !(last && unsent_.logprobs_size() > 0)) return true;
     internal::v1::GenerateEvent event;
-    event.mutable_delta()->set_reasoning(std::move(piece.reasoning));
-    event.mutable_delta()->set_content(std::move(piece.content));
+    unsent_.set_reasoning(std::move(piece.reasoning));
+    unsent_.set_content(std::move(piece.content));
+    *event.mutable_delta() = std::exchange(unsent_, {});
     return writer_->Write(event);
   }
 
   Status Finish(const GenerateDelta& last) {
     if (last.finish_reason == FinishReason::kError) return last.error;
     if (last.finish_reason == FinishReason::kCancelled) return Cancelled("cancelled");
-    if (!Write(splitter_.Finish())) return GivenUp(*context_);
+    if (!Write(splitter_.Finish(), /*last=*/true)) return GivenUp(*context_);
     internal::v1::GenerateEvent event;
     internal::v1::GenerateResult& result = *event.mutable_result();
     result.set_finish_reason(last.finish_reason == FinishReason::kStop ? "stop" : "length");
@@ -83,9 +108,11 @@ class GenerationCall {
   }
 
   grpc::ServerContext* const context_;
+  const inference::Tokenizer& tokenizer_;
   grpc::ServerWriter<internal::v1::GenerateEvent>* const writer_;
   inference::ReasoningSplitter splitter_;
   std::vector<int32_t> token_ids_;
+  internal::v1::GenerateDelta unsent_;  ///< log probabilities of tokens whose text is held back
 };
 
 Status RunGenerate(grpc::ServerContext* context, const internal::v1::GenerateRequest& request,
@@ -95,7 +122,9 @@ Status RunGenerate(grpc::ServerContext* context, const internal::v1::GenerateReq
   ASSIGN_OR_RETURN(Generation generation,
                    PrepareGeneration(request, *model->chat, DeadlineOf(*context)));
   ASSIGN_OR_RETURN(const auto stream, model->chat->engine->Submit(std::move(generation.request)));
-  return GenerationCall(context, generation.begins_inside_reasoning, writer).Run(*stream);
+  return GenerationCall(context, *model->chat->tokenizer, generation.begins_inside_reasoning,
+                        writer)
+      .Run(*stream);
 }
 
 StatusOr<inference::EmbedKind> KindOf(v1::EmbedKind kind) {

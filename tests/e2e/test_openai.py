@@ -70,6 +70,31 @@ class OpenAiTest(ApplianceTest):
                            stop=["4"])
         self.assertNotIn("4", answer.choices[0].message.content)
 
+    def test_logprobs(self):
+        answer = self.chat(logprobs=True, top_logprobs=3)
+        tokens = answer.choices[0].logprobs.content
+        self.assertEqual(len(tokens), answer.usage.completion_tokens)
+        for token in tokens:  # greedy: the token is the best alternative
+            self.assertEqual(len(token.top_logprobs), 3)
+            self.assertEqual(token.logprob, token.top_logprobs[0].logprob)
+            self.assertLessEqual(token.logprob, 0)
+        text = b"".join(bytes(token.bytes) for token in tokens).decode()
+        self.assertEqual(text, answer.choices[0].message.content)
+        streamed = [token for chunk in self.chat(stream=True, logprobs=True)
+                    for choice in chunk.choices if choice.logprobs
+                    for token in choice.logprobs.content]
+        self.assertEqual([t.token for t in streamed], [t.token for t in tokens])
+
+    def test_logit_bias_and_penalties(self):
+        plain = self.chat()
+        banned = self.chat(logprobs=True, logit_bias={"4785": -100, "9437": -100})
+        self.assertEqual(plain.choices[0].finish_reason, "stop")
+        self.assertGreater(len(banned.choices[0].logprobs.content), 0)
+        repeated = [{"role": "user", "content": "Write the word yes ten times."}]
+        free = self.chat(messages=repeated, max_tokens=40).choices[0].message.content.lower()
+        held = self.chat(messages=repeated, max_tokens=40, presence_penalty=2, frequency_penalty=2)
+        self.assertLess(held.choices[0].message.content.lower().count("yes"), free.count("yes"))
+
     def test_knowledge_base_by_model_name_and_by_field(self):
         question = [{"role": "user", "content": "What is the night tariff of plan Aurora?"}]
         for options in ({"model": f"{CHAT_MODEL}@tariffs"},

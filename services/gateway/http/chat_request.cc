@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <utility>
 
+#include "absl/strings/numbers.h"
 #include "services/gateway/http/json_fields.h"
 #include "services/gateway/http/strict_json.h"
 #include "services/gateway/work/search.h"
@@ -15,6 +17,8 @@ using nlohmann::json;
 
 constexpr int kMaxStops = 16;
 constexpr size_t kMaxStopBytes = 256;
+constexpr size_t kMaxLogitBias = 1024;
+constexpr int64_t kMaxTopLogprobs = 20;
 
 // Fields that would change the answer if they were honoured, with the value that changes nothing.
 struct Neutral {
@@ -24,11 +28,6 @@ struct Neutral {
 Status CheckUnsupported(const json& body) {
   static const std::array kUnsupported = {
       Neutral{"n", 1},
-      Neutral{"logprobs", false},
-      Neutral{"top_logprobs", 0},
-      Neutral{"presence_penalty", 0},
-      Neutral{"frequency_penalty", 0},
-      Neutral{"logit_bias", json::object()},
       Neutral{"tools", json::array()},
       Neutral{"tool_choice", "none"},
       Neutral{"functions", json::array()},
@@ -112,6 +111,53 @@ Status ParseStops(const json& body, internal::v1::SamplingParams& sampling) {
   return OkStatus();
 }
 
+// {"TOKEN ID": BIAS, ...}
+Status ParseLogitBias(const json& body, internal::v1::SamplingParams& sampling) {
+  const json* biases = FindMember(body, "logit_bias");
+  if (biases == nullptr) return OkStatus();
+  if (!biases->is_object() || biases->size() > kMaxLogitBias) {
+    return BadParam("logit_bias",
+                    fmt::format("expected an object of at most {} token ids", kMaxLogitBias));
+  }
+  for (const auto& [key, bias] : biases->items()) {
+    int32_t token = 0;
+    if (!absl::SimpleAtoi(key, &token) || token < 0) {
+      return BadParam("logit_bias", fmt::format("\"{}\" is no token id", key));
+    }
+    if (!bias.is_number() || !(std::abs(bias.get<double>()) <= 100)) {
+      return BadParam("logit_bias", fmt::format("the bias of {} must be -100 to 100", token));
+    }
+    (*sampling.mutable_logit_bias())[token] = bias.get<float>();
+  }
+  return OkStatus();
+}
+
+Status ParseLogprobs(const json& body, internal::v1::SamplingParams& sampling) {
+  ASSIGN_OR_RETURN(const auto wanted, BoolMember(body, "logprobs"));
+  ASSIGN_OR_RETURN(const auto top, IntMember(body, "top_logprobs", 0, kMaxTopLogprobs));
+  if (wanted.value_or(false)) {
+    sampling.set_top_logprobs(static_cast<int32_t>(top.value_or(0)));
+  } else if (top.value_or(0) > 0) {
+    return BadParam("top_logprobs", "needs logprobs: true");
+  }
+  return OkStatus();
+}
+
+// OpenAI's penalties, and under the names other servers use, top_k, min_p and repetition_penalty.
+Status ParsePenalties(const json& body, internal::v1::SamplingParams& sampling) {
+  ASSIGN_OR_RETURN(const auto presence, NumberMember(body, "presence_penalty", -2, 2));
+  ASSIGN_OR_RETURN(const auto frequency, NumberMember(body, "frequency_penalty", -2, 2));
+  ASSIGN_OR_RETURN(const auto repetition, NumberMember(body, "repetition_penalty", 0.01, 10));
+  ASSIGN_OR_RETURN(const auto min_p, NumberMember(body, "min_p", 0, 0.99));
+  ASSIGN_OR_RETURN(const auto top_k, IntMember(body, "top_k", -1, INT32_MAX));
+  sampling.set_presence_penalty(static_cast<float>(presence.value_or(0)));
+  sampling.set_frequency_penalty(static_cast<float>(frequency.value_or(0)));
+  sampling.set_repetition_penalty(static_cast<float>(repetition.value_or(0)));
+  sampling.set_min_p(static_cast<float>(min_p.value_or(0)));
+  sampling.set_top_k(static_cast<int32_t>(std::max<int64_t>(top_k.value_or(0), 0)));  // -1: off
+  return OkStatus();
+}
+
 Status ParseSampling(const json& body, const ChatLimits& limits,
                      internal::v1::SamplingParams& sampling) {
   // OpenAI's default temperature is 1; ours is greedy, so that an audited answer can be repeated.
@@ -129,6 +175,9 @@ Status ParseSampling(const json& body, const ChatLimits& limits,
   sampling.set_seed(static_cast<uint64_t>(seed.value_or(0)));
   const int64_t max_tokens = new_max.value_or(old_max.value_or(0));
   sampling.set_max_tokens(static_cast<int32_t>(max_tokens));
+  RETURN_IF_ERROR(ParsePenalties(body, sampling));
+  RETURN_IF_ERROR(ParseLogitBias(body, sampling));
+  RETURN_IF_ERROR(ParseLogprobs(body, sampling));
   return ParseStops(body, sampling);
 }
 

@@ -27,7 +27,7 @@ struct ChatLimits {
 };
 
 /// INVALID_ARGUMENT with the parameter at fault. Fields that change the answer and are not
-/// supported (n > 1, tools, logprobs, response_format other than text ...) are refused, never
+/// supported (n > 1, tools, response_format other than text ...) are refused, never
 /// ignored; fields that only describe the caller (user, metadata, store ...) are ignored.
 StatusOr<ChatRequest> ParseChatRequest(std::string_view body, const ChatLimits& limits);
 

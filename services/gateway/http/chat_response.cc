@@ -74,21 +74,40 @@ std::string Dump(const json& value) {
   return value.dump(-1, ' ', false, json::error_handler_t::replace);
 }
 
-std::string WholeJson(json envelope, json message, const std::string& finish_reason,
+json LogprobJson(const internal::v1::TokenLogprob& of) {
+  json bytes = json::array();
+  for (const char byte : of.text()) bytes.push_back(static_cast<uint8_t>(byte));
+  return {{"token", of.text()}, {"bytes", std::move(bytes)}, {"logprob", of.logprob()}};
+}
+
+// Null where none were asked for. A token that is a part of a character is shown by its bytes.
+json LogprobsJson(const google::protobuf::RepeatedPtrField<internal::v1::TokenLogprob>& logprobs) {
+  if (logprobs.empty()) return nullptr;
+  json content = json::array();
+  for (const internal::v1::TokenLogprob& of : logprobs) {
+    json token = LogprobJson(of);
+    token["top_logprobs"] = json::array();
+    for (const auto& other : of.top()) token["top_logprobs"].push_back(LogprobJson(other));
+    content.push_back(std::move(token));
+  }
+  return {{"content", std::move(content)}, {"refusal", nullptr}};
+}
+
+std::string WholeJson(json envelope, json message, const std::string& finish_reason, json logprobs,
                       const v1::Usage& usage, json extension) {
   envelope["choices"] = json::array({{{"index", 0},
                                       {"message", std::move(message)},
-                                      {"logprobs", nullptr},
+                                      {"logprobs", std::move(logprobs)},
                                       {"finish_reason", FinishReason(finish_reason)}}});
   envelope["usage"] = UsageJson(usage);
   envelope["hadal"] = std::move(extension);
   return Dump(envelope);
 }
 
-json ChunkJson(json envelope, json delta, json finish_reason) {
+json ChunkJson(json envelope, json delta, json finish_reason, json logprobs = nullptr) {
   envelope["choices"] = json::array({{{"index", 0},
                                       {"delta", std::move(delta)},
-                                      {"logprobs", nullptr},
+                                      {"logprobs", std::move(logprobs)},
                                       {"finish_reason", std::move(finish_reason)}}});
   return envelope;
 }
@@ -111,14 +130,14 @@ ChatResponse::ChatResponse(const std::string& request_id, int64_t created_unix_s
 
 std::string ChatResponse::Whole(const v1::AskResult& result) const {
   return WholeJson(Envelope(id_, kWhole, created_unix_s_, model_),
-                   Message(result.reasoning(), result.answer()), result.finish_reason(),
+                   Message(result.reasoning(), result.answer()), result.finish_reason(), nullptr,
                    result.usage(), Extension(result));
 }
 
 std::string ChatResponse::Whole(const ChatAnswer& answer) const {
   return WholeJson(Envelope(id_, kWhole, created_unix_s_, model_),
                    Message(answer.reasoning, answer.content), answer.result.finish_reason(),
-                   UsageOf(answer.result), Extension(answer));
+                   LogprobsJson(answer.logprobs), UsageOf(answer.result), Extension(answer));
 }
 
 std::string ChatResponse::RoleChunk() const {
@@ -126,12 +145,12 @@ std::string ChatResponse::RoleChunk() const {
                         {{"role", "assistant"}, {"content", ""}}, nullptr));
 }
 
-std::string ChatResponse::DeltaChunk(const std::string& reasoning,
-                                     const std::string& content) const {
+std::string ChatResponse::DeltaChunk(const internal::v1::GenerateDelta& piece) const {
   json delta = json::object();
-  if (!reasoning.empty()) delta["reasoning_content"] = reasoning;
-  if (!content.empty()) delta["content"] = content;
-  return Dump(ChunkJson(Envelope(id_, kChunk, created_unix_s_, model_), std::move(delta), nullptr));
+  if (!piece.reasoning().empty()) delta["reasoning_content"] = piece.reasoning();
+  if (!piece.content().empty()) delta["content"] = piece.content();
+  return Dump(ChunkJson(Envelope(id_, kChunk, created_unix_s_, model_), std::move(delta), nullptr,
+                        LogprobsJson(piece.logprobs())));
 }
 
 std::string ChatResponse::LastChunk(const v1::AskResult& result) const {

@@ -22,7 +22,7 @@ class ChatResponse {
 
   /// Chunks, in this order: role, deltas, last, usage (where asked for).
   std::string RoleChunk() const;
-  std::string DeltaChunk(const std::string& reasoning, const std::string& content) const;
+  std::string DeltaChunk(const internal::v1::GenerateDelta& piece) const;
   std::string LastChunk(const v1::AskResult& result) const;
   std::string LastChunk(const ChatAnswer& answer) const;
   std::string UsageChunk(const v1::Usage& usage) const;

@@ -1,5 +1,6 @@
 #include "services/gateway/work/chat.h"
 
+#include <map>
 #include <utility>
 
 #include "auth/actions.h"
@@ -14,6 +15,21 @@ void RecordSampling(const internal::v1::SamplingParams& sampling, store::v1::Aud
   attributes["top_p"] = fmt::format("{}", sampling.top_p());
   attributes["seed"] = std::to_string(sampling.seed());
   attributes["max_tokens"] = std::to_string(sampling.max_tokens());
+  if (sampling.top_k() != 0) attributes["top_k"] = std::to_string(sampling.top_k());
+  const auto record_penalty = [&](const char* name, float value) {
+    if (value != 0) attributes[name] = fmt::format("{}", value);
+  };
+  record_penalty("min_p", sampling.min_p());
+  record_penalty("repetition_penalty", sampling.repetition_penalty());
+  record_penalty("presence_penalty", sampling.presence_penalty());
+  record_penalty("frequency_penalty", sampling.frequency_penalty());
+  if (!sampling.logit_bias().empty()) {
+    const std::map<int32_t, float> ascending(sampling.logit_bias().begin(),
+                                             sampling.logit_bias().end());
+    std::string text;
+    for (const auto& [token, bias] : ascending) text += fmt::format("{}:{} ", token, bias);
+    attributes["logit_bias"] = text;
+  }
 }
 
 void RecordAnswer(const ChatAnswer& answer, store::v1::AuditRecord& record) {
@@ -52,6 +68,7 @@ StatusOr<ChatAnswer> ChatPipeline::Run(RequestContext& request, CallScope& scope
     }
     answer.reasoning += delta.reasoning();
     answer.content += delta.content();
+    answer.logprobs.MergeFrom(delta.logprobs());
     return !scope.cancelled() && (sink == nullptr || sink->OnDelta(delta));
   };
   StatusOr<internal::v1::GenerateResult> result =

@@ -16,6 +16,8 @@ struct ChatAnswer {
   std::string model;
   std::string reasoning;
   std::string content;
+  /// Of all tokens, where the request wants them.
+  google::protobuf::RepeatedPtrField<internal::v1::TokenLogprob> logprobs;
   internal::v1::GenerateResult result;
   auth::AuditPosition position;
 };

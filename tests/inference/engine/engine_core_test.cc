@@ -92,6 +92,12 @@ GenerateRequest RandomRequest(std::mt19937& random, bool shares) {
     request.sampling.top_p = random() % 2 == 0 ? 1.0f : 0.9f;
     request.sampling.top_k = random() % 2 == 0 ? 0 : 20;
   }
+  if (random() % 4 == 0) {
+    request.sampling.frequency_penalty = 0.5f;
+    request.sampling.repetition_penalty = 1.2f;
+    request.sampling.logit_bias = {{3, -100.0f}, {7, 1.5f}};
+    request.sampling.min_p = random() % 2 == 0 ? 0.0f : 0.05f;
+  }
   if (random() % 3 == 0) request.sampling.stop = {"中", "cc", "k"};
   if (shares && random() % 3 != 0) request.cache_namespace = random() % 2 == 0 ? "a" : "b";
   return request;

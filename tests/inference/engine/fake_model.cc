@@ -5,6 +5,7 @@
 
 #include "base/check.h"
 #include "base/utf8.h"
+#include "inference/sampling/logit_adjuster.h"
 #include "inference/sampling/sampler.h"
 #include "inference/sampling/text_stream.h"
 
@@ -142,6 +143,7 @@ int32_t FakeTokenizer::TokenId(std::string_view piece) const {
 
 Generated ReferenceGenerate(const GenerateRequest& request, int32_t memory) {
   const FakeTokenizer tokenizer;
+  LogitAdjuster adjuster;
   Sampler sampler;
   TextStream text(request.sampling.stop);
   Generated generated;
@@ -149,7 +151,9 @@ Generated ReferenceGenerate(const GenerateRequest& request, int32_t memory) {
   std::vector<int32_t> tokens = request.prompt_tokens;
   while (true) {
     FillLogits(HashLast(tokens, memory), absl::MakeSpan(logits));
-    const int32_t token = *sampler.Sample(logits, request.sampling, tokens.size());
+    const int32_t token = *sampler.Sample(
+        adjuster.Adjust(logits, request.sampling, tokens, request.prompt_tokens.size()),
+        request.sampling, tokens.size());
     generated.tokens.push_back(token);
     tokens.push_back(token);
     if (token == kEndToken) break;

@@ -35,6 +35,10 @@ int32_t ReferenceSample(const std::vector<float>& logits, const SamplingParams& 
   if (params.temperature == 0.0f) return order[0];
   if (params.top_k > 0) order.resize(std::min(order.size(), static_cast<size_t>(params.top_k)));
   const double largest = logits[static_cast<size_t>(order[0])];
+  std::erase_if(order, [&](int32_t id) {
+    return std::exp((logits[static_cast<size_t>(id)] - largest) / params.temperature) <
+           params.min_p;
+  });
   std::vector<double> weights;
   double total = 0.0;
   for (int32_t id : order) {
@@ -84,8 +88,10 @@ TEST(Sampler, MatchesTheReferenceForEveryKindOfParameters) {
     const float temperatures[] = {0.0f, 0.1f, 0.7f, 1.0f, 3.0f};
     const int32_t top_ks[] = {0, 1, 3, 40, 100000};
     const float top_ps[] = {1.0f, 0.01f, 0.5f, 0.95f, 0.9999f};
-    const SamplingParams params =
+    const float min_ps[] = {0.0f, 0.001f, 0.3f};
+    SamplingParams params =
         Params(temperatures[random() % 5], top_ks[random() % 5], top_ps[random() % 5], random());
+    params.min_p = min_ps[random() % 3];
     const uint64_t position = random();
     const auto sampled = sampler.Sample(logits, params, position);
     ASSERT_OK(sampled);

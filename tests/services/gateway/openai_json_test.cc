@@ -52,7 +52,8 @@ TEST(ChatRequestTest, ReadsEverythingItHonours) {
                {"role":"assistant","content":"c"},{"role":"user","content":"q?"}],
                "temperature":0.5,"top_p":0.25,"seed":7,"max_completion_tokens":9,"stop":["x","y"],
                "stream":true,"stream_options":{"include_usage":true},"n":1,"user":"u","tools":[],
-               "response_format":{"type":"text"},"logit_bias":{},
+               "response_format":{"type":"text"},"logit_bias":{"17":-100,"3":1.5},"logprobs":true,
+               "top_logprobs":2,"presence_penalty":0.5,"frequency_penalty":-0.5,"top_k":40,
                "hadal":{"knowledge_base":"kb1","top_k":3}})"));
   EXPECT_EQ(chat.generate.model(), "m");
   EXPECT_EQ(chat.knowledge_base, "kb1");
@@ -68,6 +69,11 @@ TEST(ChatRequestTest, ReadsEverythingItHonours) {
   EXPECT_EQ(chat.generate.sampling().seed(), 7u);
   EXPECT_EQ(chat.generate.sampling().max_tokens(), 9);
   EXPECT_THAT(chat.generate.sampling().stop(), ::testing::ElementsAre("x", "y"));
+  EXPECT_EQ(chat.generate.sampling().logit_bias().at(17), -100);
+  EXPECT_EQ(chat.generate.sampling().top_logprobs(), 2);
+  EXPECT_EQ(chat.generate.sampling().presence_penalty(), 0.5f);
+  EXPECT_EQ(chat.generate.sampling().frequency_penalty(), -0.5f);
+  EXPECT_EQ(chat.generate.sampling().top_k(), 40);
 }
 
 TEST(ChatRequestTest, DefaultsAreGreedyAndPlain) {
@@ -107,10 +113,16 @@ TEST(ChatRequestTest, WrongFieldsAreNamed) {
       {With(R"(,"stop":[""])"), "stop"},
       {With(R"(,"stream":"yes")"), "stream"},
       {With(R"(,"stream_options":{"include_usage":true})"), "stream_options"},
-      {With(R"(,"logprobs":true)"), "logprobs"},
+      {With(R"(,"logprobs":7)"), "logprobs"},
+      {With(R"(,"top_logprobs":3)"), "top_logprobs"},
+      {With(R"(,"logprobs":true,"top_logprobs":21)"), "top_logprobs"},
+      {With(R"(,"logit_bias":[])"), "logit_bias"},
+      {With(R"(,"logit_bias":{"word":1})"), "logit_bias"},
+      {With(R"(,"logit_bias":{"5":101})"), "logit_bias"},
       {With(R"(,"tools":[{"type":"function"}])"), "tools"},
       {With(R"(,"response_format":{"type":"json_object"})"), "response_format"},
-      {With(R"(,"presence_penalty":0.5)"), "presence_penalty"},
+      {With(R"(,"presence_penalty":2.5)"), "presence_penalty"},
+      {With(R"(,"repetition_penalty":0)"), "repetition_penalty"},
       {With(R"(,"hadal":7)"), "hadal"},
       {With(R"(,"hadal":{"top_k":0})"), "top_k"},
       {R"({"model":"m@a","messages":[{"role":"user","content":"q"}],"hadal":{"knowledge_base":"b"}})",
@@ -161,10 +173,22 @@ TEST(ChatResponseTest, WholeAnswerFromAKnowledgeBase) {
 TEST(ChatResponseTest, ChunksOfAPlainChat) {
   const ChatResponse response("id1", 1, "m");
   EXPECT_EQ(json::parse(response.RoleChunk())["choices"][0]["delta"]["role"], "assistant");
-  const json delta = json::parse(response.DeltaChunk("think", "say"));
+  internal::v1::GenerateDelta piece;
+  piece.set_reasoning("think");
+  piece.set_content("say");
+  auto* logprob = piece.add_logprobs();
+  logprob->set_text("\xE4\xB8");  // a part of a character
+  logprob->set_logprob(-0.5f);
+  logprob->add_top()->set_text("so");
+  const json delta = json::parse(response.DeltaChunk(piece));
   EXPECT_EQ(delta["choices"][0]["delta"],
             json({{"reasoning_content", "think"}, {"content", "say"}}));
   EXPECT_TRUE(delta["choices"][0]["finish_reason"].is_null());
+  const json& token = delta["choices"][0]["logprobs"]["content"][0];
+  EXPECT_EQ(token["token"], "\uFFFD");
+  EXPECT_EQ(token["bytes"], json({0xE4, 0xB8}));
+  EXPECT_EQ(token["logprob"], -0.5);
+  EXPECT_EQ(token["top_logprobs"][0]["token"], "so");
   ChatAnswer answer;
   answer.result.set_finish_reason("length");
   answer.position = {7, std::string(32, '\x01')};

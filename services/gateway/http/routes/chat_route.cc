@@ -10,13 +10,25 @@
 namespace hadal::gateway {
 namespace {
 
+// An answer from documents is checked as a whole and may be drawn again: what shapes single tokens
+// cannot be honoured. nullptr when nothing of the kind is asked for.
+const char* NotWithKnowledge(const internal::v1::SamplingParams& sampling) {
+  if (sampling.stop_size() > 0) return "stop";
+  if (sampling.top_p() > 0 && sampling.top_p() < 1) return "top_p";
+  if (sampling.top_k() > 0) return "top_k";
+  if (sampling.min_p() > 0) return "min_p";
+  if (sampling.repetition_penalty() != 0) return "repetition_penalty";
+  if (sampling.presence_penalty() != 0) return "presence_penalty";
+  if (sampling.frequency_penalty() != 0) return "frequency_penalty";
+  if (!sampling.logit_bias().empty()) return "logit_bias";
+  return sampling.has_top_logprobs() ? "logprobs" : nullptr;
+}
+
 StatusOr<v1::AskRequest> AskOf(const ChatRequest& chat) {
   const internal::v1::SamplingParams& sampling = chat.generate.sampling();
-  // An answer from documents is checked as a whole, so these two cannot be honoured.
-  if (sampling.stop_size() > 0 || (sampling.top_p() > 0 && sampling.top_p() < 1)) {
-    return WithDetail(
-        InvalidArgument("stop and top_p are not supported with a knowledge base"),
-        {.param = sampling.stop_size() > 0 ? "stop" : "top_p", .code = "invalid_value"});
+  if (const char* param = NotWithKnowledge(sampling); param != nullptr) {
+    return WithDetail(InvalidArgument("{} is not supported with a knowledge base", param),
+                      {.param = param, .code = "invalid_value"});
   }
   v1::AskRequest ask;
   ask.set_question(chat.question);
@@ -41,7 +53,7 @@ class SseSink final : public ChatSink {
     writer_.Write(SseEvent(response_->RoleChunk()));
   }
   bool OnDelta(const internal::v1::GenerateDelta& delta) override {
-    return writer_.Write(SseEvent(response_->DeltaChunk(delta.reasoning(), delta.content())));
+    return writer_.Write(SseEvent(response_->DeltaChunk(delta)));
   }
   bool started() const { return response_.has_value(); }
   const ChatResponse& response() const { return *response_; }
@@ -82,10 +94,10 @@ Status ChatRoute::ServeAsk(const ChatRequest& chat, RequestContext& request,
   }
   writer.Start(SseHead(request.request_id()));
   writer.Write(SseEvent(response.RoleChunk()));
-  if (!result.reasoning().empty()) {
-    writer.Write(SseEvent(response.DeltaChunk(result.reasoning(), "")));
-  }
-  writer.Write(SseEvent(response.DeltaChunk("", result.answer())));
+  internal::v1::GenerateDelta whole;
+  whole.set_reasoning(result.reasoning());
+  whole.set_content(result.answer());
+  writer.Write(SseEvent(response.DeltaChunk(whole)));
   FinishStream(response.LastChunk(result),
                chat.include_usage ? response.UsageChunk(result.usage()) : "", writer);
   return OkStatus();
