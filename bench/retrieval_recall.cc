@@ -28,7 +28,8 @@ class LocalEmbedder final : public retrieval::Embedder {
   explicit LocalEmbedder(std::unique_ptr<inference::Embedder> model) : model_(std::move(model)) {}
   std::string model_id() const override { return "local"; }
   int32_t dim() const override { return model_->dim(); }
-  StatusOr<std::vector<float>> EmbedPassages(const std::vector<std::string>& texts) override {
+  StatusOr<std::vector<float>> EmbedPassages(const std::vector<std::string>& texts,
+                                             retrieval::EmbedPriority) override {
     return Embed(texts, inference::EmbedKind::kPassage);
   }
   StatusOr<std::vector<float>> EmbedQuery(const std::string& query) override {

@@ -46,6 +46,7 @@ struct DocumentInfo {
   int32_t pages = 0;
   int32_t version = 0;
   int32_t num_chunks = 0;
+  int32_t pending_chunks = 0;  ///< of them, found by words only: their vectors are still to be made
   int64_t added_unix_ms = 0;
 };
 
@@ -64,16 +65,17 @@ struct SearchHit {
   std::string title;
   Label label;
   Chunk chunk;
-  double score = 0;           ///< fused
-  float dense_score = 0;      ///< cosine of query and passage
-  float lexical_score = 0;    ///< BM25
-  float lexical_coverage = 0; ///< share of the query's idf weight standing in the chunk, 0..1
+  double score = 0;            ///< fused
+  float dense_score = 0;       ///< cosine of query and passage; 0 while the chunk has no vector
+  float lexical_score = 0;     ///< BM25
+  float lexical_coverage = 0;  ///< share of the query's idf weight standing in the chunk, 0..1
 };
 
 struct SearchResult {
   std::vector<SearchHit> hits;  ///< best first
-  bool complete = true;         ///< every allowed chunk was considered
+  bool complete = true;         ///< every allowed chunk was considered, by its words at least
   int64_t chunks_allowed = 0;
+  int64_t chunks_pending = 0;  ///< of them, considered by words only: no vector yet
 };
 
 }  // namespace hadal::retrieval

@@ -17,13 +17,16 @@ struct KnowledgeStoreOptions {
   std::string path;  ///< folder, created when absent
   int32_t max_documents_per_page = 1000;
   int64_t max_chunks_per_document = 100'000;
+  /// A document of more chunks is visible, by its words, before it is embedded.
+  int64_t embed_first_chunks = 128;
   int64_t min_free_bytes = int64_t{256} << 20;  ///< writes stop below it, before the disk is full
 };
 
 struct AddResult {
   int32_t version = 0;
   int32_t chunks = 0;
-  bool unchanged = false;  ///< same bytes and label were there: nothing was written
+  int32_t pending_chunks = 0;  ///< of them, without a vector yet
+  bool unchanged = false;      ///< same bytes and label were there: nothing was written
 };
 
 struct DocumentPage {
@@ -33,7 +36,9 @@ struct DocumentPage {
 
 /// Knowledge bases over RocksDB, the only truth, with FAISS and BM25 derived from it. An OK from a
 /// writing call is durable (fsync) and visible to the next search. A reader sees what his
-/// AccessFilter allows; the rest does not exist for him. Thread-safe.
+/// AccessFilter allows; the rest does not exist for him. A thread of the store makes the vectors of
+/// large documents after they are visible, across restarts, and tries again for as long as the
+/// embedder fails. Thread-safe.
 class KnowledgeStore {
  public:
   /// Opens the store and catches the indexes up from it. DATA_LOSS naming the key on a bad
@@ -49,7 +54,8 @@ class KnowledgeStore {
   virtual StatusOr<int64_t> DeleteBase(const std::string& id) = 0;
 
   /// Embeds the chunks and writes document, chunks, vectors, postings and label in one batch. A
-  /// document of the same id is replaced as a new version.
+  /// document of more than `embed_first_chunks` is written without vectors, to be embedded in the
+  /// background. A document of the same id is replaced as a new version.
   virtual StatusOr<AddResult> AddDocument(const std::string& base, const NewDocument& document) = 0;
   virtual StatusOr<int32_t> DeleteDocument(const std::string& base, const std::string& document_id,
                                            const AccessFilter& filter) = 0;

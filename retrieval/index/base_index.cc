@@ -32,16 +32,18 @@ uint8_t BaseIndex::InternLanguage(const std::string& language) {
 
 void BaseIndex::Replace(ChunkRange removed, const Label& label,
                         absl::Span<const IndexedChunk> added, absl::Span<const float> vectors) {
-  CHECK(vectors.size() == added.size() * static_cast<size_t>(dim_));
+  const bool embedded = !vectors.empty();
+  CHECK(!embedded || vectors.size() == added.size() * static_cast<size_t>(dim_));
   absl::MutexLock lock(&mu_);
   RemoveRange(removed);
-  dense_->Add(vectors);
+  if (embedded) dense_->Add(vectors);
   for (const IndexedChunk& chunk : added) {
     CHECK(slots_.empty() || slots_.back().number < chunk.number);
     const uint32_t slot = static_cast<uint32_t>(slots_.size());
     const uint32_t label_class = labels_->Add(label, slot, chunk.terms.length);
     if (label_class == class_labels_.size()) class_labels_.push_back(label);
-    slots_.push_back({chunk.number, label_class, InternLanguage(chunk.language), true});
+    slots_.push_back({chunk.number, label_class, InternLanguage(chunk.language), true, embedded});
+    if (!embedded) dense_->AddEmpty();
     lexical_.Add(slot, chunk.terms);
   }
   CompactIfWorthIt();
@@ -50,9 +52,25 @@ void BaseIndex::Replace(ChunkRange removed, const Label& label,
   cached_bytes_ = 0;
 }
 
+void BaseIndex::SetVectors(ChunkRange chunks, absl::Span<const float> vectors) {
+  const size_t dim = static_cast<size_t>(dim_);
+  CHECK(vectors.size() == chunks.count * dim);
+  absl::MutexLock lock(&mu_);
+  for (auto it = FirstSlot(chunks.first);
+       it != slots_.end() && it->number < chunks.first + chunks.count; ++it) {
+    const uint32_t slot = static_cast<uint32_t>(it - slots_.begin());
+    dense_->Set(slot, vectors.subspan((it->number - chunks.first) * dim, dim));
+    it->embedded = true;
+  }
+}
+
+std::vector<BaseIndex::Slot>::iterator BaseIndex::FirstSlot(uint64_t number) {
+  const auto below = [](const Slot& slot, uint64_t wanted) { return slot.number < wanted; };
+  return std::lower_bound(slots_.begin(), slots_.end(), number, below);
+}
+
 void BaseIndex::RemoveRange(ChunkRange range) {
-  const auto below = [](const Slot& slot, uint64_t number) { return slot.number < number; };
-  auto it = std::lower_bound(slots_.begin(), slots_.end(), range.first, below);
+  auto it = FirstSlot(range.first);
   for (; it != slots_.end() && it->number < range.first + range.count; ++it) {
     if (!it->live) continue;
     const uint32_t slot = static_cast<uint32_t>(it - slots_.begin());
@@ -124,8 +142,14 @@ IndexResult BaseIndex::Search(const IndexQuery& query, size_t k, const AccessFil
   const std::vector<float> dense = dense_->Score(query.vector, allowed->slots);
   const LexicalScores lexical = lexical_.Score(query.terms, *allowed);
   std::vector<uint8_t> language(allowed->slots.size());
-  for (size_t i = 0; i < language.size(); ++i) language[i] = slots_[allowed->slots[i]].language;
-  const std::vector<double> fused = FuseScores(dense, lexical.score, language);
+  std::vector<uint32_t> without_vector;
+  for (size_t i = 0; i < language.size(); ++i) {
+    const Slot& slot = slots_[allowed->slots[i]];
+    language[i] = slot.language;
+    if (!slot.embedded) without_vector.push_back(static_cast<uint32_t>(i));
+  }
+  result.chunks_pending = static_cast<int64_t>(without_vector.size());
+  const std::vector<double> fused = FuseScores(dense, lexical.score, language, {}, without_vector);
   for (const uint32_t i : BestIndexes(fused, k)) {
     result.best.push_back({slots_[allowed->slots[i]].number, fused[i], dense[i], lexical.score[i],
                            lexical.coverage[i]});

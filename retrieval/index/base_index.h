@@ -47,6 +47,7 @@ struct Candidate {
 struct IndexResult {
   std::vector<Candidate> best;  ///< best first
   int64_t chunks_allowed = 0;
+  int64_t chunks_pending = 0;  ///< of them, scored without a vector
 };
 
 /// The derived indexes of one knowledge base: vectors, postings and label bitmaps, in memory. Both
@@ -57,9 +58,14 @@ class BaseIndex {
   explicit BaseIndex(int32_t dim);
 
   /// In one step: the chunks of `removed` leave and `added` come in under `label`, numbers
-  /// ascending and above all earlier ones. vectors [added, dim] row-major.
+  /// ascending and above all earlier ones. vectors [added, dim] row-major, or none: the chunks are
+  /// then found by their words until SetVectors().
   void Replace(ChunkRange removed, const Label& label, absl::Span<const IndexedChunk> added,
                absl::Span<const float> vectors) ABSL_LOCKS_EXCLUDED(mu_);
+
+  /// The vectors [chunks.count, dim] of chunks that came without. Chunks that left meanwhile are
+  /// passed over.
+  void SetVectors(ChunkRange chunks, absl::Span<const float> vectors) ABSL_LOCKS_EXCLUDED(mu_);
 
   IndexResult Search(const IndexQuery& query, size_t k, const AccessFilter& filter) const
       ABSL_LOCKS_EXCLUDED(mu_);
@@ -72,8 +78,11 @@ class BaseIndex {
     uint32_t label_class;
     uint8_t language;
     bool live;
+    bool embedded;
   };
 
+  /// The first slot of `number` or above.
+  std::vector<Slot>::iterator FirstSlot(uint64_t number) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void RemoveRange(ChunkRange range) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   /// Rebuilds without dead slots once they outnumber the live ones.
   void CompactIfWorthIt() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);

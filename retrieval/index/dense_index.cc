@@ -37,6 +37,13 @@ void DenseIndex::Add(absl::Span<const float> vectors) {
   storage_->flat.add(static_cast<faiss::Index::idx_t>(vectors.size() / dim_), vectors.data());
 }
 
+void DenseIndex::AddEmpty() { Add(std::vector<float>(static_cast<size_t>(dim_), 0.0f)); }
+
+void DenseIndex::Set(uint32_t slot, absl::Span<const float> vector) {
+  CHECK(slot < size() && vector.size() == static_cast<size_t>(dim_));
+  std::copy(vector.begin(), vector.end(), storage_->flat.get_xb() + size_t{slot} * dim_);
+}
+
 uint32_t DenseIndex::size() const { return static_cast<uint32_t>(storage_->flat.ntotal); }
 
 absl::Span<const float> DenseIndex::row(uint32_t slot) const {

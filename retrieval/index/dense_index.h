@@ -26,6 +26,9 @@ class DenseIndex {
 
   /// vectors [n, dim] row-major, unit length.
   void Add(absl::Span<const float> vectors);
+  /// A slot whose vector comes later: all zeros until Set().
+  void AddEmpty();
+  void Set(uint32_t slot, absl::Span<const float> vector);
   uint32_t size() const;
   int32_t dim() const { return dim_; }
   absl::Span<const float> row(uint32_t slot) const;

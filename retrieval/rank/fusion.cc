@@ -11,6 +11,7 @@ namespace hadal::retrieval {
 namespace {
 
 constexpr size_t kLanguages = 256;
+constexpr uint16_t kNoVector = kLanguages;  // a group of its own, apart from every language
 constexpr double kSmallest = 1e-9;
 
 struct Moments {
@@ -25,8 +26,8 @@ struct Moments {
 // Standard scores within each language. A language with one chunk, or with equal cosines, has no
 // deviation of its own: its chunks stand at its mean, 0.
 std::vector<double> ScaleWithinLanguages(absl::Span<const float> dense,
-                                         absl::Span<const uint8_t> language) {
-  std::array<Moments, kLanguages> moments{};
+                                         absl::Span<const uint16_t> language) {
+  std::array<Moments, kLanguages + 1> moments{};
   for (size_t i = 0; i < dense.size(); ++i) {
     moments[language[i]].count += 1;
     moments[language[i]].sum += dense[i];
@@ -38,7 +39,7 @@ std::vector<double> ScaleWithinLanguages(absl::Span<const float> dense,
   std::vector<double> scaled(dense.size());
   for (size_t i = 0; i < dense.size(); ++i) {
     const Moments& own = moments[language[i]];
-    const double deviation = own.deviation();
+    const double deviation = language[i] == kNoVector ? 0.0 : own.deviation();
     scaled[i] = deviation > kSmallest ? (dense[i] - own.mean()) / deviation : 0.0;
   }
   return scaled;
@@ -47,9 +48,12 @@ std::vector<double> ScaleWithinLanguages(absl::Span<const float> dense,
 }  // namespace
 
 std::vector<double> FuseScores(absl::Span<const float> dense, absl::Span<const float> lexical,
-                               absl::Span<const uint8_t> language, const FusionOptions& options) {
+                               absl::Span<const uint8_t> language, const FusionOptions& options,
+                               absl::Span<const uint32_t> without_vector) {
   CHECK(dense.size() == lexical.size() && dense.size() == language.size());
-  std::vector<double> fused = ScaleWithinLanguages(dense, language);
+  std::vector<uint16_t> group(language.begin(), language.end());
+  for (const uint32_t i : without_vector) group[i] = kNoVector;
+  std::vector<double> fused = ScaleWithinLanguages(dense, group);
   if (fused.empty()) return fused;
   const double best_dense = *std::max_element(fused.begin(), fused.end());
   const double best_lexical = *std::max_element(lexical.begin(), lexical.end());
@@ -58,6 +62,10 @@ std::vector<double> FuseScores(absl::Span<const float> dense, absl::Span<const f
       best_lexical > kSmallest ? (1.0 - options.dense_weight) / best_lexical : 0.0;
   for (size_t i = 0; i < fused.size(); ++i) {
     fused[i] = fused[i] * dense_factor + lexical[i] * lexical_factor;
+  }
+  for (const uint32_t i : without_vector) {
+    const double share = best_lexical > kSmallest ? lexical[i] / best_lexical : 0.0;
+    fused[i] += options.dense_weight * share * share;
   }
   return fused;
 }

@@ -38,11 +38,23 @@ bool SameDocument(const DocumentRecord& stored, const NewDocument& document) {
          stored.num_chunks() == static_cast<int32_t>(document.chunks.size());
 }
 
-AddResult Unchanged(const DocumentRecord& stored) {
-  return {stored.version(), stored.num_chunks(), true};
+}  // namespace
+
+// A document without chunks shares its first chunk number with the next document.
+int32_t KnowledgeStoreImpl::PendingChunks(uint32_t base, const DocumentRecord& record) const {
+  return record.num_chunks() == 0 ? 0 : pending_.Chunks({base, record.first_chunk_number()});
 }
 
-}  // namespace
+AddResult KnowledgeStoreImpl::Unchanged(uint32_t base, const DocumentRecord& stored) const {
+  return {stored.version(), stored.num_chunks(), PendingChunks(base, stored), true};
+}
+
+StatusOr<DocumentInfo> KnowledgeStoreImpl::Describe(uint32_t base,
+                                                    const DocumentRecord& record) const {
+  ASSIGN_OR_RETURN(DocumentInfo info, InfoOfRecord(record));
+  info.pending_chunks = PendingChunks(base, record);
+  return info;
+}
 
 StatusOr<std::optional<DocumentRecord>> KnowledgeStoreImpl::FindRecord(
     uint32_t base, const std::string& document_id) const {
@@ -85,16 +97,17 @@ StatusOr<AddResult> KnowledgeStoreImpl::AddDocument(const std::string& base_id,
   RETURN_IF_ERROR(CheckModel(base.record));
   ASSIGN_OR_RETURN(const std::optional<DocumentRecord> stored,
                    FindRecord(base.record.number(), document.id));
-  if (stored && SameDocument(*stored, document)) return Unchanged(*stored);
+  if (stored && SameDocument(*stored, document)) return Unchanged(base.record.number(), *stored);
   ASSIGN_OR_RETURN(const Prepared prepared, Prepare(base_id, document));
   return Write(base_id, base, document, prepared);
 }
 
-// The slow part, under no lock: vectors from the inference service, and terms.
+// The slow part, under no lock: terms, and vectors from the inference service unless the document
+// is so large that its words should not wait for them.
 StatusOr<KnowledgeStoreImpl::Prepared> KnowledgeStoreImpl::Prepare(const std::string& base_id,
                                                                    const NewDocument& document) {
   Prepared prepared;
-  const size_t dim = static_cast<size_t>(embedder_->dim());
+  const bool embed = static_cast<int64_t>(document.chunks.size()) <= options_.embed_first_chunks;
   for (size_t begin = 0; begin < document.chunks.size(); begin += kEmbeddingBatch) {
     const size_t end = std::min(begin + kEmbeddingBatch, document.chunks.size());
     std::vector<std::string> passages;
@@ -102,17 +115,24 @@ StatusOr<KnowledgeStoreImpl::Prepared> KnowledgeStoreImpl::Prepare(const std::st
       passages.push_back(PassageText(document.title, document.chunks[i]));
       prepared.terms.push_back(tokenizer_->Count(passages.back()));
     }
-    ASSIGN_OR_RETURN(const std::vector<float> vectors, embedder_->EmbedPassages(passages));
-    const auto finite = [](float value) { return std::isfinite(value); };
-    if (vectors.size() != passages.size() * dim ||
-        !std::all_of(vectors.begin(), vectors.end(), finite)) {
-      return Internal("the embedder returned {} numbers for {} passages, expected {} finite ones",
-                      vectors.size(), passages.size(), passages.size() * dim);
-    }
+    if (!embed) continue;
+    ASSIGN_OR_RETURN(const std::vector<float> vectors, Embed(passages, EmbedPriority::kForeground));
     prepared.vectors.insert(prepared.vectors.end(), vectors.begin(), vectors.end());
     RETURN_IF_ERROR(FindBase(base_id).status());
   }
   return prepared;
+}
+
+StatusOr<std::vector<float>> KnowledgeStoreImpl::Embed(const std::vector<std::string>& passages,
+                                                       EmbedPriority priority) {
+  const size_t expected = passages.size() * static_cast<size_t>(embedder_->dim());
+  ASSIGN_OR_RETURN(std::vector<float> vectors, embedder_->EmbedPassages(passages, priority));
+  const auto finite = [](float value) { return std::isfinite(value); };
+  if (vectors.size() != expected || !std::all_of(vectors.begin(), vectors.end(), finite)) {
+    return Internal("the embedder returned {} numbers for {} passages, expected {} finite ones",
+                    vectors.size(), passages.size(), expected);
+  }
+  return vectors;
 }
 
 StatusOr<AddResult> KnowledgeStoreImpl::Write(const std::string& base_id, const Base& base,
@@ -123,7 +143,7 @@ StatusOr<AddResult> KnowledgeStoreImpl::Write(const std::string& base_id, const 
   const StatusOr<Base> current = FindBase(base_id);
   if (!current.ok() || current->record.number() != number) return UnknownBase(base_id);
   ASSIGN_OR_RETURN(const std::optional<DocumentRecord> old, FindRecord(number, document.id));
-  if (old && SameDocument(*old, document)) return Unchanged(*old);
+  if (old && SameDocument(*old, document)) return Unchanged(number, *old);
 
   Database::Batch batch;
   ASSIGN_OR_RETURN(const uint64_t sequence, NextSequence(batch));
@@ -149,7 +169,6 @@ StatusOr<AddResult> KnowledgeStoreImpl::Write(const std::string& base_id, const 
   record.set_sequence_number(sequence);
   batch.Put(Table::kDocuments, DocumentKey(number, document.id), record.SerializeAsString());
 
-  const size_t dim = static_cast<size_t>(base.record.embedding_dim());
   std::vector<IndexedChunk> indexed;
   for (uint64_t i = 0; i < count; ++i) {
     const Chunk& chunk = document.chunks[i];
@@ -159,31 +178,50 @@ StatusOr<AddResult> KnowledgeStoreImpl::Write(const std::string& base_id, const 
     chunk_record.set_document_version(record.version());
     chunk_record.set_ordinal(static_cast<int32_t>(i));
     batch.Put(Table::kChunks, ChunkKey(number, first + i), chunk_record.SerializeAsString());
-    batch.Put(Table::kVectors, VectorKey(number, first + i),
-              EncodeVector(absl::MakeConstSpan(prepared.vectors).subspan(i * dim, dim)));
     indexed.push_back({first + i, chunk.language, prepared.terms[i]});
+  }
+  const ChunkRange range = {first, count};
+  const bool pending = count > 0 && prepared.vectors.empty();
+  if (pending) {
+    batch.Put(Table::kMeta, FormatKey(), kFormatWithPending);
+    batch.Put(Table::kMeta, PendingKey(number, first), EncodeCounter(0));
+  } else {
+    PutVectors(number, range, prepared.vectors, batch);
   }
   const ChunkRange removed = RemoveChunks(number, old, batch);
   RETURN_IF_ERROR(database_->Commit(batch));
 
   base.index->Replace(removed, document.label, indexed, prepared.vectors);
+  if (removed.count > 0) pending_.Remove({number, removed.first});
+  if (pending) pending_.Add({base_id, number, document.id, range, 0});
   absl::MutexLock lock(&mu_);
   Base& changed = bases_[base_id];
   changed.documents += old && old->removed_unix_ms() == 0 ? 0 : 1;
   changed.chunks += static_cast<int64_t>(count) - static_cast<int64_t>(removed.count);
-  return AddResult{record.version(), static_cast<int32_t>(count), false};
+  return AddResult{record.version(), static_cast<int32_t>(count),
+                   static_cast<int32_t>(pending ? count : 0), false};
+}
+
+void KnowledgeStoreImpl::PutVectors(uint32_t base, const ChunkRange& range,
+                                    absl::Span<const float> vectors, Database::Batch& batch) {
+  for (uint64_t i = 0; i < range.count; ++i) {
+    const size_t dim = vectors.size() / range.count;
+    batch.Put(Table::kVectors, VectorKey(base, range.first + i),
+              EncodeVector(vectors.subspan(i * dim, dim)));
+  }
 }
 
 ChunkRange KnowledgeStoreImpl::RemoveChunks(uint32_t base,
                                             const std::optional<DocumentRecord>& record,
                                             Database::Batch& batch) {
-  if (!record || record->removed_unix_ms() != 0) return {};
+  if (!record || record->removed_unix_ms() != 0 || record->num_chunks() == 0) return {};
   const ChunkRange range = {record->first_chunk_number(),
                             static_cast<uint64_t>(record->num_chunks())};
   for (uint64_t i = range.first; i < range.first + range.count; ++i) {
     batch.Delete(Table::kChunks, ChunkKey(base, i));
     batch.Delete(Table::kVectors, VectorKey(base, i));
   }
+  batch.Delete(Table::kMeta, PendingKey(base, range.first));
   return range;
 }
 
@@ -206,6 +244,7 @@ StatusOr<int32_t> KnowledgeStoreImpl::DeleteDocument(const std::string& base_id,
   RETURN_IF_ERROR(database_->Commit(batch));
 
   base.index->Replace(removed, Label(), {}, {});
+  if (removed.count > 0) pending_.Remove({number, removed.first});
   absl::MutexLock lock(&mu_);
   Base& changed = bases_[base_id];
   --changed.documents;
@@ -219,7 +258,7 @@ StatusOr<DocumentInfo> KnowledgeStoreImpl::GetDocument(const std::string& base_i
   ASSIGN_OR_RETURN(const Base base, FindBase(base_id));
   ASSIGN_OR_RETURN(const DocumentRecord record,
                    FindReadable(base.record.number(), document_id, filter));
-  return InfoOfRecord(record);
+  return Describe(base.record.number(), record);
 }
 
 StatusOr<DocumentPage> KnowledgeStoreImpl::ListDocuments(const std::string& base_id,
@@ -239,21 +278,21 @@ StatusOr<DocumentPage> KnowledgeStoreImpl::ListDocuments(const std::string& base
   if (!after->empty()) begin.push_back('\0');  // the first key after it
 
   DocumentPage page;
-  RETURN_IF_ERROR(database_->Scan(Table::kDocuments, prefix, begin,
-                                  [&](std::string_view, std::string_view value) -> StatusOr<bool> {
-                                    ASSIGN_OR_RETURN(
-                                        const DocumentRecord record,
-                                        DecodeRecord<DocumentRecord>(value, "a document record"));
-                                    if (record.removed_unix_ms() != 0) return true;
-                                    ASSIGN_OR_RETURN(DocumentInfo info, InfoOfRecord(record));
-                                    if (!filter.Allows(info.label)) return true;
-                                    if (page.documents.size() == wanted) {
-                                      page.next_page_token = HexEncode(page.documents.back().id);
-                                      return false;
-                                    }
-                                    page.documents.push_back(std::move(info));
-                                    return true;
-                                  }));
+  RETURN_IF_ERROR(
+      database_->Scan(Table::kDocuments, prefix, begin,
+                      [&](std::string_view, std::string_view value) -> StatusOr<bool> {
+                        ASSIGN_OR_RETURN(const DocumentRecord record,
+                                         DecodeRecord<DocumentRecord>(value, "a document record"));
+                        if (record.removed_unix_ms() != 0) return true;
+                        ASSIGN_OR_RETURN(DocumentInfo info, Describe(base.record.number(), record));
+                        if (!filter.Allows(info.label)) return true;
+                        if (page.documents.size() == wanted) {
+                          page.next_page_token = HexEncode(page.documents.back().id);
+                          return false;
+                        }
+                        page.documents.push_back(std::move(info));
+                        return true;
+                      }));
   return page;
 }
 

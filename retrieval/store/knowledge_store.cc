@@ -52,7 +52,18 @@ StatusOr<std::unique_ptr<KnowledgeStore>> KnowledgeStore::Open(const KnowledgeSt
   return std::unique_ptr<KnowledgeStore>(std::move(store));
 }
 
+KnowledgeStoreImpl::~KnowledgeStoreImpl() {
+  pending_.Stop();
+  if (background_.joinable()) background_.join();
+}
+
 Status KnowledgeStoreImpl::Load() {
+  RETURN_IF_ERROR(ReadAll());
+  background_ = std::thread([this] { EmbedPending(); });
+  return OkStatus();
+}
+
+Status KnowledgeStoreImpl::ReadAll() {
   absl::MutexLock write_lock(&write_mu_);
   const StatusOr<std::string> format = database_->Get(Table::kMeta, FormatKey());
   if (absl::IsNotFound(format.status())) {
@@ -61,10 +72,11 @@ Status KnowledgeStoreImpl::Load() {
     return database_->Commit(batch);
   }
   RETURN_IF_ERROR(format.status());
-  if (*format != kFormatVersion) {
+  if (*format != kFormatVersion && *format != kFormatWithPending) {
     return FailedPrecondition(
-        "{} has layout version {}, this program reads {}: use the program version that wrote it",
-        options_.path, *format, kFormatVersion);
+        "{} has layout version {}, this program reads {} and {}: use the program version that "
+        "wrote it",
+        options_.path, *format, kFormatVersion, kFormatWithPending);
   }
   std::vector<KnowledgeBaseRecord> records;
   RETURN_IF_ERROR(database_->Scan(
@@ -78,6 +90,7 @@ Status KnowledgeStoreImpl::Load() {
   for (KnowledgeBaseRecord& record : records) {
     RETURN_IF_ERROR(CheckModel(record));
     ASSIGN_OR_RETURN(LoadedBase loaded, LoadBase(*database_, *tokenizer_, record));
+    for (PendingDocument& document : loaded.pending) pending_.Add(std::move(document));
     absl::MutexLock lock(&mu_);
     const std::string id = record.id();
     bases_[id] = {std::move(record), std::move(loaded.index), loaded.documents, loaded.chunks};
@@ -169,10 +182,12 @@ StatusOr<int64_t> KnowledgeStoreImpl::DeleteBase(const std::string& id) {
   const auto drop = [&batch](Table table, const std::string& prefix) {
     batch.DeleteRange(table, prefix, EndOfPrefix(prefix));
   };
+  drop(Table::kMeta, PendingPrefix(number));
   drop(Table::kDocuments, DocumentPrefix(number));
   drop(Table::kChunks, ChunkPrefix(number));
   drop(Table::kVectors, VectorPrefix(number));
   RETURN_IF_ERROR(database_->Commit(batch));
+  pending_.RemoveBase(number);
   absl::MutexLock lock(&mu_);
   bases_.erase(id);
   return base.documents;

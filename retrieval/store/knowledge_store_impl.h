@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
@@ -14,6 +15,7 @@
 #include "retrieval/knowledge_store.h"
 #include "retrieval/rank/tokens.h"
 #include "retrieval/store/database.h"
+#include "retrieval/store/pending_vectors.h"
 
 namespace hadal::retrieval {
 
@@ -30,7 +32,9 @@ struct Base {
 };
 
 /// KnowledgeStore over Database (the truth) and one BaseIndex a base (derived). Writers are ordered
-/// by write_mu_; the slow part of a write, embedding, runs under no lock. Thread-safe.
+/// by write_mu_; the slow part of a write, embedding, runs under no lock. What is embedded after it
+/// became visible stands in pending_, which changes with the database, under write_mu_; one thread
+/// works it off. Thread-safe.
 class KnowledgeStoreImpl final : public KnowledgeStore {
  public:
   KnowledgeStoreImpl(KnowledgeStoreOptions options, std::unique_ptr<Database> database,
@@ -41,7 +45,9 @@ class KnowledgeStoreImpl final : public KnowledgeStore {
         tokenizer_(std::move(tokenizer)),
         embedder_(std::move(embedder)),
         clock_(std::move(clock)) {}
+  ~KnowledgeStoreImpl() override;
 
+  /// Reads the database, then starts the background thread.
   Status Load() ABSL_LOCKS_EXCLUDED(write_mu_, mu_);
 
   StatusOr<KnowledgeBaseInfo> CreateBase(const std::string& id,
@@ -61,10 +67,11 @@ class KnowledgeStoreImpl final : public KnowledgeStore {
 
  private:
   struct Prepared {
-    std::vector<float> vectors;
+    std::vector<float> vectors;  // none: to be made in the background
     std::vector<TermCounts> terms;
   };
 
+  Status ReadAll() ABSL_LOCKS_EXCLUDED(write_mu_, mu_);
   /// A copy: the record and a share of the index.
   StatusOr<Base> FindBase(const std::string& id) const ABSL_LOCKS_EXCLUDED(mu_);
   Status CheckModel(const store::v1::KnowledgeBaseRecord& base) const;
@@ -76,16 +83,33 @@ class KnowledgeStoreImpl final : public KnowledgeStore {
   StatusOr<store::v1::DocumentRecord> FindReadable(uint32_t base, const std::string& document_id,
                                                    const AccessFilter& filter) const;
   StatusOr<Prepared> Prepare(const std::string& base, const NewDocument& document);
+  /// One finite vector for each passage.
+  StatusOr<std::vector<float>> Embed(const std::vector<std::string>& passages,
+                                     EmbedPriority priority);
   StatusOr<AddResult> Write(const std::string& base_id, const Base& base,
                             const NewDocument& document, const Prepared& prepared)
       ABSL_LOCKS_EXCLUDED(write_mu_, mu_);
   /// nullopt when the chunk is gone or no longer open to `filter`.
   StatusOr<std::optional<SearchHit>> LoadHit(uint32_t base, const Candidate& candidate,
                                              const AccessFilter& filter) const;
-  /// Takes the chunks and vectors of a live version out of the database.
+  static void PutVectors(uint32_t base, const ChunkRange& range, absl::Span<const float> vectors,
+                         Database::Batch& batch);
+  /// Takes the chunks, the vectors and the pending key of a live version out of the database.
   static ChunkRange RemoveChunks(uint32_t base,
                                  const std::optional<store::v1::DocumentRecord>& record,
                                  Database::Batch& batch);
+  /// How many of the live version's chunks have no vector yet.
+  int32_t PendingChunks(uint32_t base, const store::v1::DocumentRecord& record) const;
+  StatusOr<DocumentInfo> Describe(uint32_t base, const store::v1::DocumentRecord& record) const;
+  AddResult Unchanged(uint32_t base, const store::v1::DocumentRecord& record) const;
+
+  /// The background thread, until pending_ is stopped.
+  void EmbedPending();
+  /// The next chunks of `document`. OK too when it went meanwhile.
+  Status EmbedBatch(const PendingDocument& document) ABSL_LOCKS_EXCLUDED(write_mu_, mu_);
+  StatusOr<std::vector<std::string>> ReadPassages(const PendingDocument& document,
+                                                  const ChunkRange& range) const;
+
   StatusOr<uint64_t> NextSequence(Database::Batch& batch) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mu_);
   StatusOr<uint64_t> ReadCounter(const std::string& key) const;
   int64_t NowMs() const { return absl::ToUnixMillis(clock_->Now()); }
@@ -96,11 +120,14 @@ class KnowledgeStoreImpl final : public KnowledgeStore {
   const std::unique_ptr<Tokenizer> tokenizer_;
   const std::shared_ptr<Embedder> embedder_;
   const std::shared_ptr<const Clock> clock_;
+  PendingVectors pending_;  // changes under write_mu_ only
 
   // Orders all writes, so that database and indexes change in the same order.
   absl::Mutex write_mu_;
   mutable absl::Mutex mu_ ABSL_ACQUIRED_AFTER(write_mu_);
   std::map<std::string, Base> bases_ ABSL_GUARDED_BY(mu_);
+
+  std::thread background_;  // started by Load(), joined by the destructor
 };
 
 }  // namespace hadal::retrieval

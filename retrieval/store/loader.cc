@@ -25,12 +25,19 @@ class BaseLoader {
 
   StatusOr<LoadedBase> Run() {
     RETURN_IF_ERROR(ReadDocuments());
+    RETURN_IF_ERROR(ReadPending());
     next_ = documents_.begin();
     const std::string prefix = ChunkPrefix(base_.number());
     RETURN_IF_ERROR(database_.Scan(
         Table::kChunks, prefix, prefix,
         [this](std::string_view key, std::string_view value) { return AddChunk(key, value); }));
     if (next_ != documents_.end()) return MissingChunk();
+    if (!embedded_.empty()) {
+      return DataLoss(
+          "the pending key of chunk {} of base {} belongs to no document: the store is damaged; "
+          "restore it from a backup",
+          embedded_.begin()->first, base_.id());
+    }
     return std::move(loaded_);
   }
 
@@ -57,6 +64,16 @@ class BaseLoader {
         });
   }
 
+  Status ReadPending() {
+    const std::string prefix = PendingPrefix(base_.number());
+    return database_.Scan(Table::kMeta, prefix, prefix,
+                          [this](std::string_view key, std::string_view value) -> StatusOr<bool> {
+                            ASSIGN_OR_RETURN(const uint64_t first, NumberOfKey(key));
+                            ASSIGN_OR_RETURN(embedded_[first], DecodeCounter(value));
+                            return true;
+                          });
+  }
+
   StatusOr<bool> AddChunk(std::string_view key, std::string_view value) {
     ASSIGN_OR_RETURN(const uint64_t number, NumberOfKey(key));
     if (next_ == documents_.end() || number < next_->first) {
@@ -66,7 +83,7 @@ class BaseLoader {
           number, base_.id());
     }
     const DocumentRecord& document = next_->second;
-    if (number != next_->first + pending_.size()) return MissingChunk();
+    if (number != next_->first + collected_.size()) return MissingChunk();
     ASSIGN_OR_RETURN(ChunkRecord record, DecodeRecord<ChunkRecord>(value, "a chunk record"));
     if (record.number() != number || record.document_id() != document.id() ||
         record.document_version() != document.version()) {
@@ -78,9 +95,9 @@ class BaseLoader {
           document.id(), document.version());
     }
     const Chunk chunk = ChunkOfRecord(std::move(record));
-    pending_.push_back(
+    collected_.push_back(
         {number, chunk.language, tokenizer_.Count(PassageText(document.title(), chunk))});
-    if (pending_.size() == static_cast<size_t>(document.num_chunks())) {
+    if (collected_.size() == static_cast<size_t>(document.num_chunks())) {
       RETURN_IF_ERROR(FinishDocument());
     }
     return true;
@@ -88,11 +105,38 @@ class BaseLoader {
 
   Status FinishDocument() {
     const DocumentRecord& document = next_->second;
-    const uint64_t first = next_->first;
+    const ChunkRange range = {next_->first, collected_.size()};
+    ChunkRange embedded = range;
+    if (const auto it = embedded_.find(range.first); it != embedded_.end()) {
+      embedded.count = it->second;
+      if (embedded.count >= range.count) {
+        return DataLoss(
+            "document {} of base {} is pending with {} of {} vectors: the store is damaged; "
+            "restore it from a backup",
+            document.id(), base_.id(), embedded.count, range.count);
+      }
+      embedded_.erase(it);
+      loaded_.pending.push_back({base_.id(), base_.number(), document.id(), range, embedded.count});
+    }
+    ASSIGN_OR_RETURN(const std::vector<float> vectors, ReadVectors(document, embedded));
+    ASSIGN_OR_RETURN(const DocumentInfo info, InfoOfRecord(document));
+    const bool whole = embedded.count == range.count;
+    loaded_.index->Replace({}, info.label, collected_,
+                           whole ? absl::MakeConstSpan(vectors) : absl::Span<const float>());
+    if (!whole) loaded_.index->SetVectors(embedded, vectors);
+    loaded_.chunks += static_cast<int64_t>(collected_.size());
+    collected_.clear();
+    ++next_;
+    return OkStatus();
+  }
+
+  StatusOr<std::vector<float>> ReadVectors(const DocumentRecord& document,
+                                           const ChunkRange& range) const {
     std::vector<float> vectors;
-    vectors.reserve(pending_.size() * static_cast<size_t>(base_.embedding_dim()));
-    uint64_t expected = first;
-    const uint64_t end = first + pending_.size();
+    vectors.reserve(range.count * static_cast<size_t>(base_.embedding_dim()));
+    if (range.count == 0) return vectors;
+    uint64_t expected = range.first;
+    const uint64_t end = range.first + range.count;
     const auto append = [&](std::string_view key, std::string_view value) -> StatusOr<bool> {
       ASSIGN_OR_RETURN(const uint64_t number, NumberOfKey(key));
       if (number >= end || number != expected) return false;
@@ -100,26 +144,21 @@ class BaseLoader {
       return ++expected < end;
     };
     RETURN_IF_ERROR(database_.Scan(Table::kVectors, VectorPrefix(base_.number()),
-                                   VectorKey(base_.number(), first), append));
+                                   VectorKey(base_.number(), range.first), append));
     if (expected != end) {
       return DataLoss(
           "document {} of base {} lacks the vector of chunk {}: the store is damaged; "
           "restore it from a backup",
           document.id(), base_.id(), expected);
     }
-    ASSIGN_OR_RETURN(const DocumentInfo info, InfoOfRecord(document));
-    loaded_.index->Replace({}, info.label, pending_, vectors);
-    loaded_.chunks += static_cast<int64_t>(pending_.size());
-    pending_.clear();
-    ++next_;
-    return OkStatus();
+    return vectors;
   }
 
   Status MissingChunk() const {
     return DataLoss(
         "document {} of base {} lacks chunk {}: the store is damaged; restore it from a "
         "backup",
-        next_->second.id(), base_.id(), next_->first + pending_.size());
+        next_->second.id(), base_.id(), next_->first + collected_.size());
   }
 
   const Database& database_;
@@ -128,7 +167,8 @@ class BaseLoader {
   LoadedBase loaded_;
   std::map<uint64_t, DocumentRecord> documents_;             // live ones, by first chunk number
   std::map<uint64_t, DocumentRecord>::const_iterator next_;  // the one chunks are collected for
-  std::vector<IndexedChunk> pending_;
+  std::map<uint64_t, uint64_t> embedded_;  // pending versions: vectors there are, by first chunk
+  std::vector<IndexedChunk> collected_;
 };
 
 }  // namespace

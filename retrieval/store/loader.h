@@ -2,12 +2,14 @@
 
 #include <cstdint>
 #include <memory>
+#include <vector>
 
 #include "base/status.h"
 #include "hadal/store/v1/document.pb.h"
 #include "retrieval/index/base_index.h"
 #include "retrieval/rank/tokens.h"
 #include "retrieval/store/database.h"
+#include "retrieval/store/pending_vectors.h"
 
 namespace hadal::retrieval {
 
@@ -16,6 +18,7 @@ struct LoadedBase {
   std::unique_ptr<BaseIndex> index;
   int64_t documents = 0;
   int64_t chunks = 0;
+  std::vector<PendingDocument> pending;
 };
 
 /// Reads every document, chunk and vector of `base`, checking all of them. DATA_LOSS naming what is

@@ -16,6 +16,7 @@ constexpr char kFormat = 0x01;
 constexpr char kCounter = 0x02;
 constexpr char kBase = 0x03;
 constexpr char kNextChunk = 0x04;
+constexpr char kPending = 0x05;
 constexpr char kDocument = 0x11;
 constexpr char kChunk = 0x21;
 constexpr char kVector = 0x31;
@@ -55,6 +56,10 @@ std::string NextBaseKey() { return std::string(1, kCounter) + "b"; }
 std::string BasePrefix() { return std::string(1, kBase); }
 std::string BaseKey(std::string_view base_id) { return BasePrefix().append(base_id); }
 std::string NextChunkKey(uint32_t base) { return NumberedKey(kNextChunk, base); }
+std::string PendingPrefix(uint32_t base) { return NumberedKey(kPending, base); }
+std::string PendingKey(uint32_t base, uint64_t first_chunk) {
+  return NumberedKey(kPending, base, first_chunk);
+}
 std::string DocumentPrefix(uint32_t base) { return NumberedKey(kDocument, base); }
 std::string DocumentKey(uint32_t base, std::string_view document_id) {
   return DocumentPrefix(base).append(document_id);

@@ -12,8 +12,10 @@
 
 namespace hadal::retrieval {
 
-/// The layout that this code reads and writes.
+/// The layouts that this code reads. A store becomes kFormatWithPending with its first pending key,
+/// so that a program that knows none refuses it rather than miss vectors.
 inline constexpr std::string_view kFormatVersion = "1";
+inline constexpr std::string_view kFormatWithPending = "2";
 
 /// Keys; integers are big-endian, so the order of keys is the order of numbers. See key_format.md.
 std::string FormatKey();
@@ -22,6 +24,8 @@ std::string NextBaseKey();
 std::string BasePrefix();
 std::string BaseKey(std::string_view base_id);
 std::string NextChunkKey(uint32_t base);
+std::string PendingPrefix(uint32_t base);
+std::string PendingKey(uint32_t base, uint64_t first_chunk);
 std::string DocumentPrefix(uint32_t base);
 std::string DocumentKey(uint32_t base, std::string_view document_id);
 std::string ChunkPrefix(uint32_t base);
@@ -30,7 +34,7 @@ std::string VectorPrefix(uint32_t base);
 std::string VectorKey(uint32_t base, uint64_t number);
 /// The first key after all that start with `prefix`, which must not be all 0xFF.
 std::string EndOfPrefix(std::string prefix);
-/// The chunk number at the end of a chunk or vector key.
+/// The chunk number at the end of a chunk, vector or pending key.
 StatusOr<uint64_t> NumberOfKey(std::string_view key);
 
 /// Values.

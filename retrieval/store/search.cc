@@ -43,6 +43,7 @@ StatusOr<SearchResult> KnowledgeStoreImpl::Search(const std::string& base_id,
     const IndexResult found = base.index->Search(index_query, static_cast<size_t>(top_k), filter);
     result = SearchResult();
     result.chunks_allowed = found.chunks_allowed;
+    result.chunks_pending = found.chunks_pending;
     for (const Candidate& candidate : found.best) {
       ASSIGN_OR_RETURN(std::optional<SearchHit> hit,
                        LoadHit(base.record.number(), candidate, filter));

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -22,6 +23,12 @@ constexpr absl::Duration kCancelPoll = absl::Milliseconds(20);
 /// Between groups of so many texts other callers of the embedder get their turn: a query waits for
 /// one group of a bulk load, not for all of it.
 constexpr int kEmbedGroup = 8;
+/// Background texts go one by one: a query or an answer waits for one short forward pass of theirs
+/// (0.29 s instead of 0.50 s with two texts, on two busy cores; an eighth more work in all).
+constexpr int kBackgroundGroup = 1;
+/// How long one of them lets others go first. Some progress is made under any load, and a batch of
+/// 16 ends within its caller's patience.
+constexpr absl::Duration kBackgroundYield = absl::Seconds(2);
 constexpr int kMaxTexts = 4096;
 
 absl::Time DeadlineOf(const grpc::ServerContext& context) {
@@ -141,14 +148,19 @@ StatusOr<inference::EmbedKind> KindOf(v1::EmbedKind kind) {
 }
 
 Status RunEmbed(const grpc::ServerContext& context, const v1::EmbedRequest& request,
-                const ServedModels& models, v1::EmbedResponse& response) {
+                const ServedModels& models, Foreground& foreground, v1::EmbedResponse& response) {
   ASSIGN_OR_RETURN(const ServedModel* model, models.Find(request.model(), ModelKind::kEmbedding));
   ASSIGN_OR_RETURN(const inference::EmbedKind kind, KindOf(request.kind()));
   RETURN_IF_ERROR(CheckTexts(request.texts_size()));
+  const bool background = request.priority() == v1::EMBED_PRIORITY_BACKGROUND;
+  std::optional<Foreground::Call> call;
+  if (!background) call.emplace(foreground);
+  const int group = background ? kBackgroundGroup : kEmbedGroup;
   int32_t tokens = 0;
-  for (int begin = 0; begin < request.texts_size(); begin += kEmbedGroup) {
+  for (int begin = 0; begin < request.texts_size(); begin += group) {
+    if (background) foreground.WaitUntilIdle(kBackgroundYield);
     if (context.IsCancelled()) return GivenUp(context);
-    const int end = std::min(begin + kEmbedGroup, request.texts_size());
+    const int end = std::min(begin + group, request.texts_size());
     ASSIGN_OR_RETURN(const inference::Embeddings embeddings,
                      model->embedder->Embed(
                          {request.texts().begin() + begin, request.texts().begin() + end}, kind));
@@ -225,6 +237,7 @@ grpc::Status InferenceService::Generate(grpc::ServerContext* context,
                                         grpc::ServerWriter<internal::v1::GenerateEvent>* writer) {
   const auto serving = Current();
   if (!serving.ok()) return rpc::ToGrpc(serving.status());
+  const Foreground::Call call(foreground_);
   return rpc::ToGrpc(RunGenerate(context, *request, *serving->models, writer));
 }
 
@@ -232,7 +245,7 @@ grpc::Status InferenceService::Embed(grpc::ServerContext* context, const v1::Emb
                                      v1::EmbedResponse* response) {
   const auto serving = Current();
   if (!serving.ok()) return rpc::ToGrpc(serving.status());
-  return rpc::ToGrpc(RunEmbed(*context, *request, *serving->models, *response));
+  return rpc::ToGrpc(RunEmbed(*context, *request, *serving->models, foreground_, *response));
 }
 
 grpc::Status InferenceService::CountTokens(grpc::ServerContext* context,

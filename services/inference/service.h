@@ -5,6 +5,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
 #include "hadal/internal/v1/inference.grpc.pb.h"
+#include "services/inference/foreground.h"
 #include "services/inference/model_digests.h"
 #include "services/inference/served_models.h"
 
@@ -20,6 +21,7 @@ class InferenceService final : public internal::v1::Inference::Service {
   /// Streams until the model stops. A cancelled call or a passed deadline frees the sequence.
   grpc::Status Generate(grpc::ServerContext* context, const internal::v1::GenerateRequest* request,
                         grpc::ServerWriter<internal::v1::GenerateEvent>* writer) override;
+  /// With background priority: after all other calls, a little at a time.
   grpc::Status Embed(grpc::ServerContext* context, const v1::EmbedRequest* request,
                      v1::EmbedResponse* response) override;
   grpc::Status CountTokens(grpc::ServerContext* context,
@@ -35,6 +37,7 @@ class InferenceService final : public internal::v1::Inference::Service {
   };
   StatusOr<Serving> Current() const;
 
+  Foreground foreground_;
   mutable absl::Mutex mu_;
   std::shared_ptr<const ServedModels> models_ ABSL_GUARDED_BY(mu_);
   std::shared_ptr<ModelDigests> digests_ ABSL_GUARDED_BY(mu_);

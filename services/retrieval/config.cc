@@ -33,6 +33,8 @@ constexpr NumberField kNumberFields[] = {
      "of all files being received; at least max_document_bytes"},
     {"max_chunks_per_document", &RetrievalConfig::max_chunks_per_document, 1, 10'000'000,
      "largest number of chunks of one document"},
+    {"embed_first_chunks", &RetrievalConfig::embed_first_chunks, 0, 10'000'000,
+     "a document of more chunks is searchable by its words first, its vectors follow"},
     {"min_free_bytes", &RetrievalConfig::min_free_bytes, 0, int64_t{1} << 44,
      "writes stop when the disk has less room than this"},
     {"parser_processes", &RetrievalConfig::parser_processes, 1, 256, "files parsed side by side"},

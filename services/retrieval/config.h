@@ -19,6 +19,7 @@ struct RetrievalConfig {
   int64_t max_document_bytes = int64_t{64} << 20;
   int64_t max_buffered_bytes = int64_t{512} << 20;  ///< of all files being received
   int64_t max_chunks_per_document = 100'000;
+  int64_t embed_first_chunks = 128;  ///< a document of more is visible before it is embedded
   int64_t min_free_bytes = int64_t{256} << 20;  ///< writes stop when the disk has less
   int64_t parser_processes = 2;
   int64_t parse_seconds = 60;

@@ -106,14 +106,17 @@ Status InferenceEmbedder::Embed(const v1::EmbedRequest& request, absl::Duration 
   return OkStatus();
 }
 
-StatusOr<std::vector<float>> InferenceEmbedder::EmbedPassages(
-    const std::vector<std::string>& texts) {
+StatusOr<std::vector<float>> InferenceEmbedder::EmbedPassages(const std::vector<std::string>& texts,
+                                                              retrieval::EmbedPriority priority) {
   std::vector<float> vectors;
   vectors.reserve(texts.size() * static_cast<size_t>(dim_));
   for (size_t begin = 0; begin < texts.size(); begin += static_cast<size_t>(options_.batch)) {
     v1::EmbedRequest request;
     request.set_model(model_);
     request.set_kind(v1::EMBED_KIND_PASSAGE);
+    if (priority == retrieval::EmbedPriority::kBackground) {
+      request.set_priority(v1::EMBED_PRIORITY_BACKGROUND);
+    }
     const size_t end = std::min(begin + static_cast<size_t>(options_.batch), texts.size());
     for (size_t i = begin; i < end; ++i) request.add_texts(texts[i]);
     RETURN_IF_ERROR(Embed(request, options_.patience, vectors));

@@ -34,7 +34,8 @@ class InferenceEmbedder final : public retrieval::Embedder {
   /// "<id>@<first 16 digits of the model file's SHA-256>": a changed file is another model.
   std::string model_id() const override { return model_id_; }
   int32_t dim() const override { return dim_; }
-  StatusOr<std::vector<float>> EmbedPassages(const std::vector<std::string>& texts) override;
+  StatusOr<std::vector<float>> EmbedPassages(const std::vector<std::string>& texts,
+                                             retrieval::EmbedPriority priority) override;
   StatusOr<std::vector<float>> EmbedQuery(const std::string& query) override;
   /// Ends running calls and refuses new ones with CANCELLED: nobody waits at shutdown for an
   /// inference service that went first.

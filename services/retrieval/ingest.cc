@@ -135,6 +135,7 @@ StatusOr<v1::AddDocumentResponse> Ingest::Add(retrieval::KnowledgeStore& store,
   response.set_version(added.version);
   response.set_chunks(added.chunks);
   response.set_unchanged(added.unchanged);
+  response.set_chunks_pending(added.pending_chunks);
   *response.mutable_warnings() = parsed.warnings();
   return response;
 }

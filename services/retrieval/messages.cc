@@ -38,6 +38,7 @@ v1::Document DocumentToProto(const retrieval::DocumentInfo& document) {
   proto.set_size_bytes(document.size_bytes);
   proto.set_sha256(document.sha256);
   proto.set_added_unix_ms(document.added_unix_ms);
+  proto.set_chunks_pending(document.pending_chunks);
   return proto;
 }
 

@@ -96,6 +96,8 @@ RetrievalServer::~RetrievalServer() {
   parts_->rpc->Shutdown(kShutdownGrace);
   ended.Notify();
   last_call.join();
+  // The store's background thread may be in the middle of a batch.
+  if (parts_->embedder != nullptr) parts_->embedder->Stop();
 }
 
 const std::string& RetrievalServer::address() const { return parts_->rpc->address(); }
@@ -127,6 +129,7 @@ Status RetrievalServer::WaitAndOpen() {
   retrieval::KnowledgeStoreOptions store_options;
   store_options.path = config_.data_folder + "/retrieval";
   store_options.max_chunks_per_document = config_.max_chunks_per_document;
+  store_options.embed_first_chunks = config_.embed_first_chunks;
   store_options.min_free_bytes = config_.min_free_bytes;
   ASSIGN_OR_RETURN(std::shared_ptr<retrieval::KnowledgeStore> store,
                    retrieval::KnowledgeStore::Open(store_options, parts_->embedder,

@@ -36,6 +36,7 @@ StatusOr<internal::v1::SearchResponse> RunSearch(KnowledgeStore& store,
   for (const retrieval::SearchHit& hit : result.hits) *response.add_hits() = HitToProto(hit);
   response.set_complete(result.complete);
   response.set_chunks_allowed(result.chunks_allowed);
+  response.set_chunks_pending(result.chunks_pending);
   return response;
 }
 

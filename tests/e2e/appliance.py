@@ -39,13 +39,15 @@ class Failed(AssertionError):
 
 
 class Appliance:
-    """Started by start(); `prefix` is put before every command (e.g. ip netns exec NAME)."""
+    """Started by start(); `prefix` is put before every command (e.g. ip netns exec NAME), `options`
+    behind `hadal up`."""
 
     def __init__(self, prefix=()):
         require_models()
         self.folder = Path(tempfile.mkdtemp(prefix="hadal-e2e."))
         self.data = self.folder / "data"
         self.prefix = list(prefix)
+        self.options = ()
 
     def run(self, *args, key=None, check=True, timeout=300, user_data=True):
         command = [*self.prefix, str(BIN / "hadal"), *map(str, args)]
@@ -73,7 +75,7 @@ class Appliance:
 
     def start(self):
         self.run("up", "--detach", "--models", MODELS, "--https-port", self._free(),
-                 "--grpc-port", self._free(), timeout=240)
+                 "--grpc-port", self._free(), *self.options, timeout=240)
         self.status = self.json("status")
         assert self.status["ready"], self.status
         self.https = self.status["endpoints"]["https"]
@@ -107,6 +109,13 @@ class Appliance:
 
     def pid(self, service):
         return json.loads((self.data / f"run/{service}.json").read_text())["pid"]
+
+    def memory(self, service, field):
+        """Bytes of the process, by their name in /proc/PID/status."""
+        for line in Path(f"/proc/{self.pid(service)}/status").read_text().splitlines():
+            if line.startswith(field + ":"):
+                return int(line.split()[1]) * 1024
+        raise KeyError(field)
 
     def kill(self, service):
         os.kill(self.pid(service), signal.SIGKILL)
@@ -149,7 +158,7 @@ class ApplianceTest(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls):
-        cls.appliance = Appliance()
+        cls.appliance = cls.make()
         try:
             cls.appliance.start()
             cls.prepare()
@@ -157,6 +166,10 @@ class ApplianceTest(unittest.TestCase):
             sys.stderr.write(cls.appliance.logs())
             cls.appliance.stop()
             raise
+
+    @classmethod
+    def make(cls):
+        return Appliance()
 
     @classmethod
     def prepare(cls):

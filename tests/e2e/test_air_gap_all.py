@@ -7,8 +7,8 @@ from pathlib import Path
 
 from appliance import LoopbackNamespace, main
 
-SUITES = ("test_cli", "test_openai", "test_grpc", "test_access", "test_samples", "test_corpus",
-          "test_crash")
+SUITES = ("test_cli", "test_openai", "test_grpc", "test_access", "test_large_document",
+          "test_samples", "test_corpus", "test_crash")
 CRASH_ROUNDS = "2"
 
 

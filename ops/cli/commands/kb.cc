@@ -4,6 +4,7 @@
 
 #include "hadal/v1/knowledge.grpc.pb.h"
 #include "ops/cli/connection.h"
+#include "ops/cli/document_state.h"
 #include "ops/cli/invocation.h"
 #include "ops/cli/labels.h"
 #include "ops/cli/output.h"
@@ -75,6 +76,8 @@ Status RunLsDocs(const Invocation& invocation, const std::string& id) {
                       {"format", doc.format()},
                       {"version", doc.version()},
                       {"chunks", doc.chunks()},
+                      {"chunks_pending", doc.chunks_pending()},
+                      {"embedding_status", EmbeddingStatus(doc.chunks_pending())},
                       {"pages", doc.pages()},
                       {"characters", doc.characters()},
                       {"bytes", doc.size_bytes()},
@@ -84,7 +87,8 @@ Status RunLsDocs(const Invocation& invocation, const std::string& id) {
                       {"compartments", Strings(doc.label().compartments())},
                       {"groups", Strings(doc.label().groups())}});
       rows.push_back({doc.id(), doc.format(), std::to_string(doc.version()),
-                      std::to_string(doc.chunks()), classification,
+                      std::to_string(doc.chunks()),
+                      DocumentState(doc.chunks(), doc.chunks_pending()), classification,
                       JoinOrDash(Strings(doc.label().groups())), doc.title()});
     }
     request.set_page_token(page.next_page_token());
@@ -92,7 +96,8 @@ Status RunLsDocs(const Invocation& invocation, const std::string& id) {
   if (invocation.json) {
     PrintJson({{"documents", json}});
   } else {
-    PrintTable({"ID", "FORMAT", "VERSION", "CHUNKS", "CLASSIFICATION", "GROUPS", "TITLE"}, rows);
+    PrintTable({"ID", "FORMAT", "VERSION", "CHUNKS", "STATE", "CLASSIFICATION", "GROUPS", "TITLE"},
+               rows);
   }
   return OkStatus();
 }
@@ -148,7 +153,10 @@ void AddKb(CLI::App& app, Invocation& invocation) {
 
   CLI::App* docs = kb->add_subcommand("ls-docs", "List the documents you may read");
   docs->add_option("KB", *id)->required();
-  docs->footer("Example:\n  hadal kb ls-docs manuals");
+  docs->footer(
+      "A large document is searchable by its words at once; \"embedding 40 %\" tells how far it "
+      "is\n"
+      "to being searchable by its meaning too.\n\nExample:\n  hadal kb ls-docs manuals");
   docs->callback([&invocation, id] {
     invocation.run = [&invocation, id] { return RunLsDocs(invocation, *id); };
   });

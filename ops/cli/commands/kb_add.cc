@@ -11,6 +11,7 @@
 #include "base/utf8.h"
 #include "hadal/v1/knowledge.grpc.pb.h"
 #include "ops/cli/connection.h"
+#include "ops/cli/document_state.h"
 #include "ops/cli/invocation.h"
 #include "ops/cli/labels.h"
 #include "ops/cli/output.h"
@@ -218,6 +219,8 @@ void Report(const Invocation& invocation, const Candidate& candidate,
                {"reason", response.reason()},
                {"version", response.version()},
                {"chunks", response.chunks()},
+               {"chunks_pending", response.chunks_pending()},
+               {"embedding_status", EmbeddingStatus(response.chunks_pending())},
                {"unchanged", response.unchanged()},
                {"warnings",
                 std::vector<std::string>(response.warnings().begin(), response.warnings().end())}});
@@ -225,8 +228,10 @@ void Report(const Invocation& invocation, const Candidate& candidate,
   }
   const std::string name = Printable(candidate.path.string());
   if (response.accepted()) {
-    std::printf("accepted  %s  (%d chunks%s)\n", name.c_str(), response.chunks(),
-                response.unchanged() ? ", unchanged" : "");
+    const std::string state = DocumentState(response.chunks(), response.chunks_pending());
+    std::printf("accepted  %s  (%d chunks%s%s)\n", name.c_str(), response.chunks(),
+                response.unchanged() ? ", unchanged" : "",
+                response.chunks_pending() > 0 ? (", " + state).c_str() : "");
   } else {
     std::printf("rejected  %s  %s: %s\n", name.c_str(), response.reason_code().c_str(),
                 Printable(response.reason()).c_str());

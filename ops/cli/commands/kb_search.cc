@@ -25,7 +25,9 @@ Status RunSearch(const Invocation& invocation, const v1::SearchRequest& request)
                          {"score", hit.score()},
                          {"text", hit.text()}});
     }
-    PrintJson({{"results", results}, {"complete", response.complete()}});
+    PrintJson({{"results", results},
+               {"complete", response.complete()},
+               {"chunks_pending", response.chunks_pending()}});
     return OkStatus();
   }
   int rank = 0;
@@ -36,6 +38,10 @@ Status RunSearch(const Invocation& invocation, const v1::SearchRequest& request)
     std::printf("  score %.3f\n   %s\n", hit.score(), Printable(hit.text()).c_str());
   }
   if (response.hits().empty()) std::printf("nothing found\n");
+  if (response.chunks_pending() > 0) {
+    std::printf("(%lld chunks are still being embedded: considered by their words only)\n",
+                static_cast<long long>(response.chunks_pending()));
+  }
   if (!response.complete()) std::printf("(not every allowed chunk was considered)\n");
   return OkStatus();
 }

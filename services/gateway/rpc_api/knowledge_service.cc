@@ -186,6 +186,7 @@ grpc::Status KnowledgeService::Search(grpc::ServerContext* context,
           *response->add_hits() = std::move(*hit.mutable_chunk());
         }
         response->set_complete(found.complete());
+        response->set_chunks_pending(found.chunks_pending());
         admitted.record().set_answer_sha256(DigestOf(*response));
         return OkStatus();
       });

@@ -37,6 +37,25 @@ TEST(FusionTest, TheOtherLanguageIsFound) {
   EXPECT_EQ(BestIndexes(fused, 1).front(), 1u);
 }
 
+TEST(FusionTest, WithoutAVectorTheWordsStandIn) {
+  const std::vector<float> dense = {0.8f, 0.7f, 0.6f, 0.0f, 0.0f};
+  const std::vector<float> lexical = {0.0f, 2.0f, 0.0f, 4.0f, 1.0f};
+  const std::vector<uint8_t> language = {1, 1, 1, 1, 1};
+  const std::vector<double> fused = FuseScores(dense, lexical, language, {}, {3, 4});
+  // The best by its words is as good as the best of both channels; a weak match is behind those
+  // whose meaning is near.
+  EXPECT_NEAR(fused[3], 1.0, 1e-6);
+  EXPECT_NEAR(fused[4], 0.7 * 0.0625 + 0.3 * 0.25, 1e-6);
+  EXPECT_GT(fused[0], fused[4]);
+  // The others' cosines are scaled among themselves.
+  const std::vector<double> alone = FuseScores({0.8f, 0.7f, 0.6f}, {0.0f, 2.0f, 4.0f}, {1, 1, 1});
+  EXPECT_DOUBLE_EQ(fused[0], alone[0]);
+  EXPECT_DOUBLE_EQ(fused[1], alone[1]);
+  // Nothing has a vector: by words alone.
+  EXPECT_EQ(BestIndexes(FuseScores(dense, lexical, language, {}, {0, 1, 2, 3, 4}), 3),
+            (std::vector<uint32_t>{3, 1, 4}));
+}
+
 TEST(FusionTest, LexicalBreaksADenseTie) {
   const std::vector<double> fused = FuseScores({0.8f, 0.8f, 0.2f}, {0.0f, 3.0f, 0.0f}, {0, 0, 0});
   EXPECT_THAT(BestIndexes(fused, 3), ElementsAre(1, 0, 2));

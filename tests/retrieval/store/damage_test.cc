@@ -91,14 +91,29 @@ TEST_F(DamageTest, AVectorOfAnotherSizeIsNoticed) {
   EXPECT_STATUS(OpenStatus(), kDataLoss, "a vector has 8 bytes");
 }
 
+TEST_F(DamageTest, APendingKeyThatFitsNoDocumentIsNoticed) {
+  const auto put = [this](uint64_t first_chunk, uint64_t embedded) {
+    const auto database = OpenDatabase();
+    Database::Batch batch;
+    batch.Put(Table::kMeta, PendingKey(0, first_chunk), EncodeCounter(embedded));
+    ASSERT_OK(database->Commit(batch));
+  };
+  put(4, 2);  // chunks 4 and 5 are one document
+  EXPECT_STATUS(OpenStatus(), kDataLoss, "pending with 2 of 2");
+  put(4, 1);
+  EXPECT_OK(OpenStatus());
+  put(5, 0);
+  EXPECT_STATUS(OpenStatus(), kDataLoss, "pending key of chunk 5");
+}
+
 TEST_F(DamageTest, ANewerLayoutIsRefused) {
   {
     const auto database = OpenDatabase();
     Database::Batch batch;
-    batch.Put(Table::kMeta, FormatKey(), "2");
+    batch.Put(Table::kMeta, FormatKey(), "3");
     ASSERT_OK(database->Commit(batch));
   }
-  EXPECT_STATUS(OpenStatus(), kFailedPrecondition, "layout version 2");
+  EXPECT_STATUS(OpenStatus(), kFailedPrecondition, "layout version 3");
 }
 
 // Every kind of file, bits flipped at places that a fixed seed picks: either the store opens with

@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/time/clock.h"
 #include "base/file.h"
 #include "retrieval/knowledge_store.h"
 #include "tests/retrieval/support/fake_embedder.h"
@@ -65,6 +66,20 @@ class StoreFixture : public ::testing::Test {
     EXPECT_TRUE(result->complete);
     for (const SearchHit& hit : result->hits) texts.push_back(hit.chunk.text);
     return texts;
+  }
+
+  /// Chunks of the document that have no vector yet.
+  int32_t Pending(const std::string& id) {
+    const StatusOr<DocumentInfo> info = store_->GetDocument("kb", id, Everything());
+    EXPECT_OK(info);
+    return info.ok() ? info->pending_chunks : -1;
+  }
+
+  /// Waits for the background thread, for half a minute at most.
+  void WaitUntilPending(const std::string& id, int32_t chunks) {
+    const absl::Time end = absl::Now() + absl::Seconds(30);
+    while (Pending(id) != chunks && absl::Now() < end) absl::SleepFor(absl::Milliseconds(2));
+    ASSERT_EQ(Pending(id), chunks) << id;
   }
 
   std::unique_ptr<TempDir> folder_;

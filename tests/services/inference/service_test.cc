@@ -6,6 +6,10 @@
 #include <grpcpp/server.h>
 #include <grpcpp/server_builder.h>
 
+#include <atomic>
+#include <thread>
+
+#include "absl/synchronization/notification.h"
 #include "base/file.h"
 #include "services/inference/generation.h"
 #include "tests/inference/engine/fake_model.h"
@@ -18,11 +22,20 @@ using inference::testing::FakeDecoder;
 using inference::testing::FakeTokenizer;
 using inference::testing::ReferenceGenerate;
 
-/// Vectors that tell which text and kind they are of.
+/// Vectors that tell which text and kind they are of. A text "hold" waits for Release().
 class FakeEmbedder final : public inference::Embedder {
  public:
+  void WaitForHold() { holding_.WaitForNotification(); }
+  void Release() { released_.Notify(); }
+  int64_t texts() const { return texts_; }
+
   StatusOr<inference::Embeddings> Embed(const std::vector<std::string>& texts,
                                         inference::EmbedKind kind) override {
+    if (texts.front() == "hold") {
+      holding_.Notify();
+      released_.WaitForNotification();
+    }
+    texts_ += static_cast<int64_t>(texts.size());
     inference::Embeddings embeddings;
     embeddings.dim = 2;
     for (const std::string& text : texts) {
@@ -40,6 +53,11 @@ class FakeEmbedder final : public inference::Embedder {
   int32_t CountTokens(const std::string& text) const override {
     return static_cast<int32_t>(text.size()) + 2;
   }
+
+ private:
+  absl::Notification holding_;
+  absl::Notification released_;
+  std::atomic<int64_t> texts_ = 0;
 };
 
 class ServiceTest : public ::testing::Test {
@@ -73,7 +91,7 @@ class ServiceTest : public ::testing::Test {
     chat.chat = chat_;
     ServedModel embedder;
     embedder.entry = {"embedder", folder_->path() + "/embed.gguf", ModelKind::kEmbedding};
-    embedder.embedder = std::make_shared<FakeEmbedder>();
+    embedder.embedder = embedder_;
     service_.Serve(std::make_shared<ServedModels>(std::vector<ServedModel>{chat, embedder}),
                    std::make_shared<ModelDigests>(
                        std::vector<std::string>{chat.entry.path, embedder.entry.path},
@@ -122,6 +140,7 @@ class ServiceTest : public ::testing::Test {
   }
 
   const std::shared_ptr<FakeDecoder> decoder_ = std::make_shared<FakeDecoder>();
+  const std::shared_ptr<FakeEmbedder> embedder_ = std::make_shared<FakeEmbedder>();
   std::unique_ptr<TempDir> folder_;
   std::shared_ptr<inference::ChatModel> chat_;
   InferenceService service_;
@@ -238,6 +257,39 @@ TEST_F(ServiceTest, ADecoderErrorReachesTheClient) {
   const grpc::Status status = Generate(Request(4)).status;
   EXPECT_EQ(status.error_code(), grpc::StatusCode::DATA_LOSS);
   EXPECT_EQ(status.error_message(), "injected fault");
+}
+
+TEST_F(ServiceTest, BackgroundTextsLetEveryOtherCallGoFirst) {
+  Serve();
+  std::thread held([&] {
+    v1::EmbedRequest request;
+    request.set_model("embedder");
+    request.add_texts("hold");
+    grpc::ClientContext context;
+    v1::EmbedResponse response;
+    EXPECT_TRUE(stub_->Embed(&context, request, &response).ok());
+  });
+  embedder_->WaitForHold();
+  std::thread background([&] {
+    v1::EmbedRequest request;
+    request.set_model("embedder");
+    request.set_priority(v1::EMBED_PRIORITY_BACKGROUND);
+    for (int i = 0; i < 5; ++i) request.add_texts("later");
+    grpc::ClientContext context;
+    v1::EmbedResponse response;
+    EXPECT_TRUE(stub_->Embed(&context, request, &response).ok());
+    EXPECT_EQ(response.vectors_size(), 5);
+  });
+  absl::SleepFor(absl::Milliseconds(200));
+  EXPECT_EQ(embedder_->texts(), 0);
+  // It steps aside, it does not stand still: one text after a while.
+  const absl::Time end = absl::Now() + absl::Seconds(20);
+  while (embedder_->texts() == 0 && absl::Now() < end) absl::SleepFor(absl::Milliseconds(10));
+  EXPECT_EQ(embedder_->texts(), 1);
+  embedder_->Release();
+  held.join();
+  background.join();
+  EXPECT_EQ(embedder_->texts(), 6);
 }
 
 TEST_F(ServiceTest, EmbedsInOrderWithTheKindAskedFor) {

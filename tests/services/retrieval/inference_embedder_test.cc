@@ -35,6 +35,7 @@ class FakeInference final : public internal::v1::Inference::Service {
   grpc::Status Embed(grpc::ServerContext*, const v1::EmbedRequest* request,
                      v1::EmbedResponse* response) override {
     ++calls_;
+    if (request->priority() == v1::EMBED_PRIORITY_BACKGROUND) ++background_;
     largest_ = std::max(largest_.load(), request->texts_size());
     if (failures_ > 0 && failures_-- > 0) return {grpc::StatusCode::UNAVAILABLE, "loading"};
     if (refuse_) return {grpc::StatusCode::NOT_FOUND, "no such model"};
@@ -49,6 +50,7 @@ class FakeInference final : public internal::v1::Inference::Service {
 
   std::atomic<int> failures_ = 0;
   std::atomic<int> calls_ = 0;
+  std::atomic<int> background_ = 0;
   std::atomic<int> largest_ = 0;
   std::atomic<bool> refuse_ = false;
   std::atomic<bool> short_ = false;
@@ -79,7 +81,9 @@ TEST_F(InferenceEmbedderTest, FindsTheModelAndEmbedsInBatches) {
   service_.calls_ = 0;
   std::vector<std::string> texts;
   for (size_t i = 0; i < 10; ++i) texts.push_back(std::string(i, 'x'));
-  ASSERT_OK_AND_ASSIGN(const std::vector<float> vectors, embedder->EmbedPassages(texts));
+  ASSERT_OK_AND_ASSIGN(const std::vector<float> vectors,
+                       embedder->EmbedPassages(texts, retrieval::EmbedPriority::kForeground));
+  EXPECT_EQ(service_.background_, 0);
   EXPECT_EQ(service_.calls_, 3);
   EXPECT_EQ(service_.largest_, 4);
   ASSERT_EQ(vectors.size(), 30u);
@@ -87,6 +91,10 @@ TEST_F(InferenceEmbedderTest, FindsTheModelAndEmbedsInBatches) {
     EXPECT_EQ(vectors[i * 3], static_cast<float>(i));
     EXPECT_EQ(vectors[i * 3 + 1], static_cast<float>(v1::EMBED_KIND_PASSAGE));
   }
+  ASSERT_OK_AND_ASSIGN(const std::vector<float> later,
+                       embedder->EmbedPassages(texts, retrieval::EmbedPriority::kBackground));
+  EXPECT_EQ(later, vectors);
+  EXPECT_EQ(service_.background_, 3);
   ASSERT_OK_AND_ASSIGN(const std::vector<float> query, embedder->EmbedQuery("ab"));
   EXPECT_EQ(query, (std::vector<float>{2, static_cast<float>(v1::EMBED_KIND_QUERY), 0}));
 }

@@ -94,6 +94,7 @@ TEST_F(ServiceTest, AddsSearchesListsAndDeletes) {
   EXPECT_FLOAT_EQ(hit.lexical_coverage(), 1.0f);
   EXPECT_TRUE(found.complete());
   EXPECT_EQ(found.chunks_allowed(), 1);
+  EXPECT_EQ(found.chunks_pending(), 0);
 
   internal::v1::ListDocumentsRequest list;
   list.mutable_request()->set_knowledge_base("kb");
@@ -113,6 +114,35 @@ TEST_F(ServiceTest, AddsSearchesListsAndDeletes) {
   ASSERT_TRUE(stub_->DeleteDocument(&remove_context, remove, &removed).ok());
   EXPECT_EQ(removed.chunks_removed(), 1);
   EXPECT_EQ(Search("检修周期", v1::CLASSIFICATION_SECRET).hits_size(), 0);
+}
+
+class PendingServiceTest : public ServiceTest {
+ protected:
+  void SetUp() override {
+    options_.embed_first_chunks = 0;
+    embedder_->allow_background(0);
+    ServiceTest::SetUp();
+  }
+};
+
+TEST_F(PendingServiceTest, SaysWhatHasNoVectorYet) {
+  v1::AddDocumentResponse added;
+  ASSERT_TRUE(Add({Header("d"), Data("检修周期为六年")}, added).ok());
+  EXPECT_TRUE(added.accepted()) << added.reason();
+  EXPECT_EQ(added.chunks_pending(), 1);
+  const internal::v1::SearchResponse found = Search("检修周期", v1::CLASSIFICATION_PUBLIC);
+  ASSERT_EQ(found.hits_size(), 1);
+  EXPECT_TRUE(found.complete());
+  EXPECT_EQ(found.chunks_pending(), 1);
+
+  internal::v1::ListDocumentsRequest list;
+  list.mutable_request()->set_knowledge_base("kb");
+  list.mutable_filter()->set_clearance(v1::CLASSIFICATION_PUBLIC);
+  v1::ListDocumentsResponse listed;
+  grpc::ClientContext context;
+  ASSERT_TRUE(stub_->ListDocuments(&context, list, &listed).ok());
+  ASSERT_EQ(listed.documents_size(), 1);
+  EXPECT_EQ(listed.documents(0).chunks_pending(), 1);
 }
 
 TEST_F(ServiceTest, AnAbsentOrUnknownFilterOpensNothing) {
