@@ -17,9 +17,9 @@ namespace hadal::inference {
 /// get the same bits, whatever the implementation and whoever comes first.
 ///
 /// No call waits longer than its timeout (and a fraction for telling the others). UNAVAILABLE names
-/// the rank that is dead or stuck and the collective; all ranks get it, and every later call on this
-/// group and those it shares ranks with returns it too: restart the ranks. INTERNAL when sizes do
-/// not fit. Thread-compatible; all groups of one rank are used by one thread at a time.
+/// the rank that is dead or stuck and the collective; all ranks get it, and every later call on
+/// this group and those it shares ranks with returns it too: restart the ranks. INTERNAL when sizes
+/// do not fit. Thread-compatible; all groups of one rank are used by one thread at a time.
 class Communicator {
  public:
   virtual ~Communicator() = default;

@@ -161,7 +161,8 @@ Status GroupCommunicator::ReduceScatterSum(absl::Span<const float> data,
 
 Status GroupCommunicator::AllGather(absl::Span<const uint8_t> mine, absl::Span<const int64_t> bytes,
                                     absl::Span<uint8_t> all) {
-  RETURN_IF_ERROR(CheckParts(Collective::kAllGather, size(), bytes, all.size(), mine.size(), rank_));
+  RETURN_IF_ERROR(
+      CheckParts(Collective::kAllGather, size(), bytes, all.size(), mine.size(), rank_));
   return GatherParts(Collective::kAllGather, mine.data(), bytes, all.data());
 }
 

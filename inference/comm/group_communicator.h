@@ -8,8 +8,8 @@
 
 namespace hadal::inference {
 
-/// The collectives, once, over Transport::Run. An element of a sum has one owner, who adds the ranks
-/// in order and gives the result to all.
+/// The collectives, once, over Transport::Run. An element of a sum has one owner, who adds the
+/// ranks in order and gives the result to all.
 class GroupCommunicator final : public Communicator {
  public:
   /// All ranks of the transport's world.

@@ -12,8 +12,8 @@ namespace hadal::inference {
 ///   ... ranks->world() ...
 ///   RETURN_IF_ERROR(ranks->Finish());
 ///
-/// Waiting ranks tell all others every timeout / 20 (10 ms to 1 s) whom they wait for; that is how a
-/// silent rank is told from one that waits itself. Without Finish(), or after a failure, the
+/// Waiting ranks tell all others every timeout / 20 (10 ms to 1 s) whom they wait for; that is how
+/// a silent rank is told from one that waits itself. Without Finish(), or after a failure, the
 /// destructor tells the others that this rank has left and does not call MPI_Finalize, which would
 /// wait for ranks that are gone: end the process then. Confined to one thread at a time.
 class MpiRanks {

@@ -16,8 +16,8 @@ enum class Collective : uint8_t {
 };
 const char* NameOf(Collective collective);
 
-/// One step of a collective: `send[i]` goes to `members[i]`, `receive[i]` comes from it. Empty parts
-/// are messages too. The entries of the rank itself are ignored.
+/// One step of a collective: `send[i]` goes to `members[i]`, `receive[i]` comes from it. Empty
+/// parts are messages too. The entries of the rank itself are ignored.
 struct Exchange {
   Collective collective = Collective::kBarrier;
   uint32_t context = 0;   ///< tells groups apart that share ranks
@@ -42,8 +42,8 @@ class Transport {
 };
 
 /// Whom to blame when `missing` did not come: follows "waits for" from them to ranks that wait for
-/// nobody. `waits_for(r)` is null for a rank that gives no sign of waiting. The lowest such rank; -1
-/// when all wait for each other, which is collectives in different order.
+/// nobody. `waits_for(r)` is null for a rank that gives no sign of waiting. The lowest such rank;
+/// -1 when all wait for each other, which is collectives in different order.
 int32_t FindStuckRank(absl::Span<const int32_t> missing, int32_t world_size,
                       const std::function<const std::vector<int32_t>*(int32_t)>& waits_for);
 

@@ -40,7 +40,8 @@ inline void CheckSums(Communicator& comm, uint64_t seed) {
   for (const int64_t unit : {0, 1, 5, 3000}) {
     std::vector<int64_t> counts;
     for (int32_t r = 0; r < comm.size(); ++r) counts.push_back(unit * ((r + 1) % 3));
-    const auto total = static_cast<size_t>(std::accumulate(counts.begin(), counts.end(), int64_t{0}));
+    const auto total =
+        static_cast<size_t>(std::accumulate(counts.begin(), counts.end(), int64_t{0}));
     const auto before = std::accumulate(counts.begin(), counts.begin() + comm.rank(), int64_t{0});
     const auto mine = static_cast<size_t>(counts[static_cast<size_t>(comm.rank())]);
     const std::vector<float> sum = SumInOrder(comm.size(), total, seed);
