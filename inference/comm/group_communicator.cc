@@ -85,8 +85,8 @@ Status GroupCommunicator::SumParts(Collective collective, const float* data,
     if (static_cast<int32_t>(r) == rank_) mine = data;
     send_[r] = AsBytes(absl::MakeConstSpan(data, static_cast<size_t>(counts[r])));
     data += counts[r];
-    receive_[r] = AsWritableBytes(absl::MakeSpan(
-        parts_.data() + static_cast<int64_t>(r) * count, static_cast<size_t>(count)));
+    receive_[r] = AsWritableBytes(absl::MakeSpan(parts_.data() + static_cast<int64_t>(r) * count,
+                                                 static_cast<size_t>(count)));
   }
   RETURN_IF_ERROR(Run(collective));
   const auto part = [&](int32_t r) { return r == rank_ ? mine : parts_.data() + r * count; };
@@ -154,8 +154,8 @@ Status GroupCommunicator::AllReduceSum(absl::Span<float> data) {
 Status GroupCommunicator::ReduceScatterSum(absl::Span<const float> data,
                                            absl::Span<const int64_t> counts,
                                            absl::Span<float> out) {
-  RETURN_IF_ERROR(CheckParts(Collective::kReduceScatter, size(), counts, data.size(), out.size(),
-                             rank_));
+  RETURN_IF_ERROR(
+      CheckParts(Collective::kReduceScatter, size(), counts, data.size(), out.size(), rank_));
   return SumParts(Collective::kReduceScatter, data.data(), counts, out.data());
 }
 

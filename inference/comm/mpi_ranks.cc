@@ -72,9 +72,9 @@ class MpiTransport final : public Transport {
   int rank_ = 0;
   int size_ = 1;
   Status failure_;
-  std::vector<Part> parts_;  ///< of the running exchange, not complete
-  std::list<Notice> notices_;  ///< on their way: MPI reads from them, so they must not move
-  std::vector<absl::Time> heard_;                ///< by rank
+  std::vector<Part> parts_;        ///< of the running exchange, not complete
+  std::list<Notice> notices_;      ///< on their way: MPI reads from them, so they must not move
+  std::vector<absl::Time> heard_;  ///< by rank
   std::vector<std::vector<int32_t>> waits_for_;  ///< by rank, as last heard
 };
 
@@ -186,7 +186,8 @@ void MpiTransport::Listen() {
     MPI_Get_count(&status, MPI_BYTE, &size);
     std::string bytes(static_cast<size_t>(size), '\0');
     if (MPI_Recv(bytes.data(), size, MPI_BYTE, status.MPI_SOURCE, kControlTag, MPI_COMM_WORLD,
-                 MPI_STATUS_IGNORE) != MPI_SUCCESS || bytes.empty()) {
+                 MPI_STATUS_IGNORE) != MPI_SUCCESS ||
+        bytes.empty()) {
       return;
     }
     const auto from = static_cast<size_t>(status.MPI_SOURCE);

@@ -53,9 +53,8 @@ class ThreadWorld {
 void Erase(std::vector<int32_t>& ranks, int32_t rank) { std::erase(ranks, rank); }
 
 size_t IndexOf(const Exchange& exchange, int32_t rank) {
-  return static_cast<size_t>(
-      std::find(exchange.members.begin(), exchange.members.end(), rank) -
-      exchange.members.begin());
+  return static_cast<size_t>(std::find(exchange.members.begin(), exchange.members.end(), rank) -
+                             exchange.members.begin());
 }
 
 // Copies what is there; true when that was something. The lock is open while copying: the owner of
@@ -181,8 +180,7 @@ std::vector<std::unique_ptr<Communicator>> CreateThreadRanks(int32_t ranks,
   const auto world = std::make_shared<ThreadWorld>(ranks, timeout);
   std::vector<std::unique_ptr<Communicator>> communicators;
   for (int32_t r = 0; r < ranks; ++r) {
-    communicators.push_back(
-        GroupCommunicator::World(std::make_shared<ThreadTransport>(world, r)));
+    communicators.push_back(GroupCommunicator::World(std::make_shared<ThreadTransport>(world, r)));
   }
   return communicators;
 }

@@ -6,13 +6,20 @@ namespace hadal::inference {
 
 const char* NameOf(Collective collective) {
   switch (collective) {
-    case Collective::kAllReduce: return "all-reduce";
-    case Collective::kReduceScatter: return "reduce-scatter";
-    case Collective::kAllGather: return "all-gather";
-    case Collective::kAllToAll: return "all-to-all";
-    case Collective::kBroadcast: return "broadcast";
-    case Collective::kBarrier: return "barrier";
-    case Collective::kSplit: return "split";
+    case Collective::kAllReduce:
+      return "all-reduce";
+    case Collective::kReduceScatter:
+      return "reduce-scatter";
+    case Collective::kAllGather:
+      return "all-gather";
+    case Collective::kAllToAll:
+      return "all-to-all";
+    case Collective::kBroadcast:
+      return "broadcast";
+    case Collective::kBarrier:
+      return "barrier";
+    case Collective::kSplit:
+      return "split";
   }
   return "collective";
 }
@@ -41,11 +48,13 @@ Status StuckRankError(int32_t rank, Collective collective, absl::Duration waited
   if (rank < 0) {
     return Unavailable(
         "{}: all ranks wait for each other for {:.3f} s: they made different calls; end the ranks "
-        "and report this", NameOf(collective), absl::ToDoubleSeconds(waited));
+        "and report this",
+        NameOf(collective), absl::ToDoubleSeconds(waited));
   }
   return Unavailable(
       "rank {} is dead or stuck: no sign of it in {} for {:.3f} s; end the ranks and start them "
-      "again", rank, NameOf(collective), absl::ToDoubleSeconds(waited));
+      "again",
+      rank, NameOf(collective), absl::ToDoubleSeconds(waited));
 }
 
 }  // namespace hadal::inference

@@ -12,7 +12,13 @@
 namespace hadal::inference {
 
 enum class Collective : uint8_t {
-  kAllReduce, kReduceScatter, kAllGather, kAllToAll, kBroadcast, kBarrier, kSplit,
+  kAllReduce,
+  kReduceScatter,
+  kAllGather,
+  kAllToAll,
+  kBroadcast,
+  kBarrier,
+  kSplit,
 };
 const char* NameOf(Collective collective);
 

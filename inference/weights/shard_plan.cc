@@ -16,10 +16,10 @@ constexpr int32_t kMaxRanks = 4096;
 constexpr int64_t kVocabularyBlock = 16;  // the rows the matmul kernels take at once
 constexpr int64_t kFloatBlock = 32;       // of types without blocks: keeps vector registers full
 
-/// "blk.7.ffn_up.3.weight" is layer 7, "ffn_up.weight", expert 3.
+/// "blk.7.ffn_up.3.weight" is layer 7, stem "ffn_up", expert 3.
 struct ParsedName {
   int32_t layer = -1;
-  int32_t expert = -1;
+  int32_t number = -1;  ///< of an expert, or of a head
   std::string_view stem;  ///< without ".weight" or ".bias"
 };
 
@@ -47,9 +47,9 @@ ParsedName Parse(std::string_view name) {
   const size_t dot = name.rfind('.');
   if (dot != std::string_view::npos) {
     std::string_view rest = name.substr(dot + 1);
-    const auto expert = TakeNumber(rest);
-    if (expert && rest.empty()) {
-      parsed.expert = *expert;
+    const auto number = TakeNumber(rest);
+    if (number && rest.empty()) {
+      parsed.number = *number;
       name = name.substr(0, dot);
     }
   }
@@ -112,7 +112,8 @@ Status CheckPlacement(const ExpertPlacement& placement, int32_t ranks, int32_t n
   if (fits && std::count(somewhere.begin(), somewhere.end(), 1) == num_experts) return OkStatus();
   return InvalidArgument(
       "a placement of experts must name {} ranks, each with ascending experts below {}, and every "
-      "expert at least once", ranks, num_experts);
+      "expert at least once",
+      ranks, num_experts);
 }
 
 }  // namespace
@@ -162,11 +163,11 @@ const ExpertPlacement& ShardPlan::placement(int32_t layer) const {
   return placements_[static_cast<size_t>(std::clamp(layer - first_moe_layer_, 0, last))];
 }
 
-// This rank's part of `size`, in units of `block`, or of the largest half, quarter, ... of it that
+// A rank's part of `size`, in units of `block`, or of the largest half, quarter, ... of it that
 // gives every rank something.
-ShardRange ShardPlan::Cut(int64_t size, int64_t block) const {
+ShardRange ShardPlan::CutOf(int32_t member, int64_t size, int64_t block) const {
   const int64_t parts = layout_.tensor_parallel;
-  const int64_t index = rank_ % parts;
+  const int64_t index = member;
   while (block > 1 && size / block < parts) block /= 2;
   const int64_t units = (size + block - 1) / block;
   return {units * index / parts * block, std::min(size, units * (index + 1) / parts * block)};
@@ -184,6 +185,10 @@ ShardRange ShardPlan::Heads(int64_t size, int32_t heads) const {
   return {heads / parts * index * head, heads / parts * (index + 1) * head};
 }
 
+ShardRange ShardPlan::VocabularyOf(int32_t member, int64_t size) const {
+  return CutOf(member, size, kVocabularyBlock);
+}
+
 int32_t ShardPlan::num_heads(const ModelConfig& config) const {
   return config.num_heads / layout_.tensor_parallel;
 }
@@ -197,9 +202,14 @@ TensorPart ShardPlan::PartOf(std::string_view name, int64_t rows, int64_t cols) 
   if (layout_.ranks == 1) return part;
   const ParsedName parsed = Parse(name);
   const std::string_view stem = parsed.stem;
-  if (parsed.expert >= 0 && spreads_experts()) {
+  if (parsed.number >= 0 && IsOneOf(stem, "attn_k_b", "attn_v_b")) {
+    const int32_t here = num_heads_ / layout_.tensor_parallel;
+    if (parsed.number / here != rank_ % layout_.tensor_parallel) part.rows.end = 0;
+    return part;
+  }
+  if (parsed.number >= 0 && spreads_experts()) {
     const auto& mine = placement(parsed.layer).experts_of_rank[static_cast<size_t>(rank_)];
-    if (!std::binary_search(mine.begin(), mine.end(), parsed.expert)) part.rows.end = 0;
+    if (!std::binary_search(mine.begin(), mine.end(), parsed.number)) part.rows.end = 0;
     return part;
   }
   if (IsOneOf(stem, "attn_q", "attn_q_b", "attn_kv_b")) {
@@ -302,7 +312,8 @@ class TensorLister {
   std::string prefix_;
 };
 
-// DeepSeek's FP8 folders keep embeddings, norms and the router in BF16 and the router's bias in F32.
+// DeepSeek's FP8 folders keep embeddings, norms and the router in BF16 and the router's bias in
+// F32.
 int64_t StoredBytes(const ModelConfig& config, std::string_view name, const TensorPart& part) {
   const int64_t values = part.rows.count() * part.cols.count();
   if (name.ends_with("exp_probs_b.bias")) return 4 * values;

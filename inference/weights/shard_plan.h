@@ -41,7 +41,8 @@ struct ExpertPlacement {
   std::vector<std::vector<int32_t>> experts_of_rank;
 };
 
-/// Experts in their order, as even as it goes: ranks r, r + expert_parallel, ... hold the same ones.
+/// Experts in their order, as even as it goes: ranks r, r + expert_parallel, ... hold the same
+/// ones.
 ExpertPlacement SpreadExperts(int32_t num_experts, const ParallelLayout& layout);
 
 /// One tensor of a model, and a rank's part of it.
@@ -55,7 +56,7 @@ struct PlannedTensor {
 
 /// Says which rows and columns of which tensors a rank reads, from the model's shape alone, before
 /// any tensor is touched: the loaders ask it, and a memory plan adds it up. Cuts lie on whole heads
-/// and, where the widths allow, on whole blocks of the stored type. Thread-safe (const).
+/// and, where widths allow, on whole blocks of the stored type. Thread-safe (const).
 class ShardPlan {
  public:
   /// The whole model on one rank.
@@ -73,6 +74,8 @@ class ShardPlan {
   int32_t rank() const { return rank_; }
   /// The part of tensor `name` [rows, cols]; a vector has one column.
   TensorPart PartOf(std::string_view name, int64_t rows, int64_t cols) const;
+  /// The rows of a vocabulary of `size` that the `member`-th rank of a tensor-parallel group has.
+  ShardRange VocabularyOf(int32_t member, int64_t size) const;
   int32_t num_heads(const ModelConfig& config) const;
   int32_t num_kv_heads(const ModelConfig& config) const;
   /// True where whole experts lie on different ranks, so that tokens travel.
@@ -85,7 +88,10 @@ class ShardPlan {
   std::vector<PlannedTensor> Tensors(const ModelConfig& config) const;
 
  private:
-  ShardRange Cut(int64_t size, int64_t block) const;
+  ShardRange Cut(int64_t size, int64_t block) const {
+    return CutOf(rank_ % layout_.tensor_parallel, size, block);
+  }
+  ShardRange CutOf(int32_t member, int64_t size, int64_t block) const;
   ShardRange Heads(int64_t size, int32_t heads) const;
 
   ParallelLayout layout_;

@@ -28,8 +28,8 @@ class MpiFailure : public ::testing::Test {
     SubprocessOptions options;
     options.argv = {HADAL_MPIRUN, "--allow-run-as-root", "--oversubscribe", "-np", "4"};
     options.argv.insert(options.argv.end(), mpirun_options.begin(), mpirun_options.end());
-    options.argv.insert(options.argv.end(), {BinaryPath("inference_comm_mpi_test"), "3", how,
-                                             (*dir)->path()});
+    options.argv.insert(options.argv.end(),
+                        {BinaryPath("inference_comm_mpi_test"), "3", how, (*dir)->path()});
     auto process = Subprocess::Start(options);
     EXPECT_OK(process);
     const auto status = process->Wait(absl::Now() + absl::Seconds(60));

@@ -100,7 +100,7 @@ TEST(FindStuckRank, FollowsWhoWaitsForWhom) {
   const auto find = [&](std::vector<int32_t> missing, std::vector<int32_t> silent) {
     return FindStuckRank(missing, 4, [&](int32_t r) {
       return std::count(silent.begin(), silent.end(), r) > 0 ? nullptr
-                                                            : &waits[static_cast<size_t>(r)];
+                                                             : &waits[static_cast<size_t>(r)];
     });
   };
   EXPECT_EQ(find({1}, {2}), 2);

@@ -24,7 +24,8 @@ ModelConfig V3() {
     "routed_scaling_factor": 2.5, "scoring_func": "sigmoid", "tie_word_embeddings": false,
     "topk_group": 4, "topk_method": "noaux_tc", "v_head_dim": 128, "vocab_size": 129280,
     "quantization_config": {"activation_scheme": "dynamic", "fmt": "e4m3",
-      "quant_method": "fp8", "weight_block_size": [128, 128]}})", "V3");
+      "quant_method": "fp8", "weight_block_size": [128, 128]}})",
+                              "V3");
   EXPECT_OK(config);
   return *config;
 }
@@ -45,10 +46,10 @@ ModelConfig Qwen32B() {
 int64_t Area(const TensorPart& part) { return part.rows.count() * part.cols.count(); }
 
 struct Totals {
-  int64_t values = 0;      ///< of the whole model
-  int64_t bytes = 0;       ///< of the whole model
-  int64_t all_ranks = 0;   ///< bytes, all ranks together
-  int64_t copies = 0;      ///< bytes that are there more than once, counted from the second on
+  int64_t values = 0;           ///< of the whole model
+  int64_t bytes = 0;            ///< of the whole model
+  int64_t all_ranks = 0;        ///< bytes, all ranks together
+  int64_t copies = 0;           ///< bytes that are there more than once, counted from the second on
   int64_t least = 0, most = 0;  ///< bytes of a rank
 };
 
@@ -101,8 +102,8 @@ Totals CheckPlans(const ModelConfig& config, const ParallelLayout& layout, int64
     for (size_t at = 0; at < covered[i].size(); ++at) {
       const ShardRange& range = covered[i][at];
       const ShardRange* before = at == 0 ? nullptr : &covered[i][at - 1];
-      EXPECT_TRUE(range.begin == 0 || (before != nullptr && (before->end == range.begin ||
-                                                             *before == range)))
+      EXPECT_TRUE(range.begin == 0 ||
+                  (before != nullptr && (before->end == range.begin || *before == range)))
           << whole[i].name;
     }
   }
@@ -113,10 +114,9 @@ Totals CheckPlans(const ModelConfig& config, const ParallelLayout& layout, int64
 TEST(ShardPlan, V3OnEightToThirtyTwoRanks) {
   const ModelConfig config = V3();
   for (const int32_t ranks : {8, 16, 32}) {
-    for (const ParallelLayout layout : {ParallelLayout{ranks, ranks, ranks},
-                                        ParallelLayout{ranks, 8, ranks},
-                                        ParallelLayout{ranks, 1, ranks},
-                                        ParallelLayout{ranks, ranks, 1}}) {
+    for (const ParallelLayout layout :
+         {ParallelLayout{ranks, ranks, ranks}, ParallelLayout{ranks, 8, ranks},
+          ParallelLayout{ranks, 1, ranks}, ParallelLayout{ranks, ranks, 1}}) {
       const Totals totals = CheckPlans(config, layout, 128);
       std::printf("%2d ranks, tp %2d, ep %2d: %.2f to %.2f GiB a rank, %.1f GiB twice or more\n",
                   ranks, layout.tensor_parallel, layout.expert_parallel,
