@@ -3,11 +3,10 @@
 #include <filesystem>
 #include <map>
 #include <set>
-#include <thread>
 
-#include "inference/comm/thread_ranks.h"
 #include "inference/weights/safetensors.h"
 #include "tests/inference/model/decode.h"
+#include "tests/inference/model/on_ranks.h"
 #include "tests/inference/model/synthetic_checkpoint.h"
 #include "tests/support/paths.h"
 
@@ -15,23 +14,6 @@
 
 namespace hadal::inference {
 namespace {
-
-// Runs `body(rank, options)` on every rank of `layout`.
-template <typename Body>
-void OnRanks(const ParallelLayout& layout, const DecoderOptions& base, const Body& body,
-             absl::Duration timeout = absl::Seconds(120)) {
-  auto ranks = CreateThreadRanks(layout.ranks, timeout);
-  std::vector<std::thread> threads;
-  for (int32_t r = 0; r < layout.ranks; ++r) {
-    threads.emplace_back([&, r, comm = std::move(ranks[static_cast<size_t>(r)])] {
-      DecoderOptions options = base;
-      options.ranks = comm.get();
-      options.layout = layout;
-      body(r, options);
-    });
-  }
-  for (std::thread& thread : threads) thread.join();
-}
 
 std::string NameOf(const ParallelLayout& layout) {
   return fmt::format("ranks_{}_tp_{}_ep_{}", layout.ranks, layout.tensor_parallel,

@@ -164,6 +164,8 @@ TEST(ShardPlan, CutsLieOnHeadsAndBlocks) {
   EXPECT_FALSE(part(15, "blk.5.ffn_up.127.weight", 2048, 7168).empty());
   EXPECT_TRUE(part(15, "blk.5.ffn_up.128.weight", 2048, 7168).empty());
   EXPECT_TRUE(part(15, "blk.5.ffn_up.119.weight", 2048, 7168).empty());
+  EXPECT_TRUE(part(15, "blk.5.attn_k_b.119.weight", 512, 128).empty());  // per head in GGUF files
+  EXPECT_EQ(part(15, "blk.5.attn_v_b.120.weight", 128, 512), (TensorPart{{0, 128}, {0, 512}}));
   EXPECT_EQ(part(1, "token_embd.weight", 129280, 7168), (TensorPart{{8080, 16160}, {0, 7168}}));
 }
 
