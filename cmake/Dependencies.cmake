@@ -47,6 +47,14 @@ find_library(CMARK_GFM_EXT_LIB cmark-gfm-extensions REQUIRED)
 # re2: patterns over untrusted text in linear time (services/answer).
 pkg_check_modules(RE2_LIBRARY REQUIRED IMPORTED_TARGET re2)
 
+# MPI (OpenMPI): ranks of one model in several processes (inference/comm). Optional: without it
+# ranks are threads of one process. Its C interface only; the C++ bindings are gone since MPI 3.
+find_package(MPI COMPONENTS C)
+if(NOT MPI_C_FOUND)
+  message(STATUS "No MPI: ranks run as threads of one process only. For ranks in several processes "
+                 "install libopenmpi-dev and openmpi-bin and configure again.")
+endif()
+
 if(HADAL_CUDA)
   # CUDA: the second backend, when it comes. Never required otherwise.
   find_package(CUDAToolkit REQUIRED)

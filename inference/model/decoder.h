@@ -4,11 +4,14 @@
 #include <memory>
 #include <string>
 
+#include "absl/time/time.h"
 #include "absl/types/span.h"
 #include "base/status.h"
+#include "inference/comm/communicator.h"
 #include "inference/kv/kv_cache.h"
 #include "inference/tensor/matrix_view.h"
 #include "inference/weights/checkpoint.h"
+#include "inference/weights/shard_plan.h"
 
 namespace hadal::inference {
 
@@ -23,8 +26,13 @@ struct SequenceSlice {
 };
 
 /// A causal language model over a paged KV cache. Batch-invariant: a row of logits depends on its
-/// own sequence only, bit for bit, whatever the batch, the chunking and the number of threads.
-/// Thread-compatible: one Forward() at a time.
+/// own sequence only, bit for bit, whatever the batch, the chunking and the number of threads (and
+/// on the layout of the ranks). Thread-compatible: one Forward() at a time.
+///
+/// On many ranks Forward() is collective: all call it equally often. Ranks of one tensor-parallel
+/// group give the same batch and get the same logits; groups have batches and caches of their own,
+/// which may be empty. UNAVAILABLE names a rank that is dead or stuck: no decoder of the group can
+/// be used any more.
 class Decoder {
  public:
   virtual ~Decoder() = default;
@@ -57,6 +65,12 @@ class DecoderTrace {
 struct DecoderOptions {
   ComputeMode mode = ComputeMode::kNative;
   DecoderTrace* trace = nullptr;  ///< outlives the decoder; UNIMPLEMENTED for some architectures
+  /// Many ranks compute one model when this is set; outlives the decoder. Its size is layout.ranks.
+  Communicator* ranks = nullptr;
+  ParallelLayout layout;
+  std::vector<ExpertPlacement> placements;  ///< see ShardPlan::Create
+  /// How much later than the first one a rank may have loaded its part.
+  absl::Duration load_timeout = absl::Minutes(30);
 };
 
 /// Builds the decoder of config().architecture and packs its weights. UNIMPLEMENTED names the

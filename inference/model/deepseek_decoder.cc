@@ -4,7 +4,6 @@
 #include <utility>
 
 #include "inference/kernels/activation.h"
-#include "inference/kernels/embedding.h"
 #include "inference/kernels/matmul.h"
 #include "inference/kernels/norm.h"
 #include "inference/model/load_weight.h"
@@ -61,40 +60,50 @@ Status CheckConfig(const ModelConfig& config) {
 }  // namespace
 
 DeepseekDecoder::DeepseekDecoder(const ModelConfig& config, const DecoderOptions& options,
-                                 CpuDevice device)
+                                 CpuDevice device, std::unique_ptr<ModelRanks> ranks)
     : config_(config),
       kv_layout_(LayoutFor(config, options.mode)),
       device_(device),
       trace_(options.trace),
+      ranks_(std::move(ranks)),
       rope_(RopeInverseFrequencies(config.mla.qk_rope_head_dim, config.rope_theta,
                                    config.rope_freq_factors),
             config.rope_magnitude),
-      attention_(config, device),
-      experts_(std::move(device)) {}
+      attention_(ranks_->LocalConfig(config), device),
+      experts_(device),
+      spread_experts_(std::move(device), options.ranks) {}
 
 StatusOr<std::unique_ptr<Decoder>> DeepseekDecoder::Load(const Checkpoint& checkpoint,
                                                          const DecoderOptions& options,
                                                          CpuDevice device) {
   const ModelConfig& config = checkpoint.config();
   RETURN_IF_ERROR(CheckConfig(config));
-  const PackPrecision precision =
-      options.mode == ComputeMode::kFloat32 ? PackPrecision::kFloat32 : PackPrecision::kStored;
-  std::unique_ptr<DeepseekDecoder> decoder(new DeepseekDecoder(config, options, std::move(device)));
-  ThreadPool& pool = decoder->device_.pool();
-  ASSIGN_OR_RETURN(decoder->embedding_,
-                   LoadMatrix(checkpoint, "token_embd.weight", config.vocabulary, config.hidden_dim,
-                              precision, pool));
-  if (!config.tied_embeddings) {
-    ASSIGN_OR_RETURN(decoder->output_, LoadMatrix(checkpoint, "output.weight", config.vocabulary,
-                                                  config.hidden_dim, precision, pool));
-  }
-  ASSIGN_OR_RETURN(decoder->output_norm_,
-                   LoadVector(checkpoint, "output_norm.weight", config.hidden_dim));
-  for (int32_t i = 0; i < config.num_layers; ++i) {
-    ASSIGN_OR_RETURN(DeepseekLayer layer, LoadDeepseekLayer(checkpoint, i, precision, pool));
-    decoder->layers_.push_back(std::move(layer));
-  }
+  ASSIGN_OR_RETURN(auto ranks, ModelRanks::Create(checkpoint, options));
+  std::unique_ptr<DeepseekDecoder> decoder(
+      new DeepseekDecoder(config, options, std::move(device), std::move(ranks)));
+  RETURN_IF_ERROR(decoder->LoadWeights(checkpoint, options.mode == ComputeMode::kFloat32
+                                                       ? PackPrecision::kFloat32
+                                                       : PackPrecision::kStored));
+  RETURN_IF_ERROR(decoder->ranks_->MeetAfterLoading());
   return decoder;
+}
+
+Status DeepseekDecoder::LoadWeights(const Checkpoint& checkpoint, PackPrecision precision) {
+  ThreadPool& pool = device_.pool();
+  const ShardPlan& plan = ranks_->plan();
+  ASSIGN_OR_RETURN(embedding_, LoadMatrix(checkpoint, plan, "token_embd.weight", config_.vocabulary,
+                                          config_.hidden_dim, precision, pool));
+  if (!config_.tied_embeddings) {
+    ASSIGN_OR_RETURN(output_, LoadMatrix(checkpoint, plan, "output.weight", config_.vocabulary,
+                                         config_.hidden_dim, precision, pool));
+  }
+  ASSIGN_OR_RETURN(output_norm_,
+                   LoadVector(checkpoint, plan, "output_norm.weight", config_.hidden_dim));
+  for (int32_t i = 0; i < config_.num_layers; ++i) {
+    ASSIGN_OR_RETURN(DeepseekLayer layer, LoadDeepseekLayer(checkpoint, plan, i, precision, pool));
+    layers_.push_back(std::move(layer));
+  }
+  return OkStatus();
 }
 
 void DeepseekDecoder::Resize(int64_t num_rows) {
@@ -113,21 +122,54 @@ void DeepseekDecoder::Resize(int64_t num_rows) {
 }
 
 void DeepseekDecoder::Trace(const char* part, int32_t layer, ConstMatrixView x) const {
-  if (trace_ != nullptr) trace_->OnHidden(fmt::format("layer.{}.{}", layer, part), x);
+  if (trace_ != nullptr && x.rows > 0) {
+    trace_->OnHidden(fmt::format("layer.{}.{}", layer, part), x);
+  }
 }
 
-// y += the routed experts of x.
-void DeepseekDecoder::RunExperts(int32_t index, ConstMatrixView x, MatrixView y) {
+// y = mlp(x); without one, zeros.
+void DeepseekDecoder::RunMlp(const Expert& mlp, ConstMatrixView x, MatrixView y) {
+  if (mlp.gate.rows() == 0) {
+    std::fill_n(y.data, y.rows * y.cols, 0.0f);
+    return;
+  }
+  const MatrixView gate(gate_.data(), x.rows, mlp.gate.rows());
+  const MatrixView up(up_.data(), x.rows, mlp.up.rows());
+  const MatMulTask tasks[] = {{&mlp.gate, nullptr, gate, false}, {&mlp.up, nullptr, up, false}};
+  MatMul(device_, x, tasks);
+  SiluMul(device_, gate, up, gate);
+  MatMul(device_, gate, mlp.down, nullptr, y);
+}
+
+void DeepseekDecoder::RouteRows(int32_t index, ConstMatrixView x) {
   const DeepseekLayer& layer = layers_[static_cast<size_t>(index)];
   const MatrixView logits(router_logits_.data(), x.rows, config_.moe.num_experts);
   MatMul(device_, x, layer.router, nullptr, logits);
   Route(device_, config_.moe, logits,
         layer.router_bias.empty() ? nullptr : layer.router_bias.data(), &routing_);
-  if (trace_ != nullptr) trace_->OnRouting(index, logits, routing_.experts, routing_.weights);
-  experts_.Run(layer.experts, routing_, x, y);
+  if (trace_ != nullptr && x.rows > 0) {
+    trace_->OnRouting(index, logits, routing_.experts, routing_.weights);
+  }
 }
 
-void DeepseekDecoder::RunLayer(int32_t index, int64_t num_rows) {
+// Ranks of one group have the same rows; each sends its part of them to the experts and gives the
+// results to the others. y holds partial sums of the shared experts.
+Status DeepseekDecoder::RunSpreadExperts(int32_t index, ConstMatrixView x, MatrixView y) {
+  RETURN_IF_ERROR(ranks_->SumOwnRows(y));
+  const ShardRange own = ranks_->OwnRows(x.rows);
+  const auto slice = [&](const auto& all) {
+    return std::decay_t<decltype(all)>(all.begin() + own.begin * routing_.top_k,
+                                       all.begin() + own.end * routing_.top_k);
+  };
+  own_routing_ = {routing_.top_k, slice(routing_.experts), slice(routing_.weights)};
+  RETURN_IF_ERROR(spread_experts_.Run(layers_[static_cast<size_t>(index)].experts,
+                                      ranks_->plan().placement(index), own_routing_,
+                                      ConstMatrixView(x.row(own.begin), own.count(), x.cols),
+                                      MatrixView(y.row(own.begin), own.count(), y.cols)));
+  return ranks_->GatherRows(y);
+}
+
+Status DeepseekDecoder::RunLayer(int32_t index, int64_t num_rows) {
   const DeepseekLayer& layer = layers_[static_cast<size_t>(index)];
   const MatrixView residual(residual_.data(), num_rows, config_.hidden_dim);
   const MatrixView normed(normed_.data(), num_rows, config_.hidden_dim);
@@ -135,48 +177,46 @@ void DeepseekDecoder::RunLayer(int32_t index, int64_t num_rows) {
 
   RmsNorm(device_, residual, layer.attention_norm.data(), config_.norm_eps, normed);
   attention_.Run(layer.attention, normed, rope_, kv_, part);
+  RETURN_IF_ERROR(ranks_->Sum(part));
   Trace("attn", index, part);
   AddInPlace(device_, part, residual);
 
   RmsNorm(device_, residual, layer.ffn_norm.data(), config_.norm_eps, normed);
-  if (layer.mlp.gate.rows() > 0) {
-    const MatrixView gate(gate_.data(), num_rows, layer.mlp.gate.rows());
-    const MatrixView up(up_.data(), num_rows, layer.mlp.up.rows());
-    const MatMulTask tasks[] = {{&layer.mlp.gate, nullptr, gate, false},
-                                {&layer.mlp.up, nullptr, up, false}};
-    MatMul(device_, normed, tasks);
-    SiluMul(device_, gate, up, gate);
-    MatMul(device_, gate, layer.mlp.down, nullptr, part);
+  RunMlp(layer.mlp, normed, part);
+  if (!layer.experts.empty()) RouteRows(index, normed);
+  if (!layer.experts.empty() && ranks_->plan().spreads_experts()) {
+    RETURN_IF_ERROR(RunSpreadExperts(index, normed, part));
   } else {
-    std::fill_n(part.data, num_rows * config_.hidden_dim, 0.0f);
+    if (!layer.experts.empty()) experts_.Run(layer.experts, routing_, normed, part);
+    RETURN_IF_ERROR(ranks_->Sum(part));
   }
-  if (!layer.experts.empty()) RunExperts(index, normed, part);
   Trace("mlp", index, part);
   AddInPlace(device_, part, residual);
   Trace("out", index, residual);
+  return OkStatus();
 }
 
 Status DeepseekDecoder::Forward(absl::Span<const SequenceSlice> batch, KvCache& cache,
                                 absl::Span<float> logits) {
   RETURN_IF_ERROR(ValidateBatch(config_, kv_layout_, batch, cache, logits.size()));
   const BatchPlan plan = PlanBatch(batch);
-  if (plan.num_rows == 0) return OkStatus();
+  // A group without work still computes the experts of others.
+  if (plan.num_rows == 0 && !ranks_->plan().spreads_experts()) return OkStatus();
   Resize(plan.num_rows);
   const MatrixView residual(residual_.data(), plan.num_rows, config_.hidden_dim);
-  EmbeddingLookup(device_, embedding_, plan.tokens, residual);
-  if (trace_ != nullptr) trace_->OnHidden("embed", residual);
+  RETURN_IF_ERROR(ranks_->Embed(device_, embedding_, plan.tokens, residual));
+  if (trace_ != nullptr && plan.num_rows > 0) trace_->OnHidden("embed", residual);
   rope_.Compute(device_, plan.positions);
   for (int32_t i = 0; i < config_.num_layers; ++i) {
     BindLayer(i, batch, plan, cache, &kv_);
-    RunLayer(i, plan.num_rows);
+    RETURN_IF_ERROR(RunLayer(i, plan.num_rows));
   }
   if (plan.logits_rows.empty()) return OkStatus();
   const MatrixView last = GatherLogitsRows(plan, residual, normed_);
   RmsNorm(device_, last, output_norm_.data(), config_.norm_eps, last);
   if (trace_ != nullptr) trace_->OnHidden("final_norm", last);
-  MatMul(device_, last, config_.tied_embeddings ? embedding_ : output_, nullptr,
-         MatrixView(logits.data(), last.rows, config_.vocabulary));
-  return OkStatus();
+  return ranks_->Project(device_, last, config_.tied_embeddings ? embedding_ : output_,
+                         MatrixView(logits.data(), last.rows, config_.vocabulary));
 }
 
 }  // namespace hadal::inference

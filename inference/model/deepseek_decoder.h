@@ -11,6 +11,8 @@
 #include "inference/model/decoder.h"
 #include "inference/model/deepseek_weights.h"
 #include "inference/model/mla_attention.h"
+#include "inference/model/model_ranks.h"
+#include "inference/moe/expert_parallel.h"
 #include "inference/moe/experts.h"
 #include "inference/moe/router.h"
 
@@ -19,7 +21,8 @@ namespace hadal::inference {
 /// The transformer that DeepSeek-V2 (arXiv:2405.04434) and V3/R1 (arXiv:2412.19437) share: RMSNorm
 /// before each part, latent attention over a cache of kv_lora_rank + qk_rope_head_dim values a
 /// token and layer, first layers dense, then routed experts beside shared ones. They differ in the
-/// router (MoeConfig::gate). Thread-compatible.
+/// router (MoeConfig::gate). On many ranks the parts of a layer are cut as ShardPlan says, and
+/// ranks meet after each part. Thread-compatible.
 class DeepseekDecoder final : public Decoder {
  public:
   static StatusOr<std::unique_ptr<Decoder>> Load(const Checkpoint& checkpoint,
@@ -31,16 +34,21 @@ class DeepseekDecoder final : public Decoder {
                  absl::Span<float> logits) override;
 
  private:
-  DeepseekDecoder(const ModelConfig& config, const DecoderOptions& options, CpuDevice device);
+  DeepseekDecoder(const ModelConfig& config, const DecoderOptions& options, CpuDevice device,
+                  std::unique_ptr<ModelRanks> ranks);
+  Status LoadWeights(const Checkpoint& checkpoint, PackPrecision precision);
   void Resize(int64_t num_rows);
-  void RunLayer(int32_t index, int64_t num_rows);
-  void RunExperts(int32_t index, ConstMatrixView x, MatrixView y);
+  Status RunLayer(int32_t index, int64_t num_rows);
+  void RunMlp(const Expert& mlp, ConstMatrixView x, MatrixView y);
+  void RouteRows(int32_t index, ConstMatrixView x);
+  Status RunSpreadExperts(int32_t index, ConstMatrixView x, MatrixView y);
   void Trace(const char* part, int32_t layer, ConstMatrixView x) const;
 
   const ModelConfig config_;
   const KvLayout kv_layout_;
   const CpuDevice device_;
   DecoderTrace* const trace_;
+  const std::unique_ptr<ModelRanks> ranks_;
   PackedMatrix embedding_;
   PackedMatrix output_;  ///< empty when tied: the embedding is used
   std::vector<float> output_norm_;
@@ -48,7 +56,9 @@ class DeepseekDecoder final : public Decoder {
   RopeTable rope_;
   MlaAttention attention_;
   ExpertRunner experts_;
+  ExpertParallel spread_experts_;
   Routing routing_;
+  Routing own_routing_;  ///< of the rows that are this rank's to dispatch
   LayerKv kv_;
   std::vector<float> residual_, normed_, part_;  // [rows, hidden]
   std::vector<float> gate_, up_;                 // [rows, the widest feed-forward part]

@@ -1,6 +1,7 @@
 #include "inference/model/deepseek_weights.h"
 
 #include <cstring>
+#include <numeric>
 #include <utility>
 
 #include "inference/model/load_weight.h"
@@ -8,61 +9,29 @@
 namespace hadal::inference {
 namespace {
 
-/// A matrix whose values are whole bytes: what can be cut and transposed.
-struct PlainMatrix {
-  ElementType type = ElementType::kF32;
-  int64_t cols = 0;
-  absl::Span<const uint8_t> data;
-  absl::Span<const float> scales;
-  std::vector<float> wide;  ///< holds data where it had to be widened
+size_t RowBytes(const WeightPart& matrix) {
+  return static_cast<size_t>(matrix.cols) * static_cast<size_t>(TraitsOf(matrix.type).block_bytes);
+}
 
-  size_t row_bytes() const {
-    return static_cast<size_t>(cols) * static_cast<size_t>(TraitsOf(type).block_bytes);
-  }
-};
-
-StatusOr<PlainMatrix> ReadKvB(const Checkpoint& checkpoint, const std::string& name, int64_t rows,
-                              PackPrecision precision, ThreadPool& pool) {
+// This rank's heads of the matrix, in values that are whole bytes: what can be cut and transposed.
+StatusOr<WeightPart> ReadKvB(const Checkpoint& checkpoint, const ShardPlan& plan,
+                             const std::string& name, PackPrecision precision) {
   const ModelConfig& config = checkpoint.config();
   const MlaConfig& mla = config.mla;
-  PlainMatrix matrix;
-  matrix.cols = mla.kv_lora_rank;
-  ASSIGN_OR_RETURN(const Weight weight, checkpoint.Get(name, {rows, matrix.cols}));
-  const auto type = ToElementType(weight.type);
-  if (!type.ok()) return Annotate(type.status(), name);
+  const int64_t rows = int64_t{config.num_heads} * (mla.qk_nope_head_dim + mla.v_head_dim);
+  ASSIGN_OR_RETURN(WeightPart part,
+                   ReadPart(checkpoint, plan, name, rows, mla.kv_lora_rank, precision));
   const bool on_grid = mla.qk_nope_head_dim % kFp8Block == 0 && mla.v_head_dim % kFp8Block == 0;
-  if (precision == PackPrecision::kStored && IsFloat(*type) &&
-      (*type != ElementType::kF8E4M3 || on_grid)) {
-    matrix.type = *type;
-    matrix.data = weight.data;
-    matrix.scales = weight.scales;
-    const bool fp8 = *type == ElementType::kF8E4M3;
-    if (weight.data.size() != static_cast<size_t>(rows) * matrix.row_bytes() ||
-        static_cast<int64_t>(weight.scales.size()) !=
-            (fp8 ? Fp8Blocks(rows) * Fp8Blocks(matrix.cols) : 0)) {
-      return InvalidArgument("{}: {} x {} values of type {} do not fit {} bytes and {} scales",
-                             name, rows, matrix.cols, TraitsOf(*type).name, weight.data.size(),
-                             weight.scales.size());
-    }
-    return matrix;
-  }
-  ASSIGN_OR_RETURN(const PackedMatrix packed,
-                   LoadMatrix(checkpoint, name, rows, matrix.cols, PackPrecision::kFloat32, pool));
-  matrix.wide.resize(static_cast<size_t>(rows * matrix.cols));
-  for (int64_t r = 0; r < rows; ++r) {
-    packed.UnpackRow(r, matrix.wide.data() + r * matrix.cols);
-  }
-  matrix.data = {reinterpret_cast<const uint8_t*>(matrix.wide.data()),
-                 matrix.wide.size() * sizeof(float)};
-  return matrix;
+  if (IsFloat(part.type) && (part.type != ElementType::kF8E4M3 || on_grid)) return part;
+  return ReadPart(checkpoint, plan, name, rows, mla.kv_lora_rank, PackPrecision::kFloat32);
 }
 
 /// Rows [first, first + count) as columns: [cols, count].
-std::vector<uint8_t> TransposeRows(const PlainMatrix& matrix, int64_t first, int64_t count) {
+std::vector<uint8_t> TransposeRows(const WeightPart& matrix, int64_t first, int64_t count) {
   const auto bytes = static_cast<size_t>(TraitsOf(matrix.type).block_bytes);
-  std::vector<uint8_t> out(static_cast<size_t>(count) * matrix.row_bytes());
+  std::vector<uint8_t> out(static_cast<size_t>(count) * RowBytes(matrix));
   for (int64_t r = 0; r < count; ++r) {
-    const uint8_t* from = matrix.data.data() + static_cast<size_t>(first + r) * matrix.row_bytes();
+    const uint8_t* from = matrix.data.data() + static_cast<size_t>(first + r) * RowBytes(matrix);
     uint8_t* to = out.data() + static_cast<size_t>(r) * bytes;
     for (int64_t c = 0; c < matrix.cols; ++c, from += bytes) {
       std::memcpy(to + static_cast<size_t>(c * count) * bytes, from, bytes);
@@ -72,7 +41,7 @@ std::vector<uint8_t> TransposeRows(const PlainMatrix& matrix, int64_t first, int
 }
 
 /// The scales of those rows, transposed likewise; rows are whole blocks. Empty without scales.
-std::vector<float> TransposeScales(const PlainMatrix& matrix, int64_t first, int64_t count) {
+std::vector<float> TransposeScales(const WeightPart& matrix, int64_t first, int64_t count) {
   std::vector<float> out;
   if (matrix.scales.empty()) return out;
   const int64_t blocks = Fp8Blocks(matrix.cols);
@@ -84,15 +53,14 @@ std::vector<float> TransposeScales(const PlainMatrix& matrix, int64_t first, int
   return out;
 }
 
-Status SplitKvB(const Checkpoint& checkpoint, const std::string& name, PackPrecision precision,
-                ThreadPool& pool, MlaWeights* weights) {
+Status SplitKvB(const Checkpoint& checkpoint, const ShardPlan& plan, const std::string& name,
+                PackPrecision precision, ThreadPool& pool, MlaWeights* weights) {
   const ModelConfig& config = checkpoint.config();
   const int64_t nope = config.mla.qk_nope_head_dim;
   const int64_t value = config.mla.v_head_dim;
   const int64_t latent = config.mla.kv_lora_rank;
-  ASSIGN_OR_RETURN(const PlainMatrix kv_b,
-                   ReadKvB(checkpoint, name, config.num_heads * (nope + value), precision, pool));
-  for (int64_t head = 0; head < config.num_heads; ++head) {
+  ASSIGN_OR_RETURN(const WeightPart kv_b, ReadKvB(checkpoint, plan, name, precision));
+  for (int64_t head = 0; head < plan.num_heads(config); ++head) {
     const int64_t first = head * (nope + value);
     auto k = PackedMatrix::Pack(kv_b.type, latent, nope, TransposeRows(kv_b, first, nope),
                                 precision, pool, TransposeScales(kv_b, first, nope));
@@ -106,7 +74,7 @@ Status SplitKvB(const Checkpoint& checkpoint, const std::string& name, PackPreci
     }
     auto v = PackedMatrix::Pack(
         kv_b.type, value, latent,
-        kv_b.data.subspan(at * kv_b.row_bytes(), static_cast<size_t>(value) * kv_b.row_bytes()),
+        kv_b.data.subspan(at * RowBytes(kv_b), static_cast<size_t>(value) * RowBytes(kv_b)),
         precision, pool, scales);
     if (!v.ok()) return Annotate(v.status(), name);
     weights->k_b.push_back(*std::move(k));
@@ -118,10 +86,12 @@ Status SplitKvB(const Checkpoint& checkpoint, const std::string& name, PackPreci
 /// Tensors of one layer by the end of their names.
 class LayerLoader {
  public:
-  LayerLoader(const Checkpoint& checkpoint, int32_t index, PackPrecision precision,
-              ThreadPool& pool)
+  LayerLoader(const Checkpoint& checkpoint, const ShardPlan& plan, int32_t index,
+              PackPrecision precision, ThreadPool& pool)
       : checkpoint_(checkpoint),
+        plan_(plan),
         config_(checkpoint.config()),
+        index_(index),
         prefix_(fmt::format("blk.{}.", index)),
         precision_(precision),
         pool_(pool) {}
@@ -154,50 +124,62 @@ class LayerLoader {
 
   Status Experts(DeepseekLayer* out) const {
     const MoeConfig& moe = config_.moe;
-    ASSIGN_OR_RETURN(out->router,
-                     LoadMatrix(checkpoint_, prefix_ + "ffn_gate_inp.weight", moe.num_experts,
-                                config_.hidden_dim, PackPrecision::kFloat32, pool_));
+    ASSIGN_OR_RETURN(out->router, LoadMatrix(checkpoint_, plan_, prefix_ + "ffn_gate_inp.weight",
+                                             moe.num_experts, config_.hidden_dim,
+                                             PackPrecision::kFloat32, pool_));
     if (moe.gate == ExpertGate::kSigmoidGroups) {
       RETURN_IF_ERROR(Vector("exp_probs_b.bias", moe.num_experts, &out->router_bias));
     }
-    out->experts.resize(static_cast<size_t>(moe.num_experts));
-    for (size_t e = 0; e < out->experts.size(); ++e) {
-      RETURN_IF_ERROR(Mlp(fmt::format(".{}.weight", e), moe.expert_ffn_dim, &out->experts[e]));
+    for (const int32_t e : ExpertsHere()) {
+      RETURN_IF_ERROR(
+          Mlp(fmt::format(".{}.weight", e), moe.expert_ffn_dim, &out->experts.emplace_back()));
     }
     if (moe.num_shared_experts == 0) return OkStatus();
     return Mlp("_shexp.weight", int64_t{moe.num_shared_experts} * moe.expert_ffn_dim, &out->mlp);
   }
 
   Status Vector(const char* name, int64_t size, std::vector<float>* out) const {
-    ASSIGN_OR_RETURN(*out, LoadVector(checkpoint_, prefix_ + name, size));
+    ASSIGN_OR_RETURN(*out, LoadVector(checkpoint_, plan_, prefix_ + name, size));
     return OkStatus();
   }
 
  private:
   Status Matrix(const std::string& name, int64_t rows, int64_t cols, PackedMatrix* out) const {
-    ASSIGN_OR_RETURN(*out, LoadMatrix(checkpoint_, prefix_ + name, rows, cols, precision_, pool_));
+    ASSIGN_OR_RETURN(*out,
+                     LoadMatrix(checkpoint_, plan_, prefix_ + name, rows, cols, precision_, pool_));
     return OkStatus();
+  }
+
+  std::vector<int32_t> ExpertsHere() const {
+    if (plan_.spreads_experts()) {
+      return plan_.placement(index_).experts_of_rank[static_cast<size_t>(plan_.rank())];
+    }
+    std::vector<int32_t> all(static_cast<size_t>(config_.moe.num_experts));
+    std::iota(all.begin(), all.end(), 0);
+    return all;
   }
 
   // Stored per head in newer GGUF files, as one matrix in older ones and in folders.
   Status KeysAndValues(MlaWeights* out) const {
     if (!checkpoint_.Has(prefix_ + "attn_k_b.0.weight")) {
-      return SplitKvB(checkpoint_, prefix_ + "attn_kv_b.weight", precision_, pool_, out);
+      return SplitKvB(checkpoint_, plan_, prefix_ + "attn_kv_b.weight", precision_, pool_, out);
     }
     const MlaConfig& mla = config_.mla;
-    out->k_b.resize(static_cast<size_t>(config_.num_heads));
-    out->v_b.resize(out->k_b.size());
-    for (size_t h = 0; h < out->k_b.size(); ++h) {
+    const int32_t count = plan_.num_heads(config_);
+    const int32_t first = plan_.rank() % plan_.layout().tensor_parallel * count;
+    for (int32_t h = first; h < first + count; ++h) {
       RETURN_IF_ERROR(Matrix(fmt::format("attn_k_b.{}.weight", h), mla.kv_lora_rank,
-                             mla.qk_nope_head_dim, &out->k_b[h]));
+                             mla.qk_nope_head_dim, &out->k_b.emplace_back()));
       RETURN_IF_ERROR(Matrix(fmt::format("attn_v_b.{}.weight", h), mla.v_head_dim,
-                             mla.kv_lora_rank, &out->v_b[h]));
+                             mla.kv_lora_rank, &out->v_b.emplace_back()));
     }
     return OkStatus();
   }
 
   const Checkpoint& checkpoint_;
+  const ShardPlan& plan_;
   const ModelConfig& config_;
+  const int32_t index_;
   const std::string prefix_;
   const PackPrecision precision_;
   ThreadPool& pool_;
@@ -205,10 +187,11 @@ class LayerLoader {
 
 }  // namespace
 
-StatusOr<DeepseekLayer> LoadDeepseekLayer(const Checkpoint& checkpoint, int32_t index,
-                                          PackPrecision precision, ThreadPool& pool) {
+StatusOr<DeepseekLayer> LoadDeepseekLayer(const Checkpoint& checkpoint, const ShardPlan& plan,
+                                          int32_t index, PackPrecision precision,
+                                          ThreadPool& pool) {
   const ModelConfig& config = checkpoint.config();
-  const LayerLoader loader(checkpoint, index, precision, pool);
+  const LayerLoader loader(checkpoint, plan, index, precision, pool);
   DeepseekLayer layer;
   RETURN_IF_ERROR(loader.Vector("attn_norm.weight", config.hidden_dim, &layer.attention_norm));
   RETURN_IF_ERROR(loader.Attention(&layer.attention));

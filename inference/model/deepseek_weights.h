@@ -7,6 +7,7 @@
 #include "inference/kernels/thread_pool.h"
 #include "inference/moe/experts.h"
 #include "inference/weights/checkpoint.h"
+#include "inference/weights/shard_plan.h"
 
 namespace hadal::inference {
 
@@ -30,13 +31,14 @@ struct DeepseekLayer {
   Expert mlp;  ///< the dense feed-forward part, or the shared experts; empty when there are none
   PackedMatrix router;             ///< [experts, hidden] f32; empty in dense layers
   std::vector<float> router_bias;  ///< [experts] where the router has one
-  std::vector<Expert> experts;     ///< empty in dense layers
+  /// Empty in dense layers; all, or those of ShardPlan::placement where experts are spread.
+  std::vector<Expert> experts;
 };
 
-/// Loads layer `index`. In PackPrecision::kStored weights keep their bits; the router is float32.
-/// E4M3 scales lie on a grid over all heads; where a head is no multiple of 128 rows high, k_b and
-/// v_b are widened to float32.
-StatusOr<DeepseekLayer> LoadDeepseekLayer(const Checkpoint& checkpoint, int32_t index,
-                                          PackPrecision precision, ThreadPool& pool);
+/// Loads what `plan` gives this rank of layer `index`. In PackPrecision::kStored weights keep their
+/// bits, the router's apart: it is float32. E4M3 scales lie on a grid over all heads; where a head
+/// is no multiple of 128 rows high, k_b and v_b are widened to float32.
+StatusOr<DeepseekLayer> LoadDeepseekLayer(const Checkpoint& checkpoint, const ShardPlan& plan,
+                                          int32_t index, PackPrecision precision, ThreadPool& pool);
 
 }  // namespace hadal::inference

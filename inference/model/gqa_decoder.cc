@@ -6,7 +6,6 @@
 
 #include "base/check.h"
 #include "inference/kernels/activation.h"
-#include "inference/kernels/embedding.h"
 #include "inference/kernels/matmul.h"
 #include "inference/kernels/norm.h"
 #include "inference/model/load_weight.h"
@@ -48,10 +47,13 @@ Status CheckConfig(const ModelConfig& config) {
 
 }  // namespace
 
-GqaDecoder::GqaDecoder(ModelConfig config, ComputeMode mode, CpuDevice device)
+GqaDecoder::GqaDecoder(ModelConfig config, ComputeMode mode, CpuDevice device,
+                       std::unique_ptr<ModelRanks> ranks)
     : config_(std::move(config)),
-      kv_layout_(LayoutFor(config_, mode)),
-      attention_shape_(ShapeFor(config_)),
+      ranks_(std::move(ranks)),
+      local_(ranks_->LocalConfig(config_)),
+      kv_layout_(LayoutFor(local_, mode)),
+      attention_shape_(ShapeFor(local_)),
       device_(std::move(device)),
       rope_(RopeInverseFrequencies(config_.head_dim, config_.rope_theta,
                                    config_.rope_freq_factors)) {}
@@ -67,15 +69,18 @@ StatusOr<std::unique_ptr<Decoder>> GqaDecoder::Load(const Checkpoint& checkpoint
   }
   const PackPrecision precision = options.mode == ComputeMode::kFloat32
                                       ? PackPrecision::kFloat32 : PackPrecision::kStored;
-  auto decoder =
-      std::unique_ptr<GqaDecoder>(new GqaDecoder(config, options.mode, std::move(device)));
+  ASSIGN_OR_RETURN(auto ranks, ModelRanks::Create(checkpoint, options));
+  auto decoder = std::unique_ptr<GqaDecoder>(
+      new GqaDecoder(config, options.mode, std::move(device), std::move(ranks)));
   ThreadPool& pool = decoder->device_.pool();
+  const ShardPlan& plan = decoder->ranks_->plan();
   ASSIGN_OR_RETURN(decoder->embedding_,
-                   LoadMatrix(checkpoint, "token_embd.weight", config.vocabulary,
+                   LoadMatrix(checkpoint, plan, "token_embd.weight", config.vocabulary,
                               config.hidden_dim, precision, pool));
   if (!config.tied_embeddings) {
-    ASSIGN_OR_RETURN(decoder->output_, LoadMatrix(checkpoint, "output.weight", config.vocabulary,
-                                                  config.hidden_dim, precision, pool));
+    ASSIGN_OR_RETURN(decoder->output_,
+                     LoadMatrix(checkpoint, plan, "output.weight", config.vocabulary,
+                                config.hidden_dim, precision, pool));
   }
   ASSIGN_OR_RETURN(decoder->output_norm_,
                    LoadVector(checkpoint, "output_norm.weight", config.hidden_dim));
@@ -84,6 +89,7 @@ StatusOr<std::unique_ptr<Decoder>> GqaDecoder::Load(const Checkpoint& checkpoint
     RETURN_IF_ERROR(decoder->LoadLayer(checkpoint, traits, i, precision,
                                        &decoder->layers_[static_cast<size_t>(i)]));
   }
+  RETURN_IF_ERROR(decoder->ranks_->MeetAfterLoading());
   return decoder;
 }
 
@@ -93,13 +99,15 @@ Status GqaDecoder::LoadLayer(const Checkpoint& checkpoint, const GqaDecoderTrait
   const std::string prefix = fmt::format("blk.{}.", index);
   const int64_t hidden = config_.hidden_dim;
   const int64_t q_dim = int64_t{config_.num_heads} * config_.head_dim;
-  const int64_t kv_dim = kv_layout_.k_values;
+  const int64_t kv_dim = int64_t{config_.num_kv_heads} * config_.head_dim;
+  const ShardPlan& plan = ranks_->plan();
   const auto matrix = [&](const char* name, int64_t rows, int64_t cols, PackedMatrix* out) {
-    ASSIGN_OR_RETURN(*out, LoadMatrix(checkpoint, prefix + name, rows, cols, precision, pool));
+    ASSIGN_OR_RETURN(*out,
+                     LoadMatrix(checkpoint, plan, prefix + name, rows, cols, precision, pool));
     return OkStatus();
   };
   const auto vector = [&](const char* name, int64_t size, std::vector<float>* out) {
-    ASSIGN_OR_RETURN(*out, LoadVector(checkpoint, prefix + name, size));
+    ASSIGN_OR_RETURN(*out, LoadVector(checkpoint, plan, prefix + name, size));
     return OkStatus();
   };
   RETURN_IF_ERROR(vector("attn_norm.weight", hidden, &layer->attention_norm));
@@ -124,7 +132,7 @@ void GqaDecoder::Resize(int64_t num_rows) {
   const auto grow = [rows](std::vector<float>& buffer, int64_t cols) {
     buffer.resize(std::max(buffer.size(), rows * static_cast<size_t>(cols)));
   };
-  const int64_t q_dim = int64_t{config_.num_heads} * config_.head_dim;
+  const int64_t q_dim = int64_t{local_.num_heads} * local_.head_dim;
   grow(act_.residual, config_.hidden_dim);
   grow(act_.normed, config_.hidden_dim);
   grow(act_.query, q_dim);
@@ -135,13 +143,27 @@ void GqaDecoder::Resize(int64_t num_rows) {
   grow(act_.up, config_.ffn_dim);
 }
 
-void GqaDecoder::Attention(const Layer& layer, int32_t index,
-                           absl::Span<const SequenceSlice> batch, const BatchPlan& plan,
-                           KvCache& cache) {
+// residual += x * weight^T, whose columns may be cut over the ranks.
+Status GqaDecoder::AddProduct(ConstMatrixView x, const PackedMatrix& weight, MatrixView residual) {
+  if (ranks_->plan().layout().tensor_parallel == 1) {
+    MatMul(device_, x, weight, nullptr, residual, /*accumulate=*/true);
+    return OkStatus();
+  }
+  act_.part.resize(std::max(act_.part.size(), static_cast<size_t>(x.rows * residual.cols)));
+  const MatrixView part(act_.part.data(), x.rows, residual.cols);
+  MatMul(device_, x, weight, nullptr, part);
+  RETURN_IF_ERROR(ranks_->Sum(part));
+  AddInPlace(device_, part, residual);
+  return OkStatus();
+}
+
+Status GqaDecoder::Attention(const Layer& layer, int32_t index,
+                             absl::Span<const SequenceSlice> batch, const BatchPlan& plan,
+                             KvCache& cache) {
   const int64_t rows = plan.num_rows;
   const MatrixView residual(act_.residual.data(), rows, config_.hidden_dim);
   const MatrixView normed(act_.normed.data(), rows, config_.hidden_dim);
-  const int64_t q_dim = int64_t{config_.num_heads} * config_.head_dim;
+  const int64_t q_dim = int64_t{local_.num_heads} * local_.head_dim;
   const MatrixView query(act_.query.data(), rows, q_dim);
   const MatrixView attended(act_.attended.data(), rows, q_dim);
   const MatrixView key(act_.key.data(), rows, kv_layout_.k_values);
@@ -155,25 +177,25 @@ void GqaDecoder::Attention(const Layer& layer, int32_t index,
   MatMul(device_, normed, tasks);
   const RopeLayout rope =
       config_.rope_interleaved ? RopeLayout::kInterleaved : RopeLayout::kHalves;
-  ApplyRope(device_, rope_, rope, config_.num_heads, query);
-  ApplyRope(device_, rope_, rope, config_.num_kv_heads, key);
+  ApplyRope(device_, rope_, rope, local_.num_heads, query);
+  ApplyRope(device_, rope_, rope, local_.num_kv_heads, key);
   BindLayer(index, batch, plan, cache, &kv_);
   StoreRows(device_, key, kv_.type, kv_.key_rows);
   StoreRows(device_, value, kv_.type, kv_.value_rows);
   CausalAttention(device_, attention_shape_, query, kv_.slices, attended);
-  MatMul(device_, attended, layer.o, nullptr, residual, /*accumulate=*/true);
+  return AddProduct(attended, layer.o, residual);
 }
 
-void GqaDecoder::FeedForward(const Layer& layer, int64_t num_rows) {
+Status GqaDecoder::FeedForward(const Layer& layer, int64_t num_rows) {
   const MatrixView residual(act_.residual.data(), num_rows, config_.hidden_dim);
   const MatrixView normed(act_.normed.data(), num_rows, config_.hidden_dim);
-  const MatrixView gate(act_.gate.data(), num_rows, config_.ffn_dim);
-  const MatrixView up(act_.up.data(), num_rows, config_.ffn_dim);
+  const MatrixView gate(act_.gate.data(), num_rows, layer.gate.rows());
+  const MatrixView up(act_.up.data(), num_rows, layer.up.rows());
   RmsNorm(device_, residual, layer.ffn_norm.data(), config_.norm_eps, normed);
   const MatMulTask tasks[] = {{&layer.gate, nullptr, gate, false}, {&layer.up, nullptr, up, false}};
   MatMul(device_, normed, tasks);
   SiluMul(device_, gate, up, gate);
-  MatMul(device_, gate, layer.down, nullptr, residual, /*accumulate=*/true);
+  return AddProduct(gate, layer.down, residual);
 }
 
 Status GqaDecoder::Forward(absl::Span<const SequenceSlice> batch, KvCache& cache,
@@ -183,19 +205,18 @@ Status GqaDecoder::Forward(absl::Span<const SequenceSlice> batch, KvCache& cache
   if (plan.num_rows == 0) return OkStatus();
   Resize(plan.num_rows);
   const MatrixView residual(act_.residual.data(), plan.num_rows, config_.hidden_dim);
-  EmbeddingLookup(device_, embedding_, plan.tokens, residual);
+  RETURN_IF_ERROR(ranks_->Embed(device_, embedding_, plan.tokens, residual));
   rope_.Compute(device_, plan.positions);
   for (int32_t i = 0; i < config_.num_layers; ++i) {
     const Layer& layer = layers_[static_cast<size_t>(i)];
-    Attention(layer, i, batch, plan, cache);
-    FeedForward(layer, plan.num_rows);
+    RETURN_IF_ERROR(Attention(layer, i, batch, plan, cache));
+    RETURN_IF_ERROR(FeedForward(layer, plan.num_rows));
   }
   if (plan.logits_rows.empty()) return OkStatus();
   const MatrixView last = GatherLogitsRows(plan, residual, act_.normed);
   RmsNorm(device_, last, output_norm_.data(), config_.norm_eps, last);
-  MatMul(device_, last, config_.tied_embeddings ? embedding_ : output_, nullptr,
-         MatrixView(logits.data(), last.rows, config_.vocabulary));
-  return OkStatus();
+  return ranks_->Project(device_, last, config_.tied_embeddings ? embedding_ : output_,
+                         MatrixView(logits.data(), last.rows, config_.vocabulary));
 }
 
 }  // namespace hadal::inference

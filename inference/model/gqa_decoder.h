@@ -10,6 +10,7 @@
 #include "inference/kernels/rope.h"
 #include "inference/model/batch_plan.h"
 #include "inference/model/decoder.h"
+#include "inference/model/model_ranks.h"
 
 namespace hadal::inference {
 
@@ -19,7 +20,8 @@ struct GqaDecoderTraits {
 };
 
 /// The transformer that Llama (arXiv:2407.21783) and Qwen2 (arXiv:2407.10671) share: RMSNorm before
-/// each part, rotary positions, grouped-query attention, SwiGLU. Thread-compatible.
+/// each part, rotary positions, grouped-query attention, SwiGLU. Heads and feed-forward parts may
+/// be cut over ranks (ShardPlan). Thread-compatible.
 class GqaDecoder final : public Decoder {
  public:
   static StatusOr<std::unique_ptr<Decoder>> Load(const Checkpoint& checkpoint,
@@ -46,17 +48,22 @@ class GqaDecoder final : public Decoder {
     std::vector<float> query, attended;          // heads * head_dim
     std::vector<float> key, value;               // kv heads * head_dim
     std::vector<float> gate, up;                 // ffn
+    std::vector<float> part;                     // hidden; on many ranks only
   };
 
-  GqaDecoder(ModelConfig config, ComputeMode mode, CpuDevice device);
+  GqaDecoder(ModelConfig config, ComputeMode mode, CpuDevice device,
+             std::unique_ptr<ModelRanks> ranks);
   Status LoadLayer(const Checkpoint& checkpoint, const GqaDecoderTraits& traits, int32_t index,
                    PackPrecision precision, Layer* layer);
   void Resize(int64_t num_rows);
-  void Attention(const Layer& layer, int32_t index, absl::Span<const SequenceSlice> batch,
-                 const BatchPlan& plan, KvCache& cache);
-  void FeedForward(const Layer& layer, int64_t num_rows);
+  Status Attention(const Layer& layer, int32_t index, absl::Span<const SequenceSlice> batch,
+                   const BatchPlan& plan, KvCache& cache);
+  Status FeedForward(const Layer& layer, int64_t num_rows);
+  Status AddProduct(ConstMatrixView x, const PackedMatrix& weight, MatrixView residual);
 
   const ModelConfig config_;
+  const std::unique_ptr<ModelRanks> ranks_;
+  const ModelConfig local_;  ///< with this rank's heads
   const KvLayout kv_layout_;
   const AttentionShape attention_shape_;
   const CpuDevice device_;

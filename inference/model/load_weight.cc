@@ -23,20 +23,31 @@ StatusOr<ElementType> ToElementType(GgmlType type) {
                        TraitsOf(type).name, static_cast<uint32_t>(type));
 }
 
-StatusOr<PackedMatrix> LoadMatrix(const Checkpoint& checkpoint, const std::string& name,
-                                  int64_t rows, int64_t cols, PackPrecision precision,
-                                  ThreadPool& pool) {
+StatusOr<WeightPart> ReadPart(const Checkpoint& checkpoint, const ShardPlan& plan,
+                              const std::string& name, int64_t rows, int64_t cols,
+                              PackPrecision precision) {
   ASSIGN_OR_RETURN(const Weight weight, checkpoint.Get(name, {rows, cols}));
   auto type = ToElementType(weight.type);
   if (!type.ok()) return Annotate(type.status(), name);
-  auto matrix = PackedMatrix::Pack(*type, rows, cols, weight.data, precision, pool,
-                                   weight.scales);
+  auto part = CutWeight(weight, *type, plan.PartOf(name, rows, cols), precision);
+  if (!part.ok()) return Annotate(part.status(), name);
+  return part;
+}
+
+StatusOr<PackedMatrix> LoadMatrix(const Checkpoint& checkpoint, const ShardPlan& plan,
+                                  const std::string& name, int64_t rows, int64_t cols,
+                                  PackPrecision precision, ThreadPool& pool) {
+  // Packing widens group by group what kFloat32 wants; here only a cut may need it.
+  ASSIGN_OR_RETURN(const WeightPart part,
+                   ReadPart(checkpoint, plan, name, rows, cols, PackPrecision::kStored));
+  auto matrix =
+      PackedMatrix::Pack(part.type, part.rows, part.cols, part.data, precision, pool, part.scales);
   if (!matrix.ok()) return Annotate(matrix.status(), name);
   return matrix;
 }
 
-StatusOr<std::vector<float>> LoadVector(const Checkpoint& checkpoint, const std::string& name,
-                                        int64_t size) {
+StatusOr<std::vector<float>> LoadVector(const Checkpoint& checkpoint, const ShardPlan& plan,
+                                        const std::string& name, int64_t size) {
   ASSIGN_OR_RETURN(const Weight weight, checkpoint.Get(name, {size}));
   auto type = ToElementType(weight.type);
   if (!type.ok()) return Annotate(type.status(), name);
@@ -51,7 +62,8 @@ StatusOr<std::vector<float>> LoadVector(const Checkpoint& checkpoint, const std:
   }
   std::vector<float> values(static_cast<size_t>(size));
   DequantizeRow(*type, weight.data.data(), size, values.data());
-  return values;
+  const ShardRange part = plan.PartOf(name, size, 1).rows;
+  return std::vector<float>(values.begin() + part.begin, values.begin() + part.end);
 }
 
 }  // namespace hadal::inference

@@ -7,7 +7,9 @@
 #include "base/status.h"
 #include "inference/kernels/packed_matrix.h"
 #include "inference/kernels/thread_pool.h"
+#include "inference/model/weight_part.h"
 #include "inference/weights/checkpoint.h"
+#include "inference/weights/shard_plan.h"
 
 namespace hadal::inference {
 
@@ -15,13 +17,33 @@ namespace hadal::inference {
 /// as weights.
 StatusOr<ElementType> ToElementType(GgmlType type);
 
-/// Packs the matrix `name` [rows, cols] for the matmul kernels. Errors name the tensor.
-StatusOr<PackedMatrix> LoadMatrix(const Checkpoint& checkpoint, const std::string& name,
-                                  int64_t rows, int64_t cols, PackPrecision precision,
-                                  ThreadPool& pool);
+/// What `plan` gives this rank of the matrix `name`, in all [rows, cols], as CutWeight cuts it.
+/// Errors name the tensor.
+StatusOr<WeightPart> ReadPart(const Checkpoint& checkpoint, const ShardPlan& plan,
+                              const std::string& name, int64_t rows, int64_t cols,
+                              PackPrecision precision);
 
-/// The vector `name` [size] (a norm or a bias), widened to float32. Errors name the tensor.
-StatusOr<std::vector<float>> LoadVector(const Checkpoint& checkpoint, const std::string& name,
-                                        int64_t size);
+/// The same packed for the matmul kernels.
+StatusOr<PackedMatrix> LoadMatrix(const Checkpoint& checkpoint, const ShardPlan& plan,
+                                  const std::string& name, int64_t rows, int64_t cols,
+                                  PackPrecision precision, ThreadPool& pool);
+
+/// The whole matrix.
+inline StatusOr<PackedMatrix> LoadMatrix(const Checkpoint& checkpoint, const std::string& name,
+                                         int64_t rows, int64_t cols, PackPrecision precision,
+                                         ThreadPool& pool) {
+  return LoadMatrix(checkpoint, ShardPlan(), name, rows, cols, precision, pool);
+}
+
+/// What `plan` gives this rank of the vector `name` (a norm or a bias), in all [size], widened to
+/// float32. Errors name the tensor.
+StatusOr<std::vector<float>> LoadVector(const Checkpoint& checkpoint, const ShardPlan& plan,
+                                        const std::string& name, int64_t size);
+
+/// The whole vector.
+inline StatusOr<std::vector<float>> LoadVector(const Checkpoint& checkpoint,
+                                               const std::string& name, int64_t size) {
+  return LoadVector(checkpoint, ShardPlan(), name, size);
+}
 
 }  // namespace hadal::inference

@@ -16,49 +16,46 @@ void Grow(std::vector<float>& buffer, int64_t count) {
 }  // namespace
 
 // A counting sort: tokens keep their order inside an expert.
-void ExpertRunner::Permute(absl::Span<const Expert> experts, const Routing& routing,
+void ExpertRunner::Permute(size_t num_experts, absl::Span<const int32_t> expert_of, int32_t per_row,
                            ConstMatrixView x) {
-  first_.assign(experts.size() + 1, 0);
-  for (const int32_t expert : routing.experts) {
-    CHECK(expert >= 0 && static_cast<size_t>(expert) < experts.size());
+  first_.assign(num_experts + 1, 0);
+  for (const int32_t expert : expert_of) {
+    CHECK(expert >= 0 && static_cast<size_t>(expert) < num_experts);
     ++first_[static_cast<size_t>(expert) + 1];
   }
-  for (size_t e = 0; e < experts.size(); ++e) first_[e + 1] += first_[e];
+  for (size_t e = 0; e < num_experts; ++e) first_[e + 1] += first_[e];
   next_.assign(first_.begin(), first_.end() - 1);
-  row_of_.resize(routing.experts.size());
+  row_of_.resize(expert_of.size());
   for (size_t i = 0; i < row_of_.size(); ++i) {
-    row_of_[i] = next_[static_cast<size_t>(routing.experts[i])]++;
+    row_of_[i] = next_[static_cast<size_t>(expert_of[i])]++;
   }
   Grow(input_, static_cast<int64_t>(row_of_.size()) * x.cols);
   device_.pool().ParallelFor(
       static_cast<int64_t>(row_of_.size()), 16, [&](int64_t begin, int64_t end) {
         for (int64_t i = begin; i < end; ++i) {
-          std::memcpy(input_.data() + row_of_[static_cast<size_t>(i)] * x.cols,
-                      x.row(i / routing.top_k), static_cast<size_t>(x.cols) * sizeof(float));
+          std::memcpy(input_.data() + row_of_[static_cast<size_t>(i)] * x.cols, x.row(i / per_row),
+                      static_cast<size_t>(x.cols) * sizeof(float));
         }
       });
 }
 
-void ExpertRunner::Combine(const Routing& routing, int64_t hidden, MatrixView y) const {
+void ExpertRunner::Combine(const Routing& routing, absl::Span<const int64_t> row_of,
+                           ConstMatrixView outputs, MatrixView y) const {
   device_.pool().ParallelFor(y.rows, 8, [&](int64_t begin, int64_t end) {
     for (int64_t r = begin; r < end; ++r) {
       float* to = y.row(r);
       for (int64_t i = r * routing.top_k; i < (r + 1) * routing.top_k; ++i) {
         const float weight = routing.weights[static_cast<size_t>(i)];
-        const float* from = output_.data() + row_of_[static_cast<size_t>(i)] * hidden;
-        for (int64_t c = 0; c < hidden; ++c) to[c] += weight * from[c];
+        const float* from = outputs.row(row_of[static_cast<size_t>(i)]);
+        for (int64_t c = 0; c < y.cols; ++c) to[c] += weight * from[c];
       }
     }
   });
 }
 
-void ExpertRunner::Run(absl::Span<const Expert> experts, const Routing& routing, ConstMatrixView x,
-                       MatrixView y) {
-  CHECK(!experts.empty() && x.rows == y.rows && x.cols == y.cols);
-  CHECK(static_cast<int64_t>(routing.experts.size()) == x.rows * routing.top_k);
-  Permute(experts, routing, x);
+// input_ through the experts into output_, both permuted.
+void ExpertRunner::Compute(absl::Span<const Expert> experts, int64_t hidden) {
   const auto total = static_cast<int64_t>(row_of_.size());
-  const int64_t hidden = x.cols;
   const int64_t ffn = experts.front().gate.rows();
   Grow(gate_, total * ffn);
   Grow(up_, total * ffn);
@@ -84,7 +81,32 @@ void ExpertRunner::Run(absl::Span<const Expert> experts, const Routing& routing,
     tasks_.push_back({in, {&experts[e].down, nullptr, rows_of(output_, e, hidden), false}});
   }
   GroupedMatMul(device_, tasks_);
-  Combine(routing, hidden, y);
+}
+
+void ExpertRunner::Run(absl::Span<const Expert> experts, const Routing& routing, ConstMatrixView x,
+                       MatrixView y) {
+  CHECK(!experts.empty() && x.rows == y.rows && x.cols == y.cols);
+  CHECK(static_cast<int64_t>(routing.experts.size()) == x.rows * routing.top_k);
+  Permute(experts.size(), routing.experts, routing.top_k, x);
+  Compute(experts, x.cols);
+  Combine(routing, row_of_,
+          ConstMatrixView(output_.data(), static_cast<int64_t>(row_of_.size()), x.cols), y);
+}
+
+void ExpertRunner::RunEach(absl::Span<const Expert> experts,
+                           absl::Span<const int32_t> expert_of_row, ConstMatrixView x,
+                           MatrixView y) {
+  CHECK(x.rows == y.rows && x.cols == y.cols);
+  CHECK(static_cast<int64_t>(expert_of_row.size()) == x.rows);
+  if (x.rows == 0) return;
+  Permute(experts.size(), expert_of_row, 1, x);
+  Compute(experts, x.cols);
+  device_.pool().ParallelFor(y.rows, 16, [&](int64_t begin, int64_t end) {
+    for (int64_t r = begin; r < end; ++r) {
+      std::memcpy(y.row(r), output_.data() + row_of_[static_cast<size_t>(r)] * x.cols,
+                  static_cast<size_t>(x.cols) * sizeof(float));
+    }
+  });
 }
 
 }  // namespace hadal::inference

@@ -28,9 +28,20 @@ class ExpertRunner {
   void Run(absl::Span<const Expert> experts, const Routing& routing, ConstMatrixView x,
            MatrixView y);
 
+  /// Row i of y = expert `expert_of_row[i]` of row i of x. x, y [rows, hidden] f32; rows may be
+  /// none.
+  void RunEach(absl::Span<const Expert> experts, absl::Span<const int32_t> expert_of_row,
+               ConstMatrixView x, MatrixView y);
+
+  /// y += sum over a token's experts, ascending, of weight * output; the k-th expert's output of
+  /// token r is row row_of[r * top_k + k] of `outputs`.
+  void Combine(const Routing& routing, absl::Span<const int64_t> row_of, ConstMatrixView outputs,
+               MatrixView y) const;
+
  private:
-  void Permute(absl::Span<const Expert> experts, const Routing& routing, ConstMatrixView x);
-  void Combine(const Routing& routing, int64_t hidden, MatrixView y) const;
+  void Permute(size_t num_experts, absl::Span<const int32_t> expert_of, int32_t per_row,
+               ConstMatrixView x);
+  void Compute(absl::Span<const Expert> experts, int64_t hidden);
 
   const CpuDevice device_;
   std::vector<int64_t> first_;   ///< [experts + 1]: permuted rows of an expert

@@ -1,5 +1,6 @@
 // hadal-model: looks at models and runs them, offline. Exit codes: 0 done, 1 failed, 2 wrong usage.
 #include <cstdio>
+#include <cstdlib>
 
 #include "inference/tool/commands.h"
 
@@ -11,7 +12,8 @@ int main(int argc, char** argv) {
   AddInspect(app, &run);
   AddTokenize(app, &run);
   AddRender(app, &run);
-  AddLogits(app, &run);
+  // PMIx, which mpirun of OpenMPI and srun speak, tells each process its rank.
+  AddLogits(app, std::getenv("PMIX_RANK") != nullptr, &run);
   AddEmbed(app, &run);
   AddBench(app, &run);
   try {

@@ -21,12 +21,13 @@ MAY_INCLUDE = {
 }
 INSIDE_INFERENCE = {
     "kernels": {"tensor", "kernels"},
-    "moe": {"moe", "kernels", "tensor", "weights"},
+    "comm": {"comm"},
+    "moe": {"moe", "comm", "kernels", "tensor", "weights"},
     "weights": {"tensor", "weights"},
     "kv": {"kv", "tensor"},
     "tokenizer": {"tokenizer", "weights"},
     "sampling": {"sampling", "tokenizer"},
-    "model": {"model", "moe", "weights", "kernels", "kv", "tensor"},
+    "model": {"model", "comm", "moe", "weights", "kernels", "kv", "tensor"},
 }
 INCLUDE = re.compile(r'^\s*#include "([^"]+)"', re.M)
 GENERATED = re.compile(r"\.(grpc\.)?pb\.h$")

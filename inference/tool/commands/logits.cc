@@ -9,6 +9,7 @@
 #include "inference/kv/kv_cache.h"
 #include "inference/model/decoder.h"
 #include "inference/tool/commands.h"
+#include "inference/tool/ranks.h"
 #include "inference/tool/token_file.h"
 #include "inference/weights/checkpoint.h"
 #include "inference/weights/safetensors.h"
@@ -27,6 +28,7 @@ struct Options {
   bool trace = false;
   int32_t greedy = 0;
   int32_t threads = 0;
+  RankOptions ranks;
 };
 
 template <typename T>
@@ -148,7 +150,8 @@ Status RunPrompt(Decoder& decoder, const Options& options, const std::vector<int
   return OkStatus();
 }
 
-Status Run(const Options& options) {
+// What each rank does. All compute every prompt, whatever their group; rank 0 writes.
+Status RunRank(const Options& options, Communicator* ranks, const ParallelLayout& layout) {
   ASSIGN_OR_RETURN(const auto checkpoint, Checkpoint::Open(options.model));
   ASSIGN_OR_RETURN(const std::string text, ReadFile(options.tokens_file));
   ASSIGN_OR_RETURN(const auto prompts, ParseTokenLines(text, checkpoint->config().vocabulary));
@@ -156,21 +159,31 @@ Status Run(const Options& options) {
   ASSIGN_OR_RETURN(decoder_options.mode, ModeOf(options, *checkpoint));
   TraceTensors trace;
   if (options.trace) decoder_options.trace = &trace;
-  ASSIGN_OR_RETURN(const auto decoder, LoadDecoder(*checkpoint, decoder_options,
-                                                   std::make_shared<ThreadPool>(options.threads)));
+  decoder_options.ranks = ranks;
+  decoder_options.layout = layout;
+  const auto pool = std::make_shared<ThreadPool>(ThreadsOfRank(options.threads, layout));
+  ASSIGN_OR_RETURN(const auto decoder, LoadDecoder(*checkpoint, decoder_options, pool));
   std::vector<SafetensorsTensor> tensors;
   for (size_t i = 0; i < prompts.size(); ++i) {
     const bool traced = options.trace && i == TracedPrompt(prompts.size());
     RETURN_IF_ERROR(
         RunPrompt(*decoder, options, prompts[i], i, traced ? &trace : nullptr, &tensors));
   }
+  if (ranks != nullptr && ranks->rank() != 0) return OkStatus();
   return WriteSafetensors(options.out, tensors);
+}
+
+Status Run(const Options& options) {
+  return RunRanks(options.ranks, [&options](Communicator* ranks, const ParallelLayout& layout) {
+    return RunRank(options, ranks, layout);
+  });
 }
 
 }  // namespace
 
-void AddLogits(CLI::App& app, RunCommand* run) {
+void AddLogits(CLI::App& app, bool by_mpi, RunCommand* run) {
   auto options = std::make_shared<Options>();
+  options->ranks.by_mpi = by_mpi;
   CLI::App* command = app.add_subcommand("logits", "Runs prompts and writes their logits");
   command->add_option("MODEL", options->model, "GGUF file or Hugging Face folder")->required();
   command->add_option("--tokens-file", options->tokens_file,
@@ -183,7 +196,9 @@ void AddLogits(CLI::App& app, RunCommand* run) {
       ->check(CLI::Range(0, 1 << 20));
   command->add_option("--dtype", options->dtype, "arithmetic")
       ->check(CLI::IsMember({"f32", "bf16", "native"}))->capture_default_str();
-  command->add_option("--threads", options->threads, "0: all cores")->check(CLI::Range(0, 1024));
+  command->add_option("--threads", options->threads, "of a rank; 0: its share of the cores")
+      ->check(CLI::Range(0, 1024));
+  AddRankOptions(command, &options->ranks);
   command->footer(
       "example: hadal-model logits model.gguf --tokens-file prompts.txt --out o.safetensors");
   command->callback([options, run] { *run = [options] { return Run(*options); }; });

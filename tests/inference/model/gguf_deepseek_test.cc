@@ -4,6 +4,7 @@
 
 #include "base/file.h"
 #include "tests/inference/model/decode.h"
+#include "tests/inference/model/on_ranks.h"
 #include "tests/inference/weights/gguf_writer.h"
 #include "tests/support/paths.h"
 
@@ -169,6 +170,21 @@ TEST_P(GgufDeepseek, GivesTheLogitsOfTheFolder) {
     logits.push_back(OneSequence(*decoder, 64).Feed(tokens));
   }
   EXPECT_EQ(logits[0], logits[1]);
+
+  // Heads and experts that lie apart in the file are cut like rows of one matrix.
+  for (const ParallelLayout layout : {ParallelLayout{2, 2, 2}, ParallelLayout{4, 4, 1}}) {
+    std::vector<std::vector<float>> on_ranks;
+    for (const Checkpoint* checkpoint : {folder.get(), gguf.get()}) {
+      OnRanks(layout, {ComputeMode::kFloat32}, [&](int32_t rank, const DecoderOptions& options) {
+        auto decoder = LoadDecoder(*checkpoint, options, Pool(1));
+        ASSERT_OK(decoder);
+        auto found = OneSequence(**decoder, 64).Feed(tokens);
+        if (rank == layout.ranks - 1) on_ranks.push_back(std::move(found));
+      });
+    }
+    ASSERT_EQ(on_ranks.size(), 2u);
+    EXPECT_EQ(on_ranks[0], on_ranks[1]);
+  }
   std::filesystem::remove(file);
 }
 

@@ -15,9 +15,7 @@
 /// Reference data that lies beside the checkout, and model files; absent in a plain checkout.
 namespace hadal::inference::testing {
 
-inline std::string SharedGolden(const std::string& name) {
-  return SharedPath("golden/" + name);
-}
+inline std::string SharedGolden(const std::string& name) { return SharedPath("golden/" + name); }
 
 inline bool Exists(const std::string& path) {
   struct stat info;

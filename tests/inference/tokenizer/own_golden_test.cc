@@ -13,8 +13,7 @@ void CheckIds(const std::string& model, const std::string& name) {
   const std::string path = ModelPath(model);
   if (!testing::Exists(path)) GTEST_SKIP() << path << " is absent";
   ASSERT_OK_AND_ASSIGN(const auto tokenizer, LoadTokenizer(path));
-  const auto rows =
-      testing::ReadRows(SourcePath("tests/golden/tokenizers/") + name + ".jsonl");
+  const auto rows = testing::ReadRows(SourcePath("tests/golden/tokenizers/") + name + ".jsonl");
   ASSERT_FALSE(rows.empty());
   for (const json& row : rows) {
     const auto text = row.at("text").get<std::string>();
@@ -33,8 +32,7 @@ TEST(OwnGolden, ChatPrompts) {
       {"r1_distill_qwen", ChatTemplate::kR1DistillQwen},
       {"deepseek_r1", ChatTemplate::kDeepSeekR1}};
   for (const auto& [name, chat] : templates) {
-    const auto rows =
-        testing::ReadRows(SourcePath("tests/golden/chat/") + name + ".jsonl");
+    const auto rows = testing::ReadRows(SourcePath("tests/golden/chat/") + name + ".jsonl");
     ASSERT_FALSE(rows.empty());
     for (const json& row : rows) {
       std::vector<ChatMessage> messages;
