@@ -67,7 +67,8 @@ double Median(std::vector<double> values) {
 
 int Main(int argc, char** argv) {
   if (argc < 3) {
-    fmt::print(stderr, "usage: speculation_bench MODEL PROMPTS.jsonl [THREADS [ROUNDS [TOKENS]]]\n");
+    fmt::print(stderr,
+               "usage: speculation_bench MODEL PROMPTS.jsonl [THREADS [ROUNDS [TOKENS]]]\n");
     return 2;
   }
   const int threads = argc > 3 ? std::atoi(argv[3]) : 0;
