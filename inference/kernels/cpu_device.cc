@@ -1,5 +1,9 @@
 #include "inference/kernels/cpu_device.h"
 
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
+
 #include <algorithm>
 
 #include "base/check.h"
@@ -35,13 +39,21 @@ const char* IsaName(Isa isa) {
   return "unknown";
 }
 
+#if defined(__x86_64__)
+// clang's __builtin_cpu_supports does not know f16c. The registers are AVX's.
+bool HasF16c() {
+  unsigned eax, ebx, ecx, edx;
+  return __get_cpuid(1, &eax, &ebx, &ecx, &edx) != 0 && (ecx & bit_F16C) != 0;
+}
+#endif
+
 std::vector<Isa> AvailableIsas() {
   std::vector<Isa> isas = {Isa::kScalar};
 #if defined(__x86_64__)
   // __builtin_cpu_supports also asks the operating system whether it saves the registers.
   __builtin_cpu_init();
   const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
-                    __builtin_cpu_supports("f16c");
+                    HasF16c();
   if (avx2) isas.push_back(Isa::kAvx2);
   if (avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
       __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&

@@ -7,6 +7,11 @@
 
 namespace hadal::inference {
 
+Status Decoder::Draft(absl::Span<const SequenceSlice>, ConstMatrixView, KvCache&,
+                      absl::Span<float>) {
+  return Unimplemented("{}: no multi-token prediction layer was loaded", config().architecture);
+}
+
 StatusOr<std::unique_ptr<Decoder>> LoadDecoder(const Checkpoint& checkpoint,
                                                const DecoderOptions& options,
                                                std::shared_ptr<ThreadPool> pool) {

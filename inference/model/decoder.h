@@ -42,6 +42,18 @@ class Decoder {
   /// tokens, into `logits` [sum of num_logits, vocabulary] f32.
   virtual Status Forward(absl::Span<const SequenceSlice> batch, KvCache& cache,
                          absl::Span<float> logits) = 0;
+
+  /// Hidden states [sum of num_logits, hidden] of the last Forward(), after the final norm; valid
+  /// until the next call.
+  virtual ConstMatrixView hidden() const = 0;
+
+  /// Multi-token prediction (DeepSeek-V3, arXiv:2412.19437 §2.2), where DecoderOptions::draft
+  /// loaded its layer: guesses the token after next. Token i of a slice is the one that follows
+  /// position + i, row i of `hidden` [sum of tokens, hidden] is what Forward() gave there; logits
+  /// as in Forward(). The layer has its own place in the cache, which must hold all earlier
+  /// positions. UNIMPLEMENTED without such a layer.
+  virtual Status Draft(absl::Span<const SequenceSlice> batch, ConstMatrixView hidden,
+                       KvCache& cache, absl::Span<float> logits);
 };
 
 enum class ComputeMode {
@@ -64,7 +76,8 @@ class DecoderTrace {
 
 struct DecoderOptions {
   ComputeMode mode = ComputeMode::kNative;
-  DecoderTrace* trace = nullptr;  ///< outlives the decoder; UNIMPLEMENTED for some architectures
+  bool draft = false;  ///< load the multi-token prediction layer; INVALID_ARGUMENT without one
+  DecoderTrace* trace = nullptr;  ///< outlives the decoder
   /// Many ranks compute one model when this is set; outlives the decoder. Its size is layout.ranks.
   Communicator* ranks = nullptr;
   ParallelLayout layout;

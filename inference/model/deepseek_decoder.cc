@@ -11,12 +11,12 @@
 namespace hadal::inference {
 namespace {
 
-KvLayout LayoutFor(const ModelConfig& config, ComputeMode mode) {
+KvLayout LayoutFor(const ModelConfig& config, const DecoderOptions& options) {
   KvLayout layout;
-  layout.num_layers = config.num_layers;
+  layout.num_layers = config.num_layers + (options.draft ? 1 : 0);
   layout.k_values = config.mla.kv_lora_rank + config.mla.qk_rope_head_dim;
   layout.v_values = 0;  // values are the beginning of the same row
-  layout.dtype = mode == ComputeMode::kFloat32 ? KvDtype::kF32 : KvDtype::kF16;
+  layout.dtype = options.mode == ComputeMode::kFloat32 ? KvDtype::kF32 : KvDtype::kF16;
   return layout;
 }
 
@@ -62,7 +62,7 @@ Status CheckConfig(const ModelConfig& config) {
 DeepseekDecoder::DeepseekDecoder(const ModelConfig& config, const DecoderOptions& options,
                                  CpuDevice device, std::unique_ptr<ModelRanks> ranks)
     : config_(config),
-      kv_layout_(LayoutFor(config, options.mode)),
+      kv_layout_(LayoutFor(config, options)),
       device_(device),
       trace_(options.trace),
       ranks_(std::move(ranks)),
@@ -78,12 +78,16 @@ StatusOr<std::unique_ptr<Decoder>> DeepseekDecoder::Load(const Checkpoint& check
                                                          CpuDevice device) {
   const ModelConfig& config = checkpoint.config();
   RETURN_IF_ERROR(CheckConfig(config));
+  if (options.draft && config.num_nextn_layers == 0) {
+    return InvalidArgument("{}: the model has no multi-token prediction layer to draft with",
+                           checkpoint.path());
+  }
   ASSIGN_OR_RETURN(auto ranks, ModelRanks::Create(checkpoint, options));
   std::unique_ptr<DeepseekDecoder> decoder(
       new DeepseekDecoder(config, options, std::move(device), std::move(ranks)));
-  RETURN_IF_ERROR(decoder->LoadWeights(checkpoint, options.mode == ComputeMode::kFloat32
-                                                       ? PackPrecision::kFloat32
-                                                       : PackPrecision::kStored));
+  const PackPrecision precision =
+      options.mode == ComputeMode::kFloat32 ? PackPrecision::kFloat32 : PackPrecision::kStored;
+  RETURN_IF_ERROR(decoder->LoadWeights(checkpoint, precision));
   RETURN_IF_ERROR(decoder->ranks_->MeetAfterLoading());
   return decoder;
 }
@@ -99,9 +103,13 @@ Status DeepseekDecoder::LoadWeights(const Checkpoint& checkpoint, PackPrecision 
   }
   ASSIGN_OR_RETURN(output_norm_,
                    LoadVector(checkpoint, plan, "output_norm.weight", config_.hidden_dim));
-  for (int32_t i = 0; i < config_.num_layers; ++i) {
+  for (int32_t i = 0; i < kv_layout_.num_layers; ++i) {
     ASSIGN_OR_RETURN(DeepseekLayer layer, LoadDeepseekLayer(checkpoint, plan, i, precision, pool));
     layers_.push_back(std::move(layer));
+  }
+  if (kv_layout_.num_layers > config_.num_layers) {
+    ASSIGN_OR_RETURN(draft_,
+                     LoadDeepseekDraft(checkpoint, plan, config_.num_layers, precision, pool));
   }
   return OkStatus();
 }
@@ -211,12 +219,59 @@ Status DeepseekDecoder::Forward(absl::Span<const SequenceSlice> batch, KvCache& 
     BindLayer(i, batch, plan, cache, &kv_);
     RETURN_IF_ERROR(RunLayer(i, plan.num_rows));
   }
-  if (plan.logits_rows.empty()) return OkStatus();
+  RETURN_IF_ERROR(
+      ProjectLast(plan, output_norm_, config_.tied_embeddings ? embedding_ : output_, logits));
+  if (trace_ != nullptr && hidden_rows_ > 0) trace_->OnHidden("final_norm", hidden());
+  return OkStatus();
+}
+
+// The rows whose logits are wanted, normed, meet the vocabulary; they stay as hidden().
+Status DeepseekDecoder::ProjectLast(const BatchPlan& plan, const std::vector<float>& norm,
+                                    const PackedMatrix& output, absl::Span<float> logits) {
+  hidden_rows_ = static_cast<int64_t>(plan.logits_rows.size());
+  if (hidden_rows_ == 0) return OkStatus();
+  const ConstMatrixView residual(residual_.data(), plan.num_rows, config_.hidden_dim);
   const MatrixView last = GatherLogitsRows(plan, residual, normed_);
-  RmsNorm(device_, last, output_norm_.data(), config_.norm_eps, last);
-  if (trace_ != nullptr) trace_->OnHidden("final_norm", last);
-  return ranks_->Project(device_, last, config_.tied_embeddings ? embedding_ : output_,
+  RmsNorm(device_, last, norm.data(), config_.norm_eps, last);
+  return ranks_->Project(device_, last, output,
                          MatrixView(logits.data(), last.rows, config_.vocabulary));
+}
+
+// out = projection of each token's embedding beside the hidden state before it, both normed.
+Status DeepseekDecoder::CombineForDraft(absl::Span<const int32_t> tokens, ConstMatrixView hidden,
+                                        MatrixView out) {
+  const int64_t width = config_.hidden_dim;
+  pair_.resize(std::max(pair_.size(), static_cast<size_t>(2 * width * out.rows)));
+  const MatrixView embedded(pair_.data(), out.rows, width, 2 * width);
+  const MatrixView before(pair_.data() + width, out.rows, width, 2 * width);
+  const PackedMatrix& table = draft_->embedding.rows() > 0 ? draft_->embedding : embedding_;
+  RETURN_IF_ERROR(ranks_->Embed(device_, table, tokens, out));
+  RmsNorm(device_, out, draft_->embedding_norm.data(), config_.norm_eps, embedded);
+  RmsNorm(device_, hidden, draft_->hidden_norm.data(), config_.norm_eps, before);
+  MatMul(device_, ConstMatrixView(pair_.data(), out.rows, 2 * width), draft_->projection, nullptr,
+         out);
+  return OkStatus();
+}
+
+Status DeepseekDecoder::Draft(absl::Span<const SequenceSlice> batch, ConstMatrixView hidden,
+                              KvCache& cache, absl::Span<float> logits) {
+  if (!draft_) return Decoder::Draft(batch, hidden, cache, logits);
+  RETURN_IF_ERROR(ValidateBatch(config_, kv_layout_, batch, cache, logits.size()));
+  const BatchPlan plan = PlanBatch(batch);
+  if (hidden.rows != plan.num_rows || hidden.cols != config_.hidden_dim) {
+    return InvalidArgument("hidden states [{}, {}] for {} tokens, expected one of {} for each",
+                           hidden.rows, hidden.cols, plan.num_rows, config_.hidden_dim);
+  }
+  if (plan.num_rows == 0 && !ranks_->plan().spreads_experts()) return OkStatus();
+  Resize(plan.num_rows);
+  RETURN_IF_ERROR(CombineForDraft(
+      plan.tokens, hidden, MatrixView(residual_.data(), plan.num_rows, config_.hidden_dim)));
+  rope_.Compute(device_, plan.positions);
+  BindLayer(config_.num_layers, batch, plan, cache, &kv_);
+  RETURN_IF_ERROR(RunLayer(config_.num_layers, plan.num_rows));
+  const PackedMatrix& own_output = config_.tied_embeddings ? embedding_ : output_;
+  return ProjectLast(plan, draft_->output_norm,
+                     draft_->output.rows() > 0 ? draft_->output : own_output, logits);
 }
 
 }  // namespace hadal::inference

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -32,6 +33,11 @@ class DeepseekDecoder final : public Decoder {
   const KvLayout& kv_layout() const override { return kv_layout_; }
   Status Forward(absl::Span<const SequenceSlice> batch, KvCache& cache,
                  absl::Span<float> logits) override;
+  ConstMatrixView hidden() const override {
+    return {normed_.data(), hidden_rows_, config_.hidden_dim};
+  }
+  Status Draft(absl::Span<const SequenceSlice> batch, ConstMatrixView hidden, KvCache& cache,
+               absl::Span<float> logits) override;
 
  private:
   DeepseekDecoder(const ModelConfig& config, const DecoderOptions& options, CpuDevice device,
@@ -39,6 +45,9 @@ class DeepseekDecoder final : public Decoder {
   Status LoadWeights(const Checkpoint& checkpoint, PackPrecision precision);
   void Resize(int64_t num_rows);
   Status RunLayer(int32_t index, int64_t num_rows);
+  Status CombineForDraft(absl::Span<const int32_t> tokens, ConstMatrixView hidden, MatrixView out);
+  Status ProjectLast(const BatchPlan& plan, const std::vector<float>& norm,
+                     const PackedMatrix& output, absl::Span<float> logits);
   void RunMlp(const Expert& mlp, ConstMatrixView x, MatrixView y);
   void RouteRows(int32_t index, ConstMatrixView x);
   Status RunSpreadExperts(int32_t index, ConstMatrixView x, MatrixView y);
@@ -52,7 +61,8 @@ class DeepseekDecoder final : public Decoder {
   PackedMatrix embedding_;
   PackedMatrix output_;  ///< empty when tied: the embedding is used
   std::vector<float> output_norm_;
-  std::vector<DeepseekLayer> layers_;
+  std::vector<DeepseekLayer> layers_;  ///< num_layers, then that of draft_
+  std::optional<DeepseekDraft> draft_;
   RopeTable rope_;
   MlaAttention attention_;
   ExpertRunner experts_;
@@ -60,6 +70,8 @@ class DeepseekDecoder final : public Decoder {
   Routing routing_;
   Routing own_routing_;  ///< of the rows that are this rank's to dispatch
   LayerKv kv_;
+  int64_t hidden_rows_ = 0;                      // of normed_: the last hidden states
+  std::vector<float> pair_;                      // [rows, 2 * hidden]
   std::vector<float> residual_, normed_, part_;  // [rows, hidden]
   std::vector<float> gate_, up_;                 // [rows, the widest feed-forward part]
   std::vector<float> router_logits_;             // [rows, experts]

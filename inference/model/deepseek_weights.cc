@@ -204,4 +204,30 @@ StatusOr<DeepseekLayer> LoadDeepseekLayer(const Checkpoint& checkpoint, const Sh
   return layer;
 }
 
+StatusOr<DeepseekDraft> LoadDeepseekDraft(const Checkpoint& checkpoint, const ShardPlan& plan,
+                                          int32_t index, PackPrecision precision,
+                                          ThreadPool& pool) {
+  const ModelConfig& config = checkpoint.config();
+  const int64_t hidden = config.hidden_dim;
+  const std::string prefix = fmt::format("blk.{}.nextn.", index);
+  DeepseekDraft draft;
+  ASSIGN_OR_RETURN(draft.embedding_norm,
+                   LoadVector(checkpoint, plan, prefix + "enorm.weight", hidden));
+  ASSIGN_OR_RETURN(draft.hidden_norm,
+                   LoadVector(checkpoint, plan, prefix + "hnorm.weight", hidden));
+  ASSIGN_OR_RETURN(draft.output_norm,
+                   LoadVector(checkpoint, plan, prefix + "shared_head_norm.weight", hidden));
+  ASSIGN_OR_RETURN(draft.projection, LoadMatrix(checkpoint, plan, prefix + "eh_proj.weight", hidden,
+                                                2 * hidden, precision, pool));
+  const auto shared_or = [&](const char* name, PackedMatrix* out) {
+    if (!checkpoint.Has(prefix + name)) return OkStatus();
+    ASSIGN_OR_RETURN(*out, LoadMatrix(checkpoint, plan, prefix + name, config.vocabulary, hidden,
+                                      precision, pool));
+    return OkStatus();
+  };
+  RETURN_IF_ERROR(shared_or("embed_tokens.weight", &draft.embedding));
+  RETURN_IF_ERROR(shared_or("shared_head_head.weight", &draft.output));
+  return draft;
+}
+
 }  // namespace hadal::inference

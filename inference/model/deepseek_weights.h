@@ -35,10 +35,23 @@ struct DeepseekLayer {
   std::vector<Expert> experts;
 };
 
+/// The multi-token prediction layer, apart from its transformer layer.
+struct DeepseekDraft {
+  std::vector<float> embedding_norm, hidden_norm;
+  PackedMatrix projection;  ///< [hidden, 2 * hidden], the embedding's part first
+  PackedMatrix embedding;   ///< empty where the model's is shared
+  PackedMatrix output;      ///< empty where the model's is shared
+  std::vector<float> output_norm;
+};
+
 /// Loads what `plan` gives this rank of layer `index`. In PackPrecision::kStored weights keep their
 /// bits, the router's apart: it is float32. E4M3 scales lie on a grid over all heads; where a head
 /// is no multiple of 128 rows high, k_b and v_b are widened to float32.
 StatusOr<DeepseekLayer> LoadDeepseekLayer(const Checkpoint& checkpoint, const ShardPlan& plan,
+                                          int32_t index, PackPrecision precision, ThreadPool& pool);
+
+/// Loads the rest of the prediction layer `index`; on many ranks its projection is on each of them.
+StatusOr<DeepseekDraft> LoadDeepseekDraft(const Checkpoint& checkpoint, const ShardPlan& plan,
                                           int32_t index, PackPrecision precision, ThreadPool& pool);
 
 }  // namespace hadal::inference

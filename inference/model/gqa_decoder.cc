@@ -47,14 +47,15 @@ Status CheckConfig(const ModelConfig& config) {
 
 }  // namespace
 
-GqaDecoder::GqaDecoder(ModelConfig config, ComputeMode mode, CpuDevice device,
+GqaDecoder::GqaDecoder(ModelConfig config, const DecoderOptions& options, CpuDevice device,
                        std::unique_ptr<ModelRanks> ranks)
     : config_(std::move(config)),
       ranks_(std::move(ranks)),
       local_(ranks_->LocalConfig(config_)),
-      kv_layout_(LayoutFor(local_, mode)),
+      kv_layout_(LayoutFor(local_, options.mode)),
       attention_shape_(ShapeFor(local_)),
       device_(std::move(device)),
+      trace_(options.trace),
       rope_(RopeInverseFrequencies(config_.head_dim, config_.rope_theta,
                                    config_.rope_freq_factors)) {}
 
@@ -64,14 +65,15 @@ StatusOr<std::unique_ptr<Decoder>> GqaDecoder::Load(const Checkpoint& checkpoint
                                                     CpuDevice device) {
   const ModelConfig& config = checkpoint.config();
   RETURN_IF_ERROR(CheckConfig(config));
-  if (options.trace != nullptr) {
-    return Unimplemented("{}: only deepseek_v2 and deepseek_v3 are traced", config.architecture);
+  if (options.draft) {
+    return InvalidArgument("{}: the model has no multi-token prediction layer to draft with",
+                           checkpoint.path());
   }
   const PackPrecision precision = options.mode == ComputeMode::kFloat32
                                       ? PackPrecision::kFloat32 : PackPrecision::kStored;
   ASSIGN_OR_RETURN(auto ranks, ModelRanks::Create(checkpoint, options));
   auto decoder = std::unique_ptr<GqaDecoder>(
-      new GqaDecoder(config, options.mode, std::move(device), std::move(ranks)));
+      new GqaDecoder(config, options, std::move(device), std::move(ranks)));
   ThreadPool& pool = decoder->device_.pool();
   const ShardPlan& plan = decoder->ranks_->plan();
   ASSIGN_OR_RETURN(decoder->embedding_,
@@ -143,9 +145,14 @@ void GqaDecoder::Resize(int64_t num_rows) {
   grow(act_.up, config_.ffn_dim);
 }
 
-// residual += x * weight^T, whose columns may be cut over the ranks.
-Status GqaDecoder::AddProduct(ConstMatrixView x, const PackedMatrix& weight, MatrixView residual) {
-  if (ranks_->plan().layout().tensor_parallel == 1) {
+void GqaDecoder::Trace(const std::string& name, ConstMatrixView x) const {
+  if (trace_ != nullptr) trace_->OnHidden(name, x);
+}
+
+// residual += x * weight^T, whose columns may be cut over the ranks. `name` is that of the product.
+Status GqaDecoder::AddProduct(const char* name, int32_t index, ConstMatrixView x,
+                              const PackedMatrix& weight, MatrixView residual) {
+  if (ranks_->plan().layout().tensor_parallel == 1 && trace_ == nullptr) {
     MatMul(device_, x, weight, nullptr, residual, /*accumulate=*/true);
     return OkStatus();
   }
@@ -153,6 +160,7 @@ Status GqaDecoder::AddProduct(ConstMatrixView x, const PackedMatrix& weight, Mat
   const MatrixView part(act_.part.data(), x.rows, residual.cols);
   MatMul(device_, x, weight, nullptr, part);
   RETURN_IF_ERROR(ranks_->Sum(part));
+  Trace(fmt::format("layer.{}.{}", index, name), part);
   AddInPlace(device_, part, residual);
   return OkStatus();
 }
@@ -183,10 +191,10 @@ Status GqaDecoder::Attention(const Layer& layer, int32_t index,
   StoreRows(device_, key, kv_.type, kv_.key_rows);
   StoreRows(device_, value, kv_.type, kv_.value_rows);
   CausalAttention(device_, attention_shape_, query, kv_.slices, attended);
-  return AddProduct(attended, layer.o, residual);
+  return AddProduct("attn", index, attended, layer.o, residual);
 }
 
-Status GqaDecoder::FeedForward(const Layer& layer, int64_t num_rows) {
+Status GqaDecoder::FeedForward(const Layer& layer, int32_t index, int64_t num_rows) {
   const MatrixView residual(act_.residual.data(), num_rows, config_.hidden_dim);
   const MatrixView normed(act_.normed.data(), num_rows, config_.hidden_dim);
   const MatrixView gate(act_.gate.data(), num_rows, layer.gate.rows());
@@ -195,7 +203,9 @@ Status GqaDecoder::FeedForward(const Layer& layer, int64_t num_rows) {
   const MatMulTask tasks[] = {{&layer.gate, nullptr, gate, false}, {&layer.up, nullptr, up, false}};
   MatMul(device_, normed, tasks);
   SiluMul(device_, gate, up, gate);
-  return AddProduct(gate, layer.down, residual);
+  RETURN_IF_ERROR(AddProduct("mlp", index, gate, layer.down, residual));
+  Trace(fmt::format("layer.{}.out", index), residual);
+  return OkStatus();
 }
 
 Status GqaDecoder::Forward(absl::Span<const SequenceSlice> batch, KvCache& cache,
@@ -206,15 +216,18 @@ Status GqaDecoder::Forward(absl::Span<const SequenceSlice> batch, KvCache& cache
   Resize(plan.num_rows);
   const MatrixView residual(act_.residual.data(), plan.num_rows, config_.hidden_dim);
   RETURN_IF_ERROR(ranks_->Embed(device_, embedding_, plan.tokens, residual));
+  Trace("embed", residual);
   rope_.Compute(device_, plan.positions);
   for (int32_t i = 0; i < config_.num_layers; ++i) {
     const Layer& layer = layers_[static_cast<size_t>(i)];
     RETURN_IF_ERROR(Attention(layer, i, batch, plan, cache));
-    RETURN_IF_ERROR(FeedForward(layer, plan.num_rows));
+    RETURN_IF_ERROR(FeedForward(layer, i, plan.num_rows));
   }
-  if (plan.logits_rows.empty()) return OkStatus();
+  hidden_rows_ = static_cast<int64_t>(plan.logits_rows.size());
+  if (hidden_rows_ == 0) return OkStatus();
   const MatrixView last = GatherLogitsRows(plan, residual, act_.normed);
   RmsNorm(device_, last, output_norm_.data(), config_.norm_eps, last);
+  Trace("final_norm", last);
   return ranks_->Project(device_, last, config_.tied_embeddings ? embedding_ : output_,
                          MatrixView(logits.data(), last.rows, config_.vocabulary));
 }

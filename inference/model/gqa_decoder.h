@@ -32,6 +32,9 @@ class GqaDecoder final : public Decoder {
   const KvLayout& kv_layout() const override { return kv_layout_; }
   Status Forward(absl::Span<const SequenceSlice> batch, KvCache& cache,
                  absl::Span<float> logits) override;
+  ConstMatrixView hidden() const override {
+    return {act_.normed.data(), hidden_rows_, config_.hidden_dim};
+  }
 
  private:
   struct Layer {
@@ -48,18 +51,20 @@ class GqaDecoder final : public Decoder {
     std::vector<float> query, attended;          // heads * head_dim
     std::vector<float> key, value;               // kv heads * head_dim
     std::vector<float> gate, up;                 // ffn
-    std::vector<float> part;                     // hidden; on many ranks only
+  std::vector<float> part;                     // hidden; on many ranks, or traced
   };
 
-  GqaDecoder(ModelConfig config, ComputeMode mode, CpuDevice device,
+  GqaDecoder(ModelConfig config, const DecoderOptions& options, CpuDevice device,
              std::unique_ptr<ModelRanks> ranks);
   Status LoadLayer(const Checkpoint& checkpoint, const GqaDecoderTraits& traits, int32_t index,
                    PackPrecision precision, Layer* layer);
   void Resize(int64_t num_rows);
   Status Attention(const Layer& layer, int32_t index, absl::Span<const SequenceSlice> batch,
                    const BatchPlan& plan, KvCache& cache);
-  Status FeedForward(const Layer& layer, int64_t num_rows);
-  Status AddProduct(ConstMatrixView x, const PackedMatrix& weight, MatrixView residual);
+  Status FeedForward(const Layer& layer, int32_t index, int64_t num_rows);
+  Status AddProduct(const char* name, int32_t index, ConstMatrixView x, const PackedMatrix& weight,
+                    MatrixView residual);
+  void Trace(const std::string& name, ConstMatrixView x) const;
 
   const ModelConfig config_;
   const std::unique_ptr<ModelRanks> ranks_;
@@ -67,6 +72,7 @@ class GqaDecoder final : public Decoder {
   const KvLayout kv_layout_;
   const AttentionShape attention_shape_;
   const CpuDevice device_;
+  DecoderTrace* const trace_;
   PackedMatrix embedding_;
   PackedMatrix output_;  ///< empty when tied: the embedding is used
   std::vector<float> output_norm_;
@@ -74,6 +80,7 @@ class GqaDecoder final : public Decoder {
   RopeTable rope_;
   Activations act_;
   LayerKv kv_;
+  int64_t hidden_rows_ = 0;  ///< of act_.normed: the last hidden states
 };
 
 }  // namespace hadal::inference

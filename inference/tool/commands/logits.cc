@@ -26,6 +26,7 @@ struct Options {
   std::string dtype = "native";
   bool all = false;
   bool trace = false;
+  bool mtp = false;
   int32_t greedy = 0;
   int32_t threads = 0;
   RankOptions ranks;
@@ -97,6 +98,16 @@ class Sequence {
     return sequence;
   }
 
+  /// Of the prediction layer: logits of every row, row i guessing what follows `tokens`[i], which
+  /// followed position i. Run() gave `hidden` for as many tokens from the start.
+  StatusOr<std::vector<float>> Draft(const std::vector<int32_t>& tokens, ConstMatrixView hidden) {
+    std::vector<float> logits(tokens.size() * static_cast<size_t>(decoder_.config().vocabulary));
+    const SequenceSlice slice{tokens, 0, table_, static_cast<int32_t>(tokens.size())};
+    RETURN_IF_ERROR(decoder_.Draft(absl::MakeConstSpan(&slice, 1), hidden, *cache_,
+                                   absl::MakeSpan(logits)));
+    return logits;
+  }
+
   /// Logits of the last `wanted` of `tokens`.
   StatusOr<std::vector<float>> Run(const std::vector<int32_t>& tokens, size_t wanted) {
     std::vector<float> logits(wanted * static_cast<size_t>(decoder_.config().vocabulary));
@@ -120,6 +131,35 @@ int32_t ArgMaxOfLastRow(const std::vector<float>& logits, size_t vocabulary) {
   return static_cast<int32_t>(std::max_element(row, logits.end()) - row);
 }
 
+// What follows each row.
+std::vector<int32_t> ArgMaxOfRows(const std::vector<float>& logits, size_t vocabulary) {
+  std::vector<int32_t> best;
+  for (auto row = logits.begin(); row != logits.end(); row += static_cast<ptrdiff_t>(vocabulary)) {
+    const auto end = row + static_cast<ptrdiff_t>(vocabulary);
+    best.push_back(static_cast<int32_t>(std::max_element(row, end) - row));
+  }
+  return best;
+}
+
+// mtp.N.*: the drafts of the prediction layer, whose last row knows the model's own next token.
+Status DraftPrompt(Sequence& sequence, ConstMatrixView hidden, const Options& options,
+                   const std::vector<int32_t>& ids, int32_t next, size_t number,
+                   size_t vocabulary, std::vector<SafetensorsTensor>* out) {
+  std::vector<int32_t> following(ids.begin() + 1, ids.end());
+  following.push_back(next);
+  ASSIGN_OR_RETURN(std::vector<float> logits, sequence.Draft(following, hidden));
+  const std::string prefix = fmt::format("mtp.{}.", number);
+  const std::vector<int32_t> drafts = ArgMaxOfRows(logits, vocabulary);
+  const auto length = static_cast<int64_t>(ids.size());
+  if (!options.all) logits.erase(logits.begin(), logits.end() - static_cast<ptrdiff_t>(vocabulary));
+  out->push_back(MakeTensor(prefix + "logits", SafetensorsType::kF32,
+                            {options.all ? length : 1, static_cast<int64_t>(vocabulary)}, logits));
+  out->push_back(MakeTensor(prefix + "draft", SafetensorsType::kI32, {length}, drafts));
+  out->push_back(
+      MakeTensor(prefix + "next_token", SafetensorsType::kI32, {1}, std::vector<int32_t>{next}));
+  return OkStatus();
+}
+
 Status RunPrompt(Decoder& decoder, const Options& options, const std::vector<int32_t>& ids,
                  size_t number, TraceTensors* trace, std::vector<SafetensorsTensor>* out) {
   const auto vocabulary = static_cast<size_t>(decoder.config().vocabulary);
@@ -131,9 +171,14 @@ Status RunPrompt(Decoder& decoder, const Options& options, const std::vector<int
   }
   ASSIGN_OR_RETURN(Sequence sequence, Sequence::Create(decoder, static_cast<size_t>(total)));
   if (trace != nullptr) trace->SetOutput(out);
-  const bool every = options.all || trace != nullptr;  // final_norm is traced of wanted rows only
+  // Hidden states, traced or drafted from, are those of wanted rows.
+  const bool every = options.all || options.mtp || trace != nullptr;
   ASSIGN_OR_RETURN(std::vector<float> logits, sequence.Run(ids, every ? ids.size() : 1));
   if (trace != nullptr) trace->SetOutput(nullptr);
+  if (options.mtp) {
+    RETURN_IF_ERROR(DraftPrompt(sequence, decoder.hidden(), options, ids,
+                                ArgMaxOfLastRow(logits, vocabulary), number, vocabulary, out));
+  }
   if (!options.all) logits.erase(logits.begin(), logits.end() - static_cast<ptrdiff_t>(vocabulary));
   const std::string prefix = fmt::format("prompt.{}.", number);
   out->push_back(MakeTensor(prefix + "ids", SafetensorsType::kI32, {length}, ids));
@@ -159,6 +204,7 @@ Status RunRank(const Options& options, Communicator* ranks, const ParallelLayout
   ASSIGN_OR_RETURN(decoder_options.mode, ModeOf(options, *checkpoint));
   TraceTensors trace;
   if (options.trace) decoder_options.trace = &trace;
+  decoder_options.draft = options.mtp;
   decoder_options.ranks = ranks;
   decoder_options.layout = layout;
   const auto pool = std::make_shared<ThreadPool>(ThreadsOfRank(options.threads, layout));
@@ -192,6 +238,8 @@ void AddLogits(CLI::App& app, bool by_mpi, RunCommand* run) {
   command->add_flag("--all", options->all, "logits of every position, not only the last");
   command->add_flag("--trace", options->trace,
                     "hidden states and router choices of prompt 2 (or the last one before it)");
+  command->add_flag("--mtp", options->mtp,
+                    "logits of the multi-token prediction layer as well");
   command->add_option("--greedy", options->greedy, "continue by so many tokens")
       ->check(CLI::Range(0, 1 << 20));
   command->add_option("--dtype", options->dtype, "arithmetic")

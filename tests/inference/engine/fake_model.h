@@ -28,6 +28,7 @@ class FakeDecoder final : public Decoder {
   const KvLayout& kv_layout() const override { return layout_; }
   Status Forward(absl::Span<const SequenceSlice> batch, KvCache& cache,
                  absl::Span<float> logits) override;
+  ConstMatrixView hidden() const override { return {nullptr, 0, 0}; }
 
   /// Logits are a hash of so many last tokens; few of them make generations that repeat themselves.
   int32_t memory = INT32_MAX;

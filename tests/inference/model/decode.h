@@ -38,6 +38,16 @@ class OneSequence {
     return logits;
   }
 
+  /// What the prediction layer gives for the tokens that follow those of the last Feed().
+  std::vector<float> Draft(const std::vector<int32_t>& following) {
+    std::vector<float> logits(following.size() * static_cast<size_t>(decoder_.config().vocabulary));
+    const auto count = static_cast<int32_t>(following.size());
+    const SequenceSlice slice{following, position_ - count, table_, count};
+    EXPECT_OK(decoder_.Draft(absl::MakeConstSpan(&slice, 1), decoder_.hidden(), *cache_,
+                             absl::MakeSpan(logits)));
+    return logits;
+  }
+
  private:
   Decoder& decoder_;
   std::unique_ptr<KvCache> cache_;
