@@ -12,6 +12,7 @@
 namespace hadal::inference {
 
 class Checkpoint;
+class RankGroup;
 class ThreadPool;
 
 /// A chat model ready to serve: everything a request goes through. Thread-safe, as its parts are.
@@ -26,10 +27,11 @@ struct ChatModel {
 /// The one compute pool of a process; 0 threads: one per hardware thread.
 std::shared_ptr<ThreadPool> MakeThreadPool(int32_t num_threads);
 
-/// Loads the model at `path` (GGUF file or Hugging Face folder) and starts its engine.
-/// INVALID_ARGUMENT for a damaged file or an unknown chat template, UNIMPLEMENTED for an
-/// architecture there is no graph for.
+/// Loads the model at `path` (GGUF file or Hugging Face folder) and starts its engine. With
+/// `ranks`, which this process leads, the decoder is theirs together. INVALID_ARGUMENT for a
+/// damaged file or an unknown chat template, UNIMPLEMENTED for an architecture there is no graph
+/// for.
 StatusOr<ChatModel> LoadChatModel(const std::string& path, const EngineOptions& options,
-                                  std::shared_ptr<ThreadPool> pool);
+                                  std::shared_ptr<ThreadPool> pool, RankGroup* ranks = nullptr);
 
 }  // namespace hadal::inference

@@ -4,6 +4,7 @@
 
 #include "inference/kernels/thread_pool.h"
 #include "inference/model/decoder.h"
+#include "inference/rank_group.h"
 #include "inference/weights/checkpoint.h"
 
 namespace hadal::inference {
@@ -13,14 +14,18 @@ std::shared_ptr<ThreadPool> MakeThreadPool(int32_t num_threads) {
 }
 
 StatusOr<ChatModel> LoadChatModel(const std::string& path, const EngineOptions& options,
-                                  std::shared_ptr<ThreadPool> pool) {
+                                  std::shared_ptr<ThreadPool> pool, RankGroup* ranks) {
   ChatModel model;
   ASSIGN_OR_RETURN(model.checkpoint, Checkpoint::Open(path));
   ASSIGN_OR_RETURN(model.tokenizer, LoadTokenizer(path));
   ASSIGN_OR_RETURN(model.chat_template,
                    IdentifyChatTemplate(model.checkpoint->config().chat_template));
-  ASSIGN_OR_RETURN(std::unique_ptr<Decoder> decoder,
-                   LoadDecoder(*model.checkpoint, DecoderOptions(), std::move(pool)));
+  std::shared_ptr<Decoder> decoder;
+  if (ranks == nullptr) {
+    ASSIGN_OR_RETURN(decoder, LoadDecoder(*model.checkpoint, DecoderOptions(), std::move(pool)));
+  } else {
+    ASSIGN_OR_RETURN(decoder, ranks->Load(*model.checkpoint, DecoderOptions(), std::move(pool)));
+  }
   model.context_length = decoder->config().context_length;
   ASSIGN_OR_RETURN(model.engine, Engine::Create(options, std::move(decoder), model.tokenizer));
   return model;

@@ -47,6 +47,12 @@ constexpr NumberField kNumberFields[] = {
      "guessed tokens fill steps of fewer generations up to so many rows; 0: no guesses"},
     {"stream_capacity", &InferenceConfig::stream_capacity, 1, 1 << 20,
      "pieces a slow reader may lag behind before it is cut off"},
+    {"ranks", &InferenceConfig::ranks, 0, 4096,
+     "processes that share each chat model, started by mpirun or srun; 0: this one alone"},
+    {"expert_parallel", &InferenceConfig::expert_parallel, 0, 4096,
+     "ranks that hold one copy of all experts; 1: experts are cut like other layers; 0: all ranks"},
+    {"rank_timeout_s", &InferenceConfig::rank_timeout_s, 1, 86400,
+     "a rank that is silent for so many seconds is given up, and the ranks end"},
     {"max_calls", &InferenceConfig::max_calls, 8, 1 << 16, "gRPC calls at once"},
 };
 

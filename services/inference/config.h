@@ -35,6 +35,9 @@ struct InferenceConfig {
   int64_t speculation_rows = 8;
   int64_t max_batch_tokens = 128;  ///< a step's length is what decodes and cancellations wait for
   int64_t stream_capacity = 1024;
+  int64_t ranks = 0;  ///< processes that mpirun or srun starts to share each chat model; 0: alone
+  int64_t expert_parallel = 0;  ///< ranks that hold one copy of all experts; 0: all ranks
+  int64_t rank_timeout_s = 60;  ///< a rank that is silent for so long is given up
   int64_t max_calls = 320;  ///< gRPC calls at once; a generation is one
 };
 

@@ -1,5 +1,11 @@
+#include <signal.h>
+#include <unistd.h>
+
 #include <CLI/CLI.hpp>
+#include <atomic>
 #include <cstdio>
+#include <cstdlib>
+#include <memory>
 
 #include "base/log.h"
 #include "services/inference/server.h"
@@ -7,14 +13,53 @@
 
 namespace {
 
-int Serve(const hadal::inference_service::InferenceConfig& config) {
-  hadal::rpc::ShutdownSignal shutdown;
-  const auto server = hadal::inference_service::InferenceServer::Start(config);
-  if (!server.ok()) {
-    hadal::LogError("{}", hadal::StatusMessage(server.status()));
-    return 1;
+using hadal::StatusOr;
+using hadal::inference::RankGroup;
+using hadal::inference_service::InferenceConfig;
+
+/// Null: this process serves alone.
+StatusOr<std::shared_ptr<RankGroup>> JoinRanks(const InferenceConfig& config) {
+  // PMIx, which mpirun of OpenMPI and srun speak, tells each process its rank.
+  const bool started_as_rank = std::getenv("PMIX_RANK") != nullptr;
+  if (!started_as_rank && config.ranks <= 1) return std::shared_ptr<RankGroup>();
+  if (!started_as_rank) {
+    return hadal::InvalidArgument(
+        "ranks is {}: start them all with 'mpirun -np {} hadal-inference ...', or 'srun "
+        "--mpi=pmix -n {} hadal-inference ...'",
+        config.ranks, config.ranks, config.ranks);
   }
-  hadal::LogInfo("signal {}: shutting down", shutdown.Wait());
+  hadal::inference::RankGroupOptions options;
+  options.ranks = static_cast<int32_t>(config.ranks);
+  options.expert_parallel = static_cast<int32_t>(config.expert_parallel);
+  options.timeout = absl::Seconds(config.rank_timeout_s);
+  return RankGroup::Join(options);
+}
+
+int Fail(const hadal::Status& status) {
+  hadal::LogError("{}", hadal::StatusMessage(status));
+  return 1;
+}
+
+int Serve(const InferenceConfig& config) {
+  hadal::rpc::ShutdownSignal shutdown;
+  const auto ranks = JoinRanks(config);
+  if (!ranks.ok()) return Fail(ranks.status());
+  if (*ranks != nullptr && !(*ranks)->leads()) {
+    const hadal::Status followed = hadal::inference_service::RunFollower(config, **ranks);
+    return followed.ok() ? 0 : Fail(followed);
+  }
+  // A group that is over ends like one that was told to, but for the exit status: whoever started
+  // the ranks starts them again.
+  std::atomic<bool> ranks_failed = false;
+  const auto server =
+      hadal::inference_service::InferenceServer::Start(config, *ranks, [&ranks_failed] {
+        ranks_failed = true;
+        ::kill(::getpid(), SIGTERM);
+      });
+  if (!server.ok()) return Fail(server.status());
+  const int signal = shutdown.Wait();
+  if (ranks_failed) return 1;
+  hadal::LogInfo("signal {}: shutting down", signal);
   return 0;
 }
 
@@ -30,6 +75,9 @@ int main(int argc, char** argv) {
   auto* models = app.add_option("--models", flags.models_folder, "folder of the model files");
   auto* listen = app.add_option("--listen", flags.listen, "HOST:PORT; port 0: any free one");
   auto* threads = app.add_option("--threads", flags.threads, "compute threads; 0: all");
+  auto* ranks = app.add_option("--ranks", flags.ranks,
+                               "processes that share each chat model: mpirun -np N "
+                               "hadal-inference --ranks N ..., or srun --mpi=pmix -n N ...");
   app.add_option("--config", config_file, "TOML file; flags go before it");
   app.add_flag("--print-config", print_config, "print the configuration as TOML, and exit");
   CLI11_PARSE(app, argc, argv);
@@ -46,6 +94,7 @@ int main(int argc, char** argv) {
   if (models->count() > 0) config.models_folder = flags.models_folder;
   if (listen->count() > 0) config.listen = flags.listen;
   if (threads->count() > 0) config.threads = flags.threads;
+  if (ranks->count() > 0) config.ranks = flags.ranks;
   if (print_config) {
     std::fputs(hadal::inference_service::FormatConfig(config).c_str(), stdout);
     return 0;

@@ -12,13 +12,14 @@ namespace {
 const char* NameOf(ModelKind kind) { return kind == ModelKind::kChat ? "chat" : "embedding"; }
 
 StatusOr<ServedModel> LoadOne(const ModelEntry& entry, const inference::EngineOptions& options,
-                              const std::shared_ptr<inference::ThreadPool>& pool) {
+                              const std::shared_ptr<inference::ThreadPool>& pool,
+                              inference::RankGroup* ranks) {
   ServedModel model;
   model.entry = entry;
   ASSIGN_OR_RETURN(model.info, inference::DescribeModel(entry.path));
   if (entry.kind == ModelKind::kChat) {
     ASSIGN_OR_RETURN(inference::ChatModel chat,
-                     inference::LoadChatModel(entry.path, options, pool));
+                     inference::LoadChatModel(entry.path, options, pool, ranks));
     model.chat = std::make_shared<inference::ChatModel>(std::move(chat));
   } else {
     ASSIGN_OR_RETURN(model.embedder, inference::Embedder::Load(entry.path, pool));
@@ -28,13 +29,14 @@ StatusOr<ServedModel> LoadOne(const ModelEntry& entry, const inference::EngineOp
 
 }  // namespace
 
-StatusOr<std::unique_ptr<ServedModels>> ServedModels::Load(const InferenceConfig& config) {
+StatusOr<std::unique_ptr<ServedModels>> ServedModels::Load(const InferenceConfig& config,
+                                                           inference::RankGroup* ranks) {
   ASSIGN_OR_RETURN(const std::vector<ModelEntry> entries, ModelsToServe(config));
   const auto pool = inference::MakeThreadPool(static_cast<int32_t>(config.threads));
   std::vector<ServedModel> models;
   for (const ModelEntry& entry : entries) {
     const absl::Time begin = absl::Now();
-    StatusOr<ServedModel> model = LoadOne(entry, EngineOptionsOf(config), pool);
+    StatusOr<ServedModel> model = LoadOne(entry, EngineOptionsOf(config), pool, ranks);
     if (!model.ok()) {
       return Annotate(model.status(), fmt::format("cannot load the {} model {} from {}",
                                                   NameOf(entry.kind), entry.id, entry.path));

@@ -8,6 +8,7 @@
 #include "inference/chat_model.h"
 #include "inference/embedder.h"
 #include "inference/model_info.h"
+#include "inference/rank_group.h"
 #include "services/inference/config.h"
 
 namespace hadal::inference_service {
@@ -23,8 +24,10 @@ struct ServedModel {
 /// The models of this process, fixed once loaded. Thread-safe (const).
 class ServedModels {
  public:
-  /// Loads every entry; the error names the model that failed.
-  static StatusOr<std::unique_ptr<ServedModels>> Load(const InferenceConfig& config);
+  /// Loads every entry; the error names the model that failed. With `ranks`, which this process
+  /// leads, chat models are shared with the followers.
+  static StatusOr<std::unique_ptr<ServedModels>> Load(const InferenceConfig& config,
+                                                      inference::RankGroup* ranks = nullptr);
 
   explicit ServedModels(std::vector<ServedModel> models) : models_(std::move(models)) {}
 

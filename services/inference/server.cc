@@ -37,17 +37,26 @@ StatusOr<std::unique_ptr<rpc::RpcServer>> Listen(const InferenceConfig& config,
 }  // namespace
 
 struct InferenceServer::Parts {
+  std::shared_ptr<inference::RankGroup> ranks;  ///< may be null
   InferenceService service;
   std::unique_ptr<rpc::RpcServer> rpc;  ///< destroyed before the service it calls
 };
 
 InferenceServer::InferenceServer(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
 
-InferenceServer::~InferenceServer() { parts_->rpc->Shutdown(kShutdownGrace); }
+InferenceServer::~InferenceServer() {
+  parts_->rpc->Shutdown(kShutdownGrace);
+  if (parts_->ranks == nullptr) return;
+  if (const Status left = parts_->ranks->Leave(); !left.ok()) {
+    LogError("{}", StatusMessage(left));
+  }
+}
 
 const std::string& InferenceServer::address() const { return parts_->rpc->address(); }
 
-StatusOr<std::unique_ptr<InferenceServer>> InferenceServer::Start(const InferenceConfig& config) {
+StatusOr<std::unique_ptr<InferenceServer>> InferenceServer::Start(
+    const InferenceConfig& config, std::shared_ptr<inference::RankGroup> ranks,
+    std::function<void()> on_failure) {
   RETURN_IF_ERROR(ValidateConfig(config));
   ASSIGN_OR_RETURN(const std::vector<ModelEntry> entries, ModelsToServe(config));
   auto parts = std::make_unique<Parts>();
@@ -61,11 +70,34 @@ StatusOr<std::unique_ptr<InferenceServer>> InferenceServer::Start(const Inferenc
   for (const ModelEntry& entry : entries) paths.push_back(entry.path);
   auto digests = std::make_shared<ModelDigests>(std::move(paths),
                                                 config.data_folder + "/run/model_digests.json");
-  ASSIGN_OR_RETURN(std::shared_ptr<const ServedModels> models, ServedModels::Load(config));
+  ASSIGN_OR_RETURN(std::shared_ptr<const ServedModels> models,
+                   ServedModels::Load(config, ranks.get()));
   parts->service.Serve(std::move(models), std::move(digests));
   parts->rpc->SetServing(true);
+  if (ranks != nullptr) {
+    parts->ranks = ranks;
+    RETURN_IF_ERROR(ranks->Lead([rpc = parts->rpc.get(), on_failure](const Status& failure) {
+      LogError("{}", StatusMessage(failure));
+      rpc->SetServing(false);
+      if (on_failure) on_failure();
+    }));
+    LogInfo("leading {} ranks", ranks->size());
+  }
   LogInfo("serving {} models on {}", entries.size(), parts->rpc->address());
   return std::unique_ptr<InferenceServer>(new InferenceServer(std::move(parts)));
+}
+
+Status RunFollower(const InferenceConfig& config, inference::RankGroup& ranks) {
+  RETURN_IF_ERROR(ValidateConfig(config));
+  ASSIGN_OR_RETURN(const std::vector<ModelEntry> entries, ModelsToServe(config));
+  const auto pool = inference::MakeThreadPool(static_cast<int32_t>(config.threads));
+  for (const ModelEntry& entry : entries) {
+    if (entry.kind != ModelKind::kChat) continue;  // the leader's alone
+    RETURN_IF_ERROR(Annotate(ranks.LoadAsFollower(entry.path, pool), entry.path));
+  }
+  LogInfo("rank {} of {} follows", ranks.rank(), ranks.size());
+  RETURN_IF_ERROR(ranks.Follow());
+  return ranks.Leave();
 }
 
 }  // namespace hadal::inference_service

@@ -1,0 +1,233 @@
+#include "inference/rank_group.h"
+
+#include <algorithm>
+#include <cstring>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/synchronization/mutex.h"
+#include "inference/comm/communicator.h"
+#include "inference/comm/mpi_ranks.h"
+#include "inference/engine/batch_message.h"
+#include "inference/kv/kv_cache.h"
+#include "inference/model/decoder.h"
+
+namespace hadal::inference {
+namespace {
+
+class CommunicatorRankGroup;
+
+/// What the leader's engine runs: the followers run the same batch at the same time.
+class LeadDecoder final : public Decoder {
+ public:
+  LeadDecoder(std::shared_ptr<CommunicatorRankGroup> group, int32_t model,
+              std::unique_ptr<Decoder> here)
+      : group_(std::move(group)), model_(model), here_(std::move(here)) {}
+  const ModelConfig& config() const override { return here_->config(); }
+  const KvLayout& kv_layout() const override { return here_->kv_layout(); }
+  Status Forward(absl::Span<const SequenceSlice> batch, KvCache& cache,
+                 absl::Span<float> logits) override;
+
+ private:
+  const std::shared_ptr<CommunicatorRankGroup> group_;
+  const int32_t model_;
+  const std::unique_ptr<Decoder> here_;
+};
+
+class CommunicatorRankGroup final : public RankGroup,
+                                    public std::enable_shared_from_this<CommunicatorRankGroup> {
+ public:
+  CommunicatorRankGroup(std::unique_ptr<MpiRanks> mpi, std::unique_ptr<Communicator> own,
+                        const RankGroupOptions& options)
+      : options_(options),
+        mpi_(std::move(mpi)),
+        own_(std::move(own)),
+        ranks_(mpi_ != nullptr ? mpi_->world() : *own_) {}
+  ~CommunicatorRankGroup() override { StopTicking(); }
+
+  int32_t rank() const override { return ranks_.rank(); }
+  int32_t size() const override { return ranks_.size(); }
+  StatusOr<std::shared_ptr<Decoder>> Load(const Checkpoint& checkpoint,
+                                          const DecoderOptions& options,
+                                          std::shared_ptr<ThreadPool> pool) override;
+  Status LoadAsFollower(const std::string& path, std::shared_ptr<ThreadPool> pool) override;
+  Status Lead(std::function<void(const Status&)> on_failure) override;
+  Status Follow() override;
+  Status Leave() override;
+
+  Status Forward(int32_t model, Decoder& here, absl::Span<const SequenceSlice> batch,
+                 KvCache& cache, absl::Span<float> logits);
+
+ private:
+  struct Followed {
+    std::unique_ptr<Decoder> decoder;
+    std::unique_ptr<KvCache> cache;  ///< of the leader's size, made with the first batch
+  };
+
+  Status Tell(const BatchMessage& message) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  Status Failed(const Status& status) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  Status RunAsFollower(BatchMessage& message);
+  void Tick();
+  void StopTicking();
+
+  const RankGroupOptions options_;
+  const std::unique_ptr<MpiRanks> mpi_;
+  const std::unique_ptr<Communicator> own_;
+  Communicator& ranks_;
+  std::vector<Followed> followed_;  ///< a follower's models
+  int32_t num_models_ = 0;
+  absl::Mutex mu_;  ///< one conversation with the other ranks at a time
+  std::function<void(const Status&)> on_failure_ ABSL_GUARDED_BY(mu_);
+  Status failure_ ABSL_GUARDED_BY(mu_);
+  absl::Time last_told_ ABSL_GUARDED_BY(mu_);
+  bool stopping_ ABSL_GUARDED_BY(mu_) = false;
+  std::thread ticker_;
+};
+
+Status LeadDecoder::Forward(absl::Span<const SequenceSlice> batch, KvCache& cache,
+                            absl::Span<float> logits) {
+  return group_->Forward(model_, *here_, batch, cache, logits);
+}
+
+StatusOr<std::shared_ptr<Decoder>> CommunicatorRankGroup::Load(const Checkpoint& checkpoint,
+                                                               const DecoderOptions& options,
+                                                               std::shared_ptr<ThreadPool> pool) {
+  // Between two models the leader may have loaded others that it serves alone.
+  RETURN_IF_ERROR(ranks_.Barrier(options_.load_timeout));
+  DecoderOptions shared = options;
+  shared.ranks = &ranks_;
+  shared.load_timeout = options_.load_timeout;
+  shared.layout = {size(), size(),
+                   options_.expert_parallel > 0 ? options_.expert_parallel : size()};
+  ASSIGN_OR_RETURN(auto decoder, LoadDecoder(checkpoint, shared, std::move(pool)));
+  const int32_t model = num_models_++;
+  if (!leads()) {
+    followed_.push_back({std::move(decoder), nullptr});
+    return std::shared_ptr<Decoder>();
+  }
+  return std::shared_ptr<Decoder>(
+      std::make_shared<LeadDecoder>(shared_from_this(), model, std::move(decoder)));
+}
+
+Status CommunicatorRankGroup::LoadAsFollower(const std::string& path,
+                                             std::shared_ptr<ThreadPool> pool) {
+  ASSIGN_OR_RETURN(const auto checkpoint, Checkpoint::Open(path));
+  return Load(*checkpoint, DecoderOptions(), std::move(pool)).status();
+}
+
+Status CommunicatorRankGroup::Tell(const BatchMessage& message) {
+  last_told_ = absl::Now();
+  return message.Broadcast(ranks_);
+}
+
+// Once failed, always failed; the first time somebody is told.
+Status CommunicatorRankGroup::Failed(const Status& status) {
+  if (failure_.ok()) {
+    failure_ = status;
+    if (on_failure_) on_failure_(status);
+  }
+  return failure_;
+}
+
+Status CommunicatorRankGroup::Forward(int32_t model, Decoder& here,
+                                      absl::Span<const SequenceSlice> batch, KvCache& cache,
+                                      absl::Span<float> logits) {
+  absl::MutexLock lock(&mu_);
+  if (!failure_.ok()) return failure_;
+  if (const Status told = Tell(BatchMessage::Run(model, batch, cache)); !told.ok()) {
+    return Failed(told);
+  }
+  const Status ran = here.Forward(batch, cache, logits);
+  // A batch that is refused is refused by all ranks alike, before they meet.
+  if (ran.ok() || ran.code() == StatusCode::kInvalidArgument) return ran;
+  return Failed(ran);
+}
+
+Status CommunicatorRankGroup::Lead(std::function<void(const Status&)> on_failure) {
+  absl::MutexLock lock(&mu_);
+  on_failure_ = std::move(on_failure);
+  last_told_ = absl::Now();
+  if (const Status met = ranks_.Barrier(options_.load_timeout); !met.ok()) return Failed(met);
+  ticker_ = std::thread([this] { Tick(); });
+  return OkStatus();
+}
+
+void CommunicatorRankGroup::Tick() {
+  const absl::Duration period = options_.timeout / 4;
+  absl::MutexLock lock(&mu_);
+  while (!stopping_ && failure_.ok()) {
+    const absl::Duration silent = absl::Now() - last_told_;
+    if (silent < period) {
+      mu_.AwaitWithTimeout(absl::Condition(&stopping_), period - silent);
+      continue;
+    }
+    if (const Status told = Tell(BatchMessage::Tick()); !told.ok()) Failed(told).IgnoreError();
+  }
+}
+
+void CommunicatorRankGroup::StopTicking() {
+  {
+    absl::MutexLock lock(&mu_);
+    stopping_ = true;
+  }
+  if (ticker_.joinable()) ticker_.join();
+}
+
+Status CommunicatorRankGroup::RunAsFollower(BatchMessage& message) {
+  if (message.model() < 0 || static_cast<size_t>(message.model()) >= followed_.size()) {
+    return Internal("the leader runs model {}, here are {}: the ranks were configured differently",
+                    message.model(), followed_.size());
+  }
+  Followed& model = followed_[static_cast<size_t>(message.model())];
+  if (model.cache == nullptr) {
+    ASSIGN_OR_RETURN(model.cache, KvCache::Create(model.decoder->kv_layout(), message.num_blocks(),
+                                                  message.block_size()));
+  }
+  ASSIGN_OR_RETURN(const std::vector<SequenceSlice> batch, message.Slices());
+  size_t rows = 0;
+  for (const SequenceSlice& slice : batch) rows += static_cast<size_t>(slice.num_logits);
+  std::vector<float> logits(rows * static_cast<size_t>(model.decoder->config().vocabulary));
+  const Status ran = model.decoder->Forward(batch, *model.cache, absl::MakeSpan(logits));
+  return ran.code() == StatusCode::kInvalidArgument ? OkStatus() : ran;
+}
+
+Status CommunicatorRankGroup::Follow() {
+  RETURN_IF_ERROR(ranks_.Barrier(options_.load_timeout));
+  while (true) {
+    ASSIGN_OR_RETURN(BatchMessage message, BatchMessage::Receive(ranks_));
+    if (message.says_leave()) return OkStatus();
+    if (message.says_run()) RETURN_IF_ERROR(RunAsFollower(message));
+  }
+}
+
+Status CommunicatorRankGroup::Leave() {
+  StopTicking();
+  {
+    absl::MutexLock lock(&mu_);
+    if (!failure_.ok()) return failure_;
+    if (leads()) RETURN_IF_ERROR(Tell(BatchMessage::Leave()));
+  }
+  return mpi_ != nullptr ? mpi_->Finish() : OkStatus();
+}
+
+}  // namespace
+
+StatusOr<std::shared_ptr<RankGroup>> RankGroup::Join(const RankGroupOptions& options) {
+  ASSIGN_OR_RETURN(auto mpi, MpiRanks::Start(options.timeout));
+  const int32_t found = mpi->world().size();
+  if (options.ranks != 0 && options.ranks != found) {
+    return InvalidArgument("{} ranks are configured, but {} were started: mpirun -np {}",
+                           options.ranks, found, options.ranks);
+  }
+  return std::shared_ptr<RankGroup>(
+      std::make_shared<CommunicatorRankGroup>(std::move(mpi), nullptr, options));
+}
+
+std::shared_ptr<RankGroup> RankGroup::Over(std::unique_ptr<Communicator> ranks,
+                                           const RankGroupOptions& options) {
+  return std::make_shared<CommunicatorRankGroup>(nullptr, std::move(ranks), options);
+}
+
+}  // namespace hadal::inference
