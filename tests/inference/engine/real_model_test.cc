@@ -95,12 +95,20 @@ class RealModelTest : public ::testing::TestWithParam<const char*> {
 TEST_P(RealModelTest, TokensDoNotDependOnWhatElseRuns) {
   EngineOptions options;
   options.kv_blocks = 200;
+  options.speculation_rows = 0;
   Run alone;
   Generate(options, /*together=*/false, alone);
   for (size_t i = 0; i < requests_.size(); ++i) {
     ASSERT_FALSE(alone.tokens[i].empty());
     EXPECT_FALSE(alone.texts[i].empty());
   }
+
+  options.speculation_rows = 16;
+  Run speculative;
+  Generate(options, /*together=*/false, speculative);
+  EXPECT_EQ(speculative.tokens, alone.tokens);
+  EXPECT_EQ(speculative.texts, alone.texts);
+  EXPECT_GT(speculative.stats.accepted_tokens, 0);
 
   Run batched;
   Generate(options, /*together=*/true, batched);
@@ -115,7 +123,8 @@ TEST_P(RealModelTest, TokensDoNotDependOnWhatElseRuns) {
 
   options = EngineOptions();
   options.block_size = 4;
-  options.kv_blocks = 34;  // of about 100 that all six would need
+  options.kv_blocks = 34;        // of about 100 that all six would need
+  options.speculation_rows = 0;  // without memory to spare there are no drafts
   Run preempted;
   Generate(options, /*together=*/true, preempted);
   EXPECT_EQ(preempted.tokens, alone.tokens);

@@ -160,9 +160,26 @@ TEST_F(CommandTest, LogitsTraceTheThirdPrompt) {
     if (!entry.name.ends_with(".idx")) continue;
     EXPECT_TRUE(std::equal(entry.data.begin(), entry.data.end(), same->data.begin())) << entry.name;
   }
-  const Output untraced = run(models + "qwen2-tiny-tied");
-  EXPECT_EQ(untraced.exit_code, 1);
-  EXPECT_NE(untraced.error.find("are traced"), std::string::npos) << untraced.error;
+}
+
+TEST_F(CommandTest, LogitsOfThePredictionLayer) {
+  const std::string models = SharedPath("golden/models/");
+  if (!Exists(models)) GTEST_SKIP() << models << " is absent";
+  std::ofstream(dir_->path() + "/p.txt") << "0 5 6 7\n";
+  const std::string out = dir_->path() + "/o.safetensors";
+  const auto run = [&](const std::string& model) {
+    return Run({"logits", models + model, "--tokens-file", dir_->path() + "/p.txt", "--out", out,
+                "--mtp", "--all"});
+  };
+  const Output drafted = run("deepseek_v3-tiny");
+  ASSERT_EQ(drafted.exit_code, 0) << drafted.error;
+  ASSERT_OK_AND_ASSIGN(const auto found, SafetensorsFile::Open(out));
+  EXPECT_EQ(found->Find("mtp.0.logits")->shape, (std::vector<int64_t>{4, 512}));
+  EXPECT_EQ(found->Find("mtp.0.draft")->shape, (std::vector<int64_t>{4}));
+  EXPECT_EQ(found->Find("mtp.0.next_token")->shape, (std::vector<int64_t>{1}));
+  const Output refused = run("qwen2-tiny-tied");
+  EXPECT_EQ(refused.exit_code, 1);
+  EXPECT_NE(refused.error.find("multi-token prediction"), std::string::npos) << refused.error;
 }
 
 TEST_F(CommandTest, EmbedKeepsTheOrderOfRows) {
