@@ -17,10 +17,10 @@ class OpenAiTest(ApplianceTest):
         cls.appliance.run("kb", "create", "tariffs")
         cls.appliance.run("kb", "add", "tariffs", note)
         cls.key = cls.appliance.user("openai.user")
-        cls.client = cls.make(cls.key)
+        cls.client = cls.open_client(cls.key)
 
     @classmethod
-    def make(cls, key):
+    def open_client(cls, key):
         return openai.OpenAI(api_key=key, base_url=cls.appliance.https + "/v1", max_retries=0,
                              timeout=120, http_client=openai.DefaultHttpxClient(verify=cls.trust()))
 
@@ -124,7 +124,7 @@ class OpenAiTest(ApplianceTest):
 
     def test_errors(self):
         with self.assertRaises(openai.AuthenticationError):
-            self.make("hadal_wrong").models.list()
+            self.open_client("hadal_wrong").models.list()
         with self.assertRaises(openai.NotFoundError):
             self.chat(model="no-such-model")
         with self.assertRaises(openai.NotFoundError):
