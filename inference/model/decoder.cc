@@ -12,6 +12,19 @@ Status Decoder::Draft(absl::Span<const SequenceSlice>, ConstMatrixView, KvCache&
   return Unimplemented("{}: no multi-token prediction layer was loaded", config().architecture);
 }
 
+KvLayout KvLayoutOf(const ModelConfig& config, const DecoderOptions& options) {
+  KvLayout layout;
+  layout.num_layers = config.num_layers + (options.draft ? 1 : 0);
+  layout.dtype = options.mode == ComputeMode::kFloat32 ? KvDtype::kF32 : KvDtype::kF16;
+  if (config.mla.kv_lora_rank > 0) {
+    // One row for all heads, whose beginning is the value.
+    layout.k_values = config.mla.kv_lora_rank + config.mla.qk_rope_head_dim;
+  } else {
+    layout.k_values = layout.v_values = config.num_kv_heads * config.head_dim;
+  }
+  return layout;
+}
+
 StatusOr<std::unique_ptr<Decoder>> LoadDecoder(const Checkpoint& checkpoint,
                                                const DecoderOptions& options,
                                                std::shared_ptr<ThreadPool> pool) {

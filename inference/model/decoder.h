@@ -86,6 +86,9 @@ struct DecoderOptions {
   absl::Duration load_timeout = absl::Minutes(30);
 };
 
+/// What a decoder of `config` keeps per token; with tensor parallelism, of its own KV heads.
+KvLayout KvLayoutOf(const ModelConfig& config, const DecoderOptions& options);
+
 /// Builds the decoder of config().architecture and packs its weights. UNIMPLEMENTED names the
 /// architecture and those there are.
 StatusOr<std::unique_ptr<Decoder>> LoadDecoder(const Checkpoint& checkpoint,

@@ -11,15 +11,6 @@
 namespace hadal::inference {
 namespace {
 
-KvLayout LayoutFor(const ModelConfig& config, const DecoderOptions& options) {
-  KvLayout layout;
-  layout.num_layers = config.num_layers + (options.draft ? 1 : 0);
-  layout.k_values = config.mla.kv_lora_rank + config.mla.qk_rope_head_dim;
-  layout.v_values = 0;  // values are the beginning of the same row
-  layout.dtype = options.mode == ComputeMode::kFloat32 ? KvDtype::kF32 : KvDtype::kF16;
-  return layout;
-}
-
 Status CheckConfig(const ModelConfig& config) {
   const MlaConfig& mla = config.mla;
   const bool attention_fits =
@@ -62,7 +53,7 @@ Status CheckConfig(const ModelConfig& config) {
 DeepseekDecoder::DeepseekDecoder(const ModelConfig& config, const DecoderOptions& options,
                                  CpuDevice device, std::unique_ptr<ModelRanks> ranks)
     : config_(config),
-      kv_layout_(LayoutFor(config, options)),
+      kv_layout_(KvLayoutOf(config, options)),
       device_(device),
       trace_(options.trace),
       ranks_(std::move(ranks)),

@@ -13,14 +13,6 @@
 namespace hadal::inference {
 namespace {
 
-KvLayout LayoutFor(const ModelConfig& config, ComputeMode mode) {
-  KvLayout layout;
-  layout.num_layers = config.num_layers;
-  layout.k_values = layout.v_values = config.num_kv_heads * config.head_dim;
-  layout.dtype = mode == ComputeMode::kFloat32 ? KvDtype::kF32 : KvDtype::kF16;
-  return layout;
-}
-
 AttentionShape ShapeFor(const ModelConfig& config) {
   return {config.num_heads, config.num_kv_heads, config.head_dim,
           1.0f / std::sqrt(static_cast<float>(config.head_dim))};
@@ -52,7 +44,7 @@ GqaDecoder::GqaDecoder(ModelConfig config, const DecoderOptions& options, CpuDev
     : config_(std::move(config)),
       ranks_(std::move(ranks)),
       local_(ranks_->LocalConfig(config_)),
-      kv_layout_(LayoutFor(local_, options.mode)),
+      kv_layout_(KvLayoutOf(local_, options)),
       attention_shape_(ShapeFor(local_)),
       device_(std::move(device)),
       trace_(options.trace),

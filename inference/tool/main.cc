@@ -5,7 +5,7 @@
 #include "inference/tool/commands.h"
 
 int main(int argc, char** argv) {
-  using namespace hadal::inference::tool;  // NOLINT: six functions, used here only
+  using namespace hadal::inference::tool;  // NOLINT: these functions, used here only
   CLI::App app("Looks at models and runs them, offline.", "hadal-model");
   app.require_subcommand(1);
   RunCommand run;
@@ -14,6 +14,7 @@ int main(int argc, char** argv) {
   AddRender(app, &run);
   // PMIx, which mpirun of OpenMPI and srun speak, tells each process its rank.
   AddLogits(app, std::getenv("PMIX_RANK") != nullptr, &run);
+  AddPlan(app, &run);
   AddEmbed(app, &run);
   AddBench(app, &run);
   try {

@@ -1,0 +1,31 @@
+#pragma once
+
+#include <cstdint>
+
+#include "base/status.h"
+#include "inference/model/decoder.h"
+
+namespace hadal::inference {
+
+struct MemoryPlanOptions {
+  DecoderOptions decoder;            ///< layout, arithmetic, drafting; `ranks` and `trace` unused
+  int64_t memory_bytes = 0;          ///< of one rank
+  int32_t max_batch_tokens = 8192;   ///< rows of one step
+  int32_t max_running = 256;         ///< rows of logits of one step
+};
+
+/// What the fullest rank holds; a multi-token prediction layer is not counted. Bytes of weights are those of the file's part (FP8 or BF16
+/// folders); packing for the CPU adds at most 3 %.
+struct MemoryPlan {
+  int64_t weight_bytes = 0;
+  int64_t buffer_bytes = 0;        ///< activations of one step, float32, all counted as live at once
+  int64_t kv_bytes_per_token = 0;  ///< on one rank
+  int64_t kv_tokens = 0;           ///< that fit beside weights and buffers, of the rank's sequences
+};
+
+/// Adds up, before anything is read, what a model of `config` needs on each rank of a layout.
+/// RESOURCE_EXHAUSTED with the numbers when weights and buffers leave no room for one token;
+/// INVALID_ARGUMENT when the layout does not fit the model.
+StatusOr<MemoryPlan> PlanMemory(const ModelConfig& config, const MemoryPlanOptions& options);
+
+}  // namespace hadal::inference

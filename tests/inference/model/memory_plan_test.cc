@@ -1,0 +1,62 @@
+#include "inference/model/memory_plan.h"
+
+#include "base/file.h"
+#include "inference/weights/model_config.h"
+#include "tests/support/paths.h"
+#include "tests/support/status_matchers.h"
+
+namespace hadal::inference {
+namespace {
+
+ModelConfig Published(const std::string& name) {
+  const std::string path = SourcePath("tests/golden/configs/" + name + ".json");
+  const auto text = ReadFile(path);
+  EXPECT_OK(text);
+  auto config = ParseHfConfig(*text, path);
+  EXPECT_OK(config);
+  return *std::move(config);
+}
+
+MemoryPlanOptions On(int32_t ranks, int32_t tensor_parallel, int32_t expert_parallel,
+                     int64_t gib) {
+  MemoryPlanOptions options;
+  options.decoder.layout = {ranks, tensor_parallel, expert_parallel};
+  options.memory_bytes = gib << 30;
+  return options;
+}
+
+// Latent attention keeps 512 + 64 values a layer, the others K and V of their KV heads.
+TEST(MemoryPlan, KvBytesPerTokenOfPublishedModels) {
+  EXPECT_EQ(KvLayoutOf(Published("deepseek_v3"), {}).BytesPerToken(), 61 * 576 * 2);
+  EXPECT_EQ(KvLayoutOf(Published("deepseek_v2"), {}).BytesPerToken(), 60 * 576 * 2);
+  EXPECT_EQ(KvLayoutOf(Published("r1_distill_qwen_32b"), {}).BytesPerToken(),
+            64 * 2 * 8 * 128 * 2);
+}
+
+TEST(MemoryPlan, V3FillsSixteenRanksAndNotEightOf80) {
+  const ModelConfig v3 = Published("deepseek_v3");
+  EXPECT_STATUS(PlanMemory(v3, On(8, 8, 8, 80)), kResourceExhausted, "more ranks");
+  ASSERT_OK_AND_ASSIGN(const MemoryPlan on16, PlanMemory(v3, On(16, 8, 16, 80)));
+  ASSERT_OK_AND_ASSIGN(const MemoryPlan on32, PlanMemory(v3, On(32, 8, 32, 80)));
+  EXPECT_GT(on16.weight_bytes, int64_t{40} << 30);
+  EXPECT_LT(on32.weight_bytes, on16.weight_bytes);
+  EXPECT_GT(on32.kv_tokens, on16.kv_tokens);
+  for (const MemoryPlan& plan : {on16, on32}) {
+    EXPECT_EQ(plan.kv_bytes_per_token, 61 * 576 * 2);  // the latent has no heads to cut
+    const int64_t used = plan.weight_bytes + plan.buffer_bytes +
+                         plan.kv_tokens * plan.kv_bytes_per_token;
+    EXPECT_LE(used, int64_t{80} << 30);
+    EXPECT_GT(used + plan.kv_bytes_per_token, int64_t{80} << 30);
+  }
+}
+
+TEST(MemoryPlan, TensorParallelismCutsKvHeads) {
+  const ModelConfig qwen = Published("r1_distill_qwen_32b");
+  ASSERT_OK_AND_ASSIGN(const MemoryPlan one, PlanMemory(qwen, On(1, 1, 1, 80)));
+  ASSERT_OK_AND_ASSIGN(const MemoryPlan four, PlanMemory(qwen, On(4, 4, 1, 80)));
+  EXPECT_EQ(one.kv_bytes_per_token, 4 * four.kv_bytes_per_token);
+  EXPECT_STATUS(PlanMemory(qwen, On(3, 3, 1, 80)), kInvalidArgument, "");
+}
+
+}  // namespace
+}  // namespace hadal::inference
