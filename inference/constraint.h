@@ -45,6 +45,8 @@ class TokenMask {
     return token >= 0 && token < size_ &&
            (words_[static_cast<size_t>(token) / 64] >> (static_cast<size_t>(token) % 64) & 1) != 0;
   }
+  /// `other` is of the same vocabulary.
+  void AllowAllOf(const TokenMask& other);
   bool none() const;
   int32_t count() const;
 

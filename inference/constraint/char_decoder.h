@@ -25,6 +25,7 @@ struct CharStep {
   Kind kind = Kind::kDead;
   PartialChar partial = 0;  ///< kPartial
   int32_t to = -1;          ///< kEdge: where it leads
+  bool operator==(const CharStep&) const = default;
 };
 
 /// Takes one byte at a state with `edges` (sorted, disjoint). kDead when no edge can be taken any

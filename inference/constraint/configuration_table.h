@@ -1,8 +1,8 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
@@ -18,9 +18,11 @@ namespace hadal::inference {
 class ConfigurationTable {
  public:
   static constexpr int32_t kDead = -1;
-  /// Beyond it the table takes no new states: what leads there is refused. A walk over a
-  /// vocabulary makes some hundred states in a constraint people write.
+  static constexpr int32_t kMixed = -3;
+  /// Of one table. A walk over a vocabulary makes some hundred in a constraint people write.
   static constexpr size_t kMaxStates = 32'768;
+  /// Steps of configurations between two StartWork(): about a tenth of a second.
+  static constexpr int64_t kMaxWork = 500'000;
   /// Ways of reading one text at a time. A byte that would give more is refused: what is allowed
   /// stays right, whatever was computed before.
   static constexpr size_t kMaxConfigurations = 512;
@@ -29,11 +31,21 @@ class ConfigurationTable {
   explicit ConfigurationTable(const Grammar* grammar);
 
   int32_t start() const { return start_; }
+
+  /// Begins a piece of work that may cost kMaxWork.
+  void StartWork() { work_left_ = kMaxWork; }
+  /// A state was refused since then because of kMaxWork or kMaxStates, not by the grammar.
+  bool exhausted() const { return work_left_ < 0; }
+
   /// The state after `byte`, or kDead.
   int32_t Next(int32_t state, uint8_t byte) {
     const int32_t next = rows_[static_cast<size_t>(state)][byte];
     return next == kUnknown ? Compute(state, byte) : next;
   }
+  /// The state after any one of the plain characters (IsPlainAscii and all beyond ASCII) where it
+  /// is the same for each, or kDead where none may follow; else kMixed.
+  int32_t AfterPlain(int32_t state);
+
   /// The text so far is complete.
   bool accepting(int32_t state) const { return at(state).accepting; }
   /// Something may follow.
@@ -43,7 +55,6 @@ class ConfigurationTable {
   int32_t Export(int32_t state, ConfigurationTable& other) const;
 
   size_t size() const { return states_.size(); }
-  bool full() const { return states_.size() >= kMaxStates; }
 
  private:
   static constexpr int32_t kUnknown = -2;
@@ -55,6 +66,10 @@ class ConfigurationTable {
     PartialChar partial;
     int32_t stack;
     auto operator<=>(const Configuration&) const = default;
+    template <typename H>
+    friend H AbslHashValue(H h, const Configuration& c) {
+      return H::combine(std::move(h), c.node, c.partial, c.stack);
+    }
   };
   struct State {
     uint32_t first;  ///< its configurations: [first, first + count) of configurations_
@@ -68,8 +83,12 @@ class ConfigurationTable {
   };
   struct Key {
     std::vector<Configuration> configurations;
-    bool accepting;
-    auto operator<=>(const Key&) const = default;
+    bool accepting = false;
+    bool operator==(const Key&) const = default;
+    template <typename H>
+    friend H AbslHashValue(H h, const Key& key) {
+      return H::combine(std::move(h), key.configurations, key.accepting);
+    }
   };
 
   const State& at(int32_t state) const { return states_[static_cast<size_t>(state)]; }
@@ -78,16 +97,22 @@ class ConfigurationTable {
     return absl::MakeConstSpan(configurations_).subspan(at(state).first, at(state).count);
   }
   int32_t Compute(int32_t state, uint8_t byte);
+  void ComputeRow(int32_t state);
+  int32_t After(int32_t state, absl::Span<const CharStep> steps);
   void Enter(int32_t node, int32_t stack);
   int32_t Push(int32_t parent, int32_t return_to);
   int32_t InternPending();
+  int32_t AfterTail(int32_t state, uint8_t first, uint8_t last, int left);
+  int32_t FindAfterPlain(int32_t state);
 
   const Grammar& grammar_;
+  int64_t work_left_ = kMaxWork;
   int32_t start_ = kDead;
   std::vector<State> states_;
   std::vector<std::unique_ptr<int32_t[]>> rows_;  ///< by state: the next one by byte, or kUnknown
+  std::vector<int32_t> after_plain_;              ///< by state: AfterPlain(), or kUnknown
   std::vector<Configuration> configurations_;
-  std::map<Key, int32_t> ids_;
+  absl::flat_hash_map<Key, int32_t> ids_;
   std::vector<StackEntry> stacks_;
   absl::flat_hash_map<std::pair<int32_t, int32_t>, int32_t> stack_ids_;  ///< (parent, return_to)
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <list>
+#include <optional>
 #include <utility>
 
 #include "absl/container/flat_hash_map.h"
@@ -11,7 +12,7 @@
 #include "inference/constraint/grammar.h"
 #include "inference/constraint/json_schema.h"
 #include "inference/constraint/regex.h"
-#include "inference/constraint/token_trie.h"
+#include "inference/constraint/vocabulary_index.h"
 
 namespace hadal::inference {
 namespace {
@@ -87,9 +88,9 @@ struct Table {
 
 class Constraint {
  public:
-  Constraint(Grammar grammar, std::shared_ptr<const TokenTrie> trie)
+  Constraint(Grammar grammar, std::shared_ptr<const VocabularyIndex> vocabulary)
       : grammar_(std::move(grammar)),
-        trie_(std::move(trie)),
+        vocabulary_(std::move(vocabulary)),
         table_(std::make_shared<Table>(&grammar_)) {}
 
   struct Place {
@@ -105,11 +106,14 @@ class Constraint {
   StatusOr<std::shared_ptr<const TokenMask>> AllowedTokens(Place& place) const {
     absl::MutexLock lock(&mu_);
     MoveToCurrent(place);
-    std::shared_ptr<const TokenMask>& mask = table_->masks[place.state];
-    if (mask == nullptr) mask = ComputeMask(place.state);
-    if (table_->automaton.full()) {
-      return ResourceExhausted("the constraint has more than {} states here; simplify it",
-                               ConfigurationTable::kMaxStates);
+    if (const auto it = table_->masks.find(place.state); it != table_->masks.end()) {
+      return it->second;
+    }
+    table_->automaton.StartWork();
+    const std::shared_ptr<const TokenMask> mask = ComputeMask(place.state);
+    if (table_->automaton.exhausted()) {
+      return ResourceExhausted(
+          "the constraint has too many ways on from here to list the tokens; simplify it");
     }
     if (mask->none()) {
       return ResourceExhausted(
@@ -117,6 +121,7 @@ class Constraint {
           "the constraint has more than {} ways to read the text; simplify it",
           ConfigurationTable::kMaxConfigurations);
     }
+    table_->masks.emplace(place.state, mask);
     return mask;
   }
 
@@ -124,6 +129,7 @@ class Constraint {
   bool Accept(absl::Span<const uint8_t> bytes, Place& place) const {
     absl::MutexLock lock(&mu_);
     MoveToCurrent(place);
+    table_->automaton.StartWork();
     int32_t state = place.state;
     for (const uint8_t byte : bytes) {
       state = table_->automaton.Next(state, byte);
@@ -141,7 +147,7 @@ class Constraint {
     absl::MutexLock lock(&mu_);
     return place.table->automaton.continues(place.state);
   }
-  const TokenTrie& trie() const { return *trie_; }
+  const VocabularyIndex& vocabulary() const { return *vocabulary_; }
 
  private:
   /// Begins a new table when the current one is crowded; who stands in an old one moves on.
@@ -154,31 +160,49 @@ class Constraint {
 
   std::shared_ptr<const TokenMask> ComputeMask(int32_t start) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
-    ConfigurationTable& automaton = table_->automaton;
-    auto mask = std::make_shared<TokenMask>(trie_->vocabulary_size());
-    const absl::Span<const TokenTrie::Node> nodes = trie_->nodes();
-    std::vector<int32_t> path(trie_->longest_token() + 1, start);  // states by depth
-    for (size_t i = 0; i < nodes.size();) {
-      const TokenTrie::Node& node = nodes[i];
-      const int32_t state = automaton.Next(path[node.depth - 1u], node.byte);
+    auto mask = std::make_shared<TokenMask>(vocabulary_->vocabulary_size());
+    if (const std::optional<size_t> chars = PlainRun(start)) {
+      vocabulary_->AllowPlain(*chars, *mask);
+    } else {
+      Walk(vocabulary_->plain(), start, *mask);
+    }
+    Walk(vocabulary_->others(), start, *mask);
+    if (table_->automaton.accepting(start)) {
+      for (const int32_t token : vocabulary_->end_tokens()) mask->Allow(token);
+    }
+    return mask;
+  }
+
+  /// How many plain characters may follow when it does not matter which, or none.
+  std::optional<size_t> PlainRun(int32_t state) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
+    for (size_t chars = 0; chars < vocabulary_->longest_plain(); ++chars) {
+      const int32_t next = table_->automaton.AfterPlain(state);
+      if (next == ConfigurationTable::kMixed) return std::nullopt;
+      if (next == ConfigurationTable::kDead) return chars;
+      if (next == state) break;
+      state = next;
+    }
+    return vocabulary_->longest_plain();
+  }
+
+  void Walk(const TokenTrie& trie, int32_t start, TokenMask& mask) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
+    std::vector<int32_t> path(vocabulary_->longest_token() + 1, start);  // states by depth
+    for (size_t i = 0; i < trie.nodes.size();) {
+      const TokenTrie::Node& node = trie.nodes[i];
+      const int32_t state = table_->automaton.Next(path[node.depth - 1u], node.byte);
       if (state == ConfigurationTable::kDead) {
         i = node.end;
         continue;
       }
       path[node.depth] = state;
-      for (const int32_t token : trie_->tokens().subspan(node.first_token, node.num_tokens)) {
-        mask->Allow(token);
-      }
+      for (uint32_t t = 0; t < node.num_tokens; ++t) mask.Allow(trie.tokens[node.first_token + t]);
       ++i;
     }
-    if (automaton.accepting(start)) {
-      for (const int32_t token : trie_->end_tokens()) mask->Allow(token);
-    }
-    return mask;
   }
 
   const Grammar grammar_;
-  const std::shared_ptr<const TokenTrie> trie_;
+  const std::shared_ptr<const VocabularyIndex> vocabulary_;
   mutable absl::Mutex mu_;
   mutable std::shared_ptr<Table> table_ ABSL_GUARDED_BY(mu_);  ///< and all tables of places
 };
@@ -211,13 +235,13 @@ StatusOr<std::shared_ptr<const TokenMask>> ConstraintState::AllowedTokens() {
 
 bool ConstraintState::Accept(int32_t token) {
   if (position_->ended) return false;
-  const TokenTrie& trie = position_->constraint->trie();
-  const std::vector<int32_t>& end_tokens = trie.end_tokens();
+  const VocabularyIndex& vocabulary = position_->constraint->vocabulary();
+  const std::vector<int32_t>& end_tokens = vocabulary.end_tokens();
   if (std::find(end_tokens.begin(), end_tokens.end(), token) != end_tokens.end()) {
     position_->ended = IsComplete();
     return position_->ended;
   }
-  const absl::Span<const uint8_t> bytes = trie.BytesOf(token);
+  const absl::Span<const uint8_t> bytes = vocabulary.BytesOf(token);
   return !bytes.empty() && position_->constraint->Accept(bytes, position_->place);
 }
 
@@ -235,7 +259,7 @@ namespace {
 class CachingCompiler final : public ConstraintCompiler {
  public:
   explicit CachingCompiler(const Tokenizer& tokenizer)
-      : trie_(std::make_shared<TokenTrie>(tokenizer)) {}
+      : vocabulary_(std::make_shared<VocabularyIndex>(tokenizer)) {}
 
   StatusOr<std::shared_ptr<const Constraint>> Compile(const ConstraintSpec& spec) const override {
     if (auto kept = Find(spec)) return kept;
@@ -244,7 +268,7 @@ class CachingCompiler final : public ConstraintCompiler {
       const std::string message = StatusMessage(grammar.status());
       return MakeStatus(grammar.status().code(), SanitizeUtf8(message.substr(0, kMaxMessageBytes)));
     }
-    auto constraint = std::make_shared<const Constraint>(*std::move(grammar), trie_);
+    auto constraint = std::make_shared<const Constraint>(*std::move(grammar), vocabulary_);
     absl::MutexLock lock(&mu_);
     kept_.emplace_front(spec, constraint);
     if (kept_.size() > kKeptConstraints) kept_.pop_back();
@@ -262,7 +286,7 @@ class CachingCompiler final : public ConstraintCompiler {
     return it->second;
   }
 
-  const std::shared_ptr<const TokenTrie> trie_;
+  const std::shared_ptr<const VocabularyIndex> vocabulary_;
   mutable absl::Mutex mu_;
   mutable std::list<std::pair<ConstraintSpec, std::shared_ptr<const Constraint>>> kept_
       ABSL_GUARDED_BY(mu_);  ///< used last first

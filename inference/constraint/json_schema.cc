@@ -23,7 +23,7 @@ constexpr size_t kMaxRules = 8192;
 
 /// Between tokens of JSON: nothing, a space, or a new line with indentation. Bounded, or a model
 /// might never come back from white space (llama.cpp's grammar has about the same).
-constexpr std::string_view kSpace = "( |\n( {0,20}|\t{0,8}))";
+constexpr std::string_view kSpace = "( |\n( {0,32}|\t{0,8}))";
 
 /// One rule per set of schemas that hold for a value; a queue instead of recursion, so that a chain
 /// of references costs no stack.

@@ -34,8 +34,8 @@ TEST(JsonSchemaTest, AnyJsonObject) {
 
 TEST(JsonSchemaTest, UnboundedWhiteSpaceIsRefused) {
   ASSERT_OK_AND_ASSIGN(const auto constraint, CompileForBytes(SchemaSpec("{}")));
-  EXPECT_TRUE(Matches(constraint, "[1,\n                    2]"));
-  EXPECT_FALSE(Matches(constraint, "[1,\n                     2]"));
+  EXPECT_TRUE(Matches(constraint, "[1,\n" + std::string(32, ' ') + "2]"));
+  EXPECT_FALSE(Matches(constraint, "[1,\n" + std::string(33, ' ') + "2]"));
   EXPECT_FALSE(Matches(constraint, "[1,\n\n2]"));
   EXPECT_FALSE(Matches(constraint, "[1,  2]"));
   EXPECT_FALSE(Matches(constraint, " 1"));
