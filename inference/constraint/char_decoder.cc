@@ -17,12 +17,12 @@ constexpr char32_t kLargest[] = {0, 0x7F, 0x7FF, 0xFFFF, kMaxCodePoint};
 
 enum Phase : uint32_t {
   kStart,
-  kUtf8Tail,      ///< `length` bytes in all, `left` to come, `value`: the bits so far
-  kEscape,        ///< after a backslash
-  kHex,           ///< after \u: `length` digits seen, `value`
-  kPairBackslash, ///< after a high surrogate, `high`
+  kUtf8Tail,       ///< `length` bytes in all, `left` to come, `value`: the bits so far
+  kEscape,         ///< after a backslash
+  kHex,            ///< after \u: `length` digits seen, `value`
+  kPairBackslash,  ///< after a high surrogate, `high`
   kPairU,
-  kPairHex,       ///< after its \u: `length` digits seen, `value`, `high`
+  kPairHex,  ///< after its \u: `length` digits seen, `value`, `high`
 };
 
 struct Partial {
@@ -84,7 +84,7 @@ CharStep AfterUtf8Bits(absl::Span<const CharEdge> edges, uint32_t length, uint32
   const char32_t last = first + size - 1;
   if (left == 0) {
     return first < kSmallest[length] || first > kLargest[length] ? CharStep{}
-                                                                  : TakeEdge(edges, first);
+                                                                 : TakeEdge(edges, first);
   }
   if (!AnyWithin(edges, std::max(first, kSmallest[length]), std::min(last, kLargest[length]))) {
     return {};
@@ -164,14 +164,22 @@ CharStep AfterBackslash(absl::Span<const CharEdge> edges, uint8_t byte) {
   switch (byte) {
     case '"':
     case '\\':
-    case '/': return TakeEdge(edges, byte);
-    case 'b': return TakeEdge(edges, '\b');
-    case 'f': return TakeEdge(edges, '\f');
-    case 'n': return TakeEdge(edges, '\n');
-    case 'r': return TakeEdge(edges, '\r');
-    case 't': return TakeEdge(edges, '\t');
-    case 'u': return Continue(Pack({kHex, 0, 0, 0, 0}));
-    default: return {};
+    case '/':
+      return TakeEdge(edges, byte);
+    case 'b':
+      return TakeEdge(edges, '\b');
+    case 'f':
+      return TakeEdge(edges, '\f');
+    case 'n':
+      return TakeEdge(edges, '\n');
+    case 'r':
+      return TakeEdge(edges, '\r');
+    case 't':
+      return TakeEdge(edges, '\t');
+    case 'u':
+      return Continue(Pack({kHex, 0, 0, 0, 0}));
+    default:
+      return {};
   }
 }
 
@@ -196,12 +204,14 @@ CharStep StepChar(Spelling spelling, absl::Span<const CharEdge> edges, PartialCh
       if ((byte & 0xC0) != 0x80) return {};
       return AfterUtf8Bits(edges, partial.length, partial.left - 1,
                            partial.value << 6 | (byte & 0x3F));
-    case kEscape: return AfterBackslash(edges, byte);
+    case kEscape:
+      return AfterBackslash(edges, byte);
     case kPairBackslash:
       return byte == '\\' ? Continue(Pack({kPairU, 0, 0, partial.high, 0})) : CharStep{};
     case kPairU:
       return byte == 'u' ? Continue(Pack({kPairHex, 0, 0, partial.high, 0})) : CharStep{};
-    default: break;
+    default:
+      break;
   }
   const int digit = HexValue(byte);
   if (digit < 0) return {};

@@ -9,8 +9,8 @@
 namespace hadal::inference {
 namespace {
 
-/// Beginnings of UTF-8 characters of several bytes (RFC 3629): first bytes, range of the second one,
-/// and how many follow.
+/// Beginnings of UTF-8 characters of several bytes (RFC 3629): first bytes, range of the second
+/// one, and how many follow.
 struct Utf8Form {
   uint8_t first_lead;
   uint8_t last_lead;

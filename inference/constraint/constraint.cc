@@ -76,9 +76,7 @@ StatusOr<Grammar> BuildGrammar(const ConstraintSpec& spec) {
 struct Table {
   explicit Table(const Grammar* grammar) : automaton(grammar) {}
 
-  bool crowded() const {
-    return automaton.size() > kCrowdedStates || masks.size() > kCrowdedMasks;
-  }
+  bool crowded() const { return automaton.size() > kCrowdedStates || masks.size() > kCrowdedMasks; }
 
   ConfigurationTable automaton;
   absl::flat_hash_map<int32_t, std::shared_ptr<const TokenMask>> masks;  ///< by state
@@ -250,8 +248,7 @@ bool ConstraintState::IsComplete() const {
 }
 
 bool ConstraintState::IsFinished() const {
-  return position_->ended ||
-         (IsComplete() && !position_->constraint->continues(position_->place));
+  return position_->ended || (IsComplete() && !position_->constraint->continues(position_->place));
 }
 
 namespace {

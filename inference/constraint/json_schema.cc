@@ -34,8 +34,8 @@ class Compiler {
 
   StatusOr<int32_t> Run() {
     space_ = builder_.AddNode();
-    ASSIGN_OR_RETURN(const CharDfa space, CompileRegex(kSpace, RegexDialect::kRe2,
-                                                       RegexMatch::kFull, budget_));
+    ASSIGN_OR_RETURN(const CharDfa space,
+                     CompileRegex(kSpace, RegexDialect::kRe2, RegexMatch::kFull, budget_));
     builder_.MarkFinal(builder_.Match(space_, space));
     const int32_t root = RuleOf({&document_.root()});
     for (size_t i = 0; i < queue_.size(); ++i) {
@@ -228,9 +228,10 @@ class Compiler {
     if ((facts.types & kStringType) != 0) return OkStatus();  // a format of strings
     for (const Json* format : facts.formats) {
       if (*format == "int64" || *format == "double" || *format == "float") continue;
-      return InvalidArgument("{}: the format {} of a number is not supported; use minimum and "
-                             "maximum",
-                             document_.PlaceOf(*format), format->dump());
+      return InvalidArgument(
+          "{}: the format {} of a number is not supported; use minimum and "
+          "maximum",
+          document_.PlaceOf(*format), format->dump());
     }
     return OkStatus();
   }

@@ -29,14 +29,15 @@ struct Decimal {
 };
 
 StatusOr<Decimal> DecimalOf(const Json& value) {
-  std::string text = value.is_number_float() ? fmt::format("{}", value.get<double>())
-                                             : value.dump();
+  std::string text =
+      value.is_number_float() ? fmt::format("{}", value.get<double>()) : value.dump();
   Decimal decimal{text.starts_with('-'), {}};
   if (decimal.negative) text.erase(0, 1);
   if (text.find_first_not_of("0123456789.") != std::string::npos) {
-    return InvalidArgument("the bound {} is too large or too small; only bounds that are written "
-                           "without an exponent are supported",
-                           value.dump());
+    return InvalidArgument(
+        "the bound {} is too large or too small; only bounds that are written "
+        "without an exponent are supported",
+        value.dump());
   }
   const size_t point = text.find('.');
   decimal.magnitude.whole = text.substr(0, point);

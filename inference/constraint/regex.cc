@@ -48,9 +48,15 @@ int64_t CountNodes(const RegexNode& node) {
 int32_t Emit(const RegexNode& node, int32_t from, Nfa& nfa) {
   const int32_t end = nfa.Add();
   switch (node.kind) {
-    case Kind::kEmpty: nfa.at(from).epsilons.push_back(end); break;
-    case Kind::kBegin: nfa.at(from).at_begin.push_back(end); break;
-    case Kind::kEnd: nfa.at(from).at_end.push_back(end); break;
+    case Kind::kEmpty:
+      nfa.at(from).epsilons.push_back(end);
+      break;
+    case Kind::kBegin:
+      nfa.at(from).at_begin.push_back(end);
+      break;
+    case Kind::kEnd:
+      nfa.at(from).at_end.push_back(end);
+      break;
     case Kind::kSet:
       for (const CharRange& range : node.set) {
         nfa.at(from).edges.push_back({range.first, range.last, end});

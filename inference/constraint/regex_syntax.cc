@@ -250,17 +250,28 @@ class Parser {
     const char32_t c = TakeChar();
     const CharSet& not_space = dialect_ == RegexDialect::kRe2 ? kSpaces : kAllSpaces;
     switch (c) {
-      case 'd': return kDigits;
-      case 'D': return Complement(kDigits);
-      case 'w': return kWordChars;
-      case 'W': return Complement(kWordChars);
-      case 's': return kSpaces;
-      case 'S': return Complement(not_space);
-      case 't': return CharSet{{'\t', '\t'}};
-      case 'n': return CharSet{{'\n', '\n'}};
-      case 'r': return CharSet{{'\r', '\r'}};
-      case 'f': return CharSet{{'\f', '\f'}};
-      case 'v': return CharSet{{'\v', '\v'}};
+      case 'd':
+        return kDigits;
+      case 'D':
+        return Complement(kDigits);
+      case 'w':
+        return kWordChars;
+      case 'W':
+        return Complement(kWordChars);
+      case 's':
+        return kSpaces;
+      case 'S':
+        return Complement(not_space);
+      case 't':
+        return CharSet{{'\t', '\t'}};
+      case 'n':
+        return CharSet{{'\n', '\n'}};
+      case 'r':
+        return CharSet{{'\r', '\r'}};
+      case 'f':
+        return CharSet{{'\f', '\f'}};
+      case 'v':
+        return CharSet{{'\v', '\v'}};
       case 'x':
       case 'u':
         if (const std::optional<char32_t> code_point = TakeHex(c == 'x' ? 2 : 4)) {
@@ -307,7 +318,8 @@ class Parser {
       const bool negated = Take("^");
       const size_t end = pattern_.find(":]", at_);
       for (const NamedClass& named : kPosixClasses) {
-        if (end == std::string_view::npos || pattern_.substr(at_, end - at_) != named.name) continue;
+        if (end == std::string_view::npos || pattern_.substr(at_, end - at_) != named.name)
+          continue;
         const CharSet set = negated ? Complement(named.set) : named.set;
         ranges.insert(ranges.end(), set.begin(), set.end());
         at_ = end + 2;

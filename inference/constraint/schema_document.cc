@@ -75,8 +75,8 @@ constexpr std::string_view kTypes[] = {"null",   "boolean", "integer", "number",
                                        "string", "array",   "object"};
 
 bool IsStrings(const Json& value) {
-  return value.is_array() && std::all_of(value.begin(), value.end(),
-                                         [](const Json& item) { return item.is_string(); });
+  return value.is_array() &&
+         std::all_of(value.begin(), value.end(), [](const Json& item) { return item.is_string(); });
 }
 
 bool IsTypeName(const Json& value) {
@@ -93,16 +93,23 @@ bool IsType(const Json& value) {
 std::string_view ProblemOf(Shape shape, const Json& value) {
   switch (shape) {
     case Shape::kString:
-    case Shape::kReference: return value.is_string() ? "" : "expected a string";
-    case Shape::kStrings: return IsStrings(value) ? "" : "expected a list of strings";
-    case Shape::kType: return IsType(value) ? "" : "expected a JSON type or a list of them";
-    case Shape::kCount: return value.is_number_unsigned() ? "" : "expected a whole number";
-    case Shape::kNumber: return value.is_number() ? "" : "expected a number";
+    case Shape::kReference:
+      return value.is_string() ? "" : "expected a string";
+    case Shape::kStrings:
+      return IsStrings(value) ? "" : "expected a list of strings";
+    case Shape::kType:
+      return IsType(value) ? "" : "expected a JSON type or a list of them";
+    case Shape::kCount:
+      return value.is_number_unsigned() ? "" : "expected a whole number";
+    case Shape::kNumber:
+      return value.is_number() ? "" : "expected a number";
     case Shape::kNonEmptyList:
     case Shape::kSchemas:
       return value.is_array() && !value.empty() ? "" : "expected a list with something in it";
-    case Shape::kSchemaMap: return value.is_object() ? "" : "expected an object";
-    default: return "";
+    case Shape::kSchemaMap:
+      return value.is_object() ? "" : "expected an object";
+    default:
+      return "";
   }
 }
 
@@ -160,8 +167,8 @@ const Json* Step(const Json& at, const std::string& step) {
     const auto it = at.find(step);
     return it == at.end() ? nullptr : &*it;
   }
-  const bool is_index = !step.empty() && step.size() < 6 &&
-                        step.find_first_not_of("0123456789") == std::string::npos;
+  const bool is_index =
+      !step.empty() && step.size() < 6 && step.find_first_not_of("0123456789") == std::string::npos;
   if (!at.is_array() || !is_index) return nullptr;
   const auto index = static_cast<size_t>(std::stoul(step));
   return index < at.size() ? &at[index] : nullptr;
@@ -227,7 +234,9 @@ Status SchemaDocument::CheckKeyword(const std::string& keyword, const Json& valu
   }
   places_.emplace(&value, Shorten(place));
   switch (known->shape) {
-    case Shape::kSchema: AddSchema(value, place); break;
+    case Shape::kSchema:
+      AddSchema(value, place);
+      break;
     case Shape::kSchemas:
       for (size_t i = 0; i < value.size(); ++i) {
         AddSchema(value[i], fmt::format("{}/{}", place, i));
@@ -238,8 +247,10 @@ Status SchemaDocument::CheckKeyword(const std::string& keyword, const Json& valu
         AddSchema(schema, place + PointerStep(name));
       }
       break;
-    case Shape::kReference: return AddReference(value, place);
-    default: break;
+    case Shape::kReference:
+      return AddReference(value, place);
+    default:
+      break;
   }
   return OkStatus();
 }

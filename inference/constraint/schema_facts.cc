@@ -131,9 +131,7 @@ class Reader {
       facts_.values = std::move(values);
       return;
     }
-    std::erase_if(*facts_.values, [&values](const Json& value) {
-      return !Holds(values, value);
-    });
+    std::erase_if(*facts_.values, [&values](const Json& value) { return !Holds(values, value); });
   }
 
   void AddStringAndNumber(const Json& schema) {
@@ -226,8 +224,8 @@ class Reader {
       RETURN_IF_ERROR(budget_.Spend(static_cast<int64_t>(objects_.size())));
       for (const Json* schema : objects_) {
         const Json* prefix = Find(*schema, "prefixItems");
-        const Json* bound = prefix != nullptr && i < prefix->size() ? &(*prefix)[i]
-                                                                    : Find(*schema, "items");
+        const Json* bound =
+            prefix != nullptr && i < prefix->size() ? &(*prefix)[i] : Find(*schema, "items");
         if (bound != nullptr) Add(bound, facts_.prefix_items[i]);
       }
     }
@@ -258,9 +256,8 @@ bool Knows(const SchemaFacts& facts, const std::string& name) {
 
 bool ShareNoValue(const SchemaFacts& a, const SchemaFacts& b) {
   if (!a.values || !b.values) return false;
-  return std::none_of(a.values->begin(), a.values->end(), [&b](const Json& value) {
-    return Holds(*b.values, value);
-  });
+  return std::none_of(a.values->begin(), a.values->end(),
+                      [&b](const Json& value) { return Holds(*b.values, value); });
 }
 
 /// Some upper bound of `low` is below some lower bound of `high`.
@@ -307,14 +304,20 @@ SchemaSet With(SchemaSet set, const SchemaSet& added) {
 
 TypeBits TypeOf(const Json& value) {
   switch (value.type()) {
-    case Json::value_t::null: return kNullType;
-    case Json::value_t::boolean: return kBooleanType;
-    case Json::value_t::string: return kStringType;
-    case Json::value_t::array: return kArrayType;
-    case Json::value_t::object: return kObjectType;
+    case Json::value_t::null:
+      return kNullType;
+    case Json::value_t::boolean:
+      return kBooleanType;
+    case Json::value_t::string:
+      return kStringType;
+    case Json::value_t::array:
+      return kArrayType;
+    case Json::value_t::object:
+      return kObjectType;
     case Json::value_t::number_float:
       return std::trunc(value.get<double>()) == value.get<double>() ? kIntegerType : kFractionType;
-    default: return kIntegerType;
+    default:
+      return kIntegerType;
   }
 }
 

@@ -169,13 +169,16 @@ TEST(JsonSchemaTest, HostileSchemasAreRefusedQuickly) {
       R"({"allOf":[)" +
           Repeat(200, [](int i) { return fmt::format(R"({{"pattern":"(a|b){{{}}}"}})", 9 + i); }) +
           "]}",
-      R"({"properties":{)" + Repeat(200, [](int i) {
-        return fmt::format(R"("p{}":{{"pattern":"(a|b)*a(a|b){{11}}"}})", i);
-      }) + "}}",
+      R"({"properties":{)" +
+          Repeat(
+              200,
+              [](int i) { return fmt::format(R"("p{}":{{"pattern":"(a|b)*a(a|b){{11}}"}})", i); }) +
+          "}}",
       // A chain of references, and one through places of the value.
-      R"({"$defs":{)" + Repeat(500, [](int i) {
-        return fmt::format(R"("d{}":{{"$ref":"#/$defs/d{}"}})", i, i + 1);
-      }) + R"(,"d500":{}},"$ref":"#/$defs/d0"})",
+      R"({"$defs":{)" +
+          Repeat(500,
+                 [](int i) { return fmt::format(R"("d{}":{{"$ref":"#/$defs/d{}"}})", i, i + 1); }) +
+          R"(,"d500":{}},"$ref":"#/$defs/d0"})",
       // Lists that loop with 7, 8, 9 and 11 places: their product is 5544 places.
       R"({"allOf":[{"$ref":"#/$defs/a0"},{"$ref":"#/$defs/b0"},{"$ref":"#/$defs/c0"},
           {"$ref":"#/$defs/d0"}],"$defs":{)" +
@@ -189,7 +192,8 @@ TEST(JsonSchemaTest, HostileSchemasAreRefusedQuickly) {
               }
             }
             return defs;
-          }() + "}}",
+          }() +
+          "}}",
   };
   for (size_t i = 0; i + 1 < hostile.size(); ++i) {
     SCOPED_TRACE(hostile[i]);
@@ -208,10 +212,13 @@ TEST(JsonSchemaTest, LargeHonestSchemasAreTaken) {
       R"({"type":"object","properties":{)" +
       Repeat(200, [](int i) { return fmt::format(R"("p{}":{{"type":"integer"}})", i); }) + "}}")));
   EXPECT_OK(CompileForBytes(SchemaSpec(
-      R"({"$defs":{)" + Repeat(300, [](int i) {
-        return fmt::format(R"("d{}":{{"type":"array","items":{{"$ref":"#/$defs/d{}"}}}})", i,
-                           i + 1);
-      }) + R"(,"d300":{}},"$ref":"#/$defs/d0"})")));
+      R"({"$defs":{)" +
+      Repeat(300,
+             [](int i) {
+               return fmt::format(R"("d{}":{{"type":"array","items":{{"$ref":"#/$defs/d{}"}}}})", i,
+                                  i + 1);
+             }) +
+      R"(,"d300":{}},"$ref":"#/$defs/d0"})")));
 }
 
 }  // namespace

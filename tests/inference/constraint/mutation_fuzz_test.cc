@@ -16,11 +16,42 @@ constexpr unsigned kSeed = 20261122;
 constexpr int kTurns = 150;  // of each seed
 
 const std::vector<std::string>& Fragments() {
-  static const auto& fragments = *new std::vector<std::string>{
-      "{", "}", "[", "]", "(", ")", "*", "{9}", "{1,900}", "|", "\\", "^", "$", "?", "-", ",", ":",
-      "\"", "\"$ref\":\"#\"", "\"anyOf\":[", "\"allOf\":[", "\"oneOf\":[", "\"items\":",
-      "\"properties\":{", "\"maxLength\":99999", "\"minItems\":7", "true", "false", "1e9", "null",
-      "\"enum\":[", "\"pattern\":\"", "\"not\":{", "\xff", "\\u0000", "{}"};
+  static const auto& fragments = *new std::vector<std::string>{"{",
+                                                               "}",
+                                                               "[",
+                                                               "]",
+                                                               "(",
+                                                               ")",
+                                                               "*",
+                                                               "{9}",
+                                                               "{1,900}",
+                                                               "|",
+                                                               "\\",
+                                                               "^",
+                                                               "$",
+                                                               "?",
+                                                               "-",
+                                                               ",",
+                                                               ":",
+                                                               "\"",
+                                                               "\"$ref\":\"#\"",
+                                                               "\"anyOf\":[",
+                                                               "\"allOf\":[",
+                                                               "\"oneOf\":[",
+                                                               "\"items\":",
+                                                               "\"properties\":{",
+                                                               "\"maxLength\":99999",
+                                                               "\"minItems\":7",
+                                                               "true",
+                                                               "false",
+                                                               "1e9",
+                                                               "null",
+                                                               "\"enum\":[",
+                                                               "\"pattern\":\"",
+                                                               "\"not\":{",
+                                                               "\xff",
+                                                               "\\u0000",
+                                                               "{}"};
   return fragments;
 }
 
@@ -29,19 +60,28 @@ std::string Mutate(std::string text, std::mt19937& random) {
     const size_t at = random() % text.size();
     const size_t length = std::min<size_t>(1 + random() % 20, text.size() - at);
     switch (random() % 5) {
-      case 0: text[at] = static_cast<char>(random()); break;
-      case 1: text.erase(at, length); break;
-      case 2: text.insert(random() % text.size(), text.substr(at, length)); break;
-      case 3: text.insert(at, Fragments()[random() % Fragments().size()]); break;
-      default: text.replace(at, length, Fragments()[random() % Fragments().size()]);
+      case 0:
+        text[at] = static_cast<char>(random());
+        break;
+      case 1:
+        text.erase(at, length);
+        break;
+      case 2:
+        text.insert(random() % text.size(), text.substr(at, length));
+        break;
+      case 3:
+        text.insert(at, Fragments()[random() % Fragments().size()]);
+        break;
+      default:
+        text.replace(at, length, Fragments()[random() % Fragments().size()]);
     }
   }
   return text;
 }
 
 /// Refused with a message, or usable: a short walk over it makes no error.
-void Check(const ConstraintSpec& spec, const ConstraintCompiler& compiler, const Tokenizer& tokenizer,
-           std::mt19937& random, int& usable) {
+void Check(const ConstraintSpec& spec, const ConstraintCompiler& compiler,
+           const Tokenizer& tokenizer, std::mt19937& random, int& usable) {
   SCOPED_TRACE(spec.text);
   const auto constraint = compiler.Compile(spec);
   if (!constraint.ok()) {

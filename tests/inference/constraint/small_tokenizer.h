@@ -23,13 +23,26 @@ class SmallTokenizer final : public Tokenizer {
 
   /// Pieces as a real vocabulary has them: across the borders of JSON's parts and of characters.
   static std::vector<std::string> JsonPieces() {
-    return {"{\"",  "\"}",   "\":",   "\": ",  "\",",      "\", \"", "\",\"", "\": \"", "\":\"",
-            "}}",   "}]",    "]}",    "},{",   "{}",       "[]",     "[{",    "true",   "false",
-            "null", "tr",    "ue",    "alse",  "ull",      "\n",     "\n  ",  "  ",     "    ",
-            ",\n",  "{\n  ", "\n}",   "\"\n}", "name",     "id",     "type",  "ab",     "abc",
-            "10",   "123",   "0.5",   "-1",    "e+",       "\\n",    "\\\"",  "\\u",    "\\u00",
-            "d8",   "中",    "文",    "电压",  "\xE4\xB8", "\xAD",   "\xE6",  "\x96\x87\"",
-            "😀",   "\xF0\x9F", "\x98\x80", "\xE4\xB8\xAD\xE6", "</", "think>", "<think>"};
+    return {"{\"",      "\"}",        "\":",
+            "\": ",     "\",",        "\", \"",
+            "\",\"",    "\": \"",     "\":\"",
+            "}}",       "}]",         "]}",
+            "},{",      "{}",         "[]",
+            "[{",       "true",       "false",
+            "null",     "tr",         "ue",
+            "alse",     "ull",        "\n",
+            "\n  ",     "  ",         "    ",
+            ",\n",      "{\n  ",      "\n}",
+            "\"\n}",    "name",       "id",
+            "type",     "ab",         "abc",
+            "10",       "123",        "0.5",
+            "-1",       "e+",         "\\n",
+            "\\\"",     "\\u",        "\\u00",
+            "d8",       "中",         "文",
+            "电压",     "\xE4\xB8",   "\xAD",
+            "\xE6",     "\x96\x87\"", "😀",
+            "\xF0\x9F", "\x98\x80",   "\xE4\xB8\xAD\xE6",
+            "</",       "think>",     "<think>"};
   }
 
   std::vector<int32_t> Encode(std::string_view text, const EncodeOptions&) const override {

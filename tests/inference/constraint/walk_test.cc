@@ -1,5 +1,8 @@
-// What the masks let a model write is always right (random walks), and what is right is never masked
-// (texts in their own tokenisation), for a small vocabulary and for that of the default model.
+// What the masks let a model write is always right (random walks), and what is right is never
+// masked (texts in their own tokenisation), for a small vocabulary and for that of the default
+// model.
+#include "tests/inference/constraint/walk.h"
+
 #include <re2/re2.h>
 #include <sys/stat.h>
 
@@ -10,7 +13,6 @@
 #include "tests/inference/constraint/corpus.h"
 #include "tests/inference/constraint/matching.h"
 #include "tests/inference/constraint/schema_validator.h"
-#include "tests/inference/constraint/walk.h"
 #include "tests/support/paths.h"
 #include "tests/support/status_matchers.h"
 
@@ -36,8 +38,8 @@ struct Vocabulary {
 class WalkTest : public ::testing::TestWithParam<bool> {
  protected:
   void SetUp() override {
-    static const Vocabulary& small = *new Vocabulary(Make(
-        std::make_shared<SmallTokenizer>(SmallTokenizer::JsonPieces()), /*walks=*/60));
+    static const Vocabulary& small = *new Vocabulary(
+        Make(std::make_shared<SmallTokenizer>(SmallTokenizer::JsonPieces()), /*walks=*/60));
     vocabulary_ = &small;
     if (!GetParam()) return;
     const std::string path = ModelPath(kModel);
@@ -156,8 +158,8 @@ TEST_P(WalkTest, MaskAndAcceptAgree) {
     for (const int32_t token : tokenizer().Encode(test.valid.back(), {})) {
       ASSERT_OK_AND_ASSIGN(const auto mask, state.AllowedTokens());
       for (int i = 0; i < 300; ++i) {
-        const auto other = static_cast<int32_t>(
-            random() % static_cast<unsigned>(tokenizer().vocabulary_size()));
+        const auto other =
+            static_cast<int32_t>(random() % static_cast<unsigned>(tokenizer().vocabulary_size()));
         ConstraintState draft = state;
         ASSERT_EQ(draft.Accept(other), mask->Allows(other)) << tokenizer().TokenBytes(other);
       }
@@ -174,16 +176,26 @@ TEST_P(WalkTest, HostileMasksAreBounded) {
     return "[" + text + "]";
   };
   const std::vector<std::string> hostile = {
-      R"({"anyOf":)" + list(250, [](int i) {
-        return fmt::format(R"({{"pattern":"^.*{}.*.{{{}}}$"}})", static_cast<char>('a' + i % 26),
-                           i % 30);
-      }) + "}",
-      R"({"anyOf":)" + list(200, [](int i) {
-        return fmt::format(R"({{"type":"string","minLength":{},"maxLength":{}}})", i, i + 100);
-      }) + "}",
-      R"({"type":"array","items":{"anyOf":)" + list(200, [](int i) {
-        return fmt::format(R"({{"properties":{{"a":{{"minimum":{}}}}}}})", i);
-      }) + "}}",
+      R"({"anyOf":)" +
+          list(250,
+               [](int i) {
+                 return fmt::format(R"({{"pattern":"^.*{}.*.{{{}}}$"}})",
+                                    static_cast<char>('a' + i % 26), i % 30);
+               }) +
+          "}",
+      R"({"anyOf":)" +
+          list(200,
+               [](int i) {
+                 return fmt::format(R"({{"type":"string","minLength":{},"maxLength":{}}})", i,
+                                    i + 100);
+               }) +
+          "}",
+      R"({"type":"array","items":{"anyOf":)" +
+          list(200,
+               [](int i) {
+                 return fmt::format(R"({{"properties":{{"a":{{"minimum":{}}}}}}})", i);
+               }) +
+          "}}",
   };
   for (const std::string& schema : hostile) {
     SCOPED_TRACE(schema);
@@ -210,9 +222,8 @@ TEST_P(WalkTest, HostileMasksAreBounded) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Vocabularies, WalkTest, ::testing::Bool(), [](const auto& suite) {
-  return suite.param ? "DefaultModel" : "Small";
-});
+INSTANTIATE_TEST_SUITE_P(Vocabularies, WalkTest, ::testing::Bool(),
+                         [](const auto& suite) { return suite.param ? "DefaultModel" : "Small"; });
 
 }  // namespace
 }  // namespace hadal::inference
