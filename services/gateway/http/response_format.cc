@@ -22,7 +22,7 @@ Status ParseJsonSchema(const json& format, std::string_view text,
   if (!name.has_value() || name->empty()) {
     return BadParam(kFormat, "json_schema.name is missing");
   }
-  ASSIGN_OR_RETURN(const auto strict, BoolMember(*described, "strict"));
+  RETURN_IF_ERROR(BoolMember(*described, "strict").status());
   const json* schema = FindMember(*described, "schema");
   if (schema == nullptr || !schema->is_object()) {
     return BadParam(kFormat, "expected json_schema.schema to be an object");

@@ -126,7 +126,7 @@ Status ChatRoute::ServeChat(const ChatRequest& chat, RequestContext& request,
   if (!chat.stream) {
     const StatusOr<ChatAnswer> answer = chat_->Run(request, writer.scope(), generate, nullptr);
     if (!answer.ok()) return NameConstraint(answer.status(), chat.constraint_param);
-    const ChatResponse response(request.request_id(), NowUnixSeconds(), answer.model);
+    const ChatResponse response(request.request_id(), NowUnixSeconds(), answer->model);
     writer.Send(JsonResponse(request, response.Whole(*answer)));
     return OkStatus();
   }
