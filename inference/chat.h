@@ -21,6 +21,10 @@ enum class ChatTemplate { kQwen25, kR1DistillQwen, kDeepSeekR1, kSmolLm2 };
 /// Picks the template from the text of the one in the model file. INVALID_ARGUMENT when unknown.
 StatusOr<ChatTemplate> IdentifyChatTemplate(std::string_view jinja);
 
+/// Whether models with this template think before they answer, in `<think>` tags they open
+/// themselves where the prompt does not.
+bool MayReason(ChatTemplate chat_template);
+
 /// The prompt as text, exact against the published template. INVALID_ARGUMENT on an unknown role.
 StatusOr<std::string> RenderChat(ChatTemplate chat_template,
                                  const std::vector<ChatMessage>& messages,

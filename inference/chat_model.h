@@ -6,6 +6,7 @@
 
 #include "base/status.h"
 #include "inference/chat.h"
+#include "inference/constraint.h"
 #include "inference/engine.h"
 #include "inference/tokenizer.h"
 
@@ -19,6 +20,7 @@ class ThreadPool;
 struct ChatModel {
   std::shared_ptr<const Checkpoint> checkpoint;  ///< the mapped weights; outlives the engine
   std::shared_ptr<const Tokenizer> tokenizer;
+  std::shared_ptr<const ConstraintCompiler> constraints;  ///< for this tokenizer
   ChatTemplate chat_template = ChatTemplate::kQwen25;
   int32_t context_length = 0;
   std::unique_ptr<Engine> engine;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -9,10 +10,15 @@
 
 namespace hadal::inference {
 
+class Constraint;
+
 /// One generation: token ids in, text out.
 struct GenerateRequest {
   std::vector<int32_t> prompt_tokens;  ///< not empty; prompt + max_tokens fit the context
   SamplingParams sampling;
+  /// What the text must look like (constraint.h), compiled for the engine's tokenizer; null: free.
+  /// The sequence ends with kStop when nothing may follow.
+  std::shared_ptr<const Constraint> constraint;
   std::string cache_namespace;  ///< key of the prefix cache; empty: blocks are shared with nobody
   absl::Time deadline = absl::InfiniteFuture();
 };

@@ -18,6 +18,7 @@ StatusOr<ChatModel> LoadChatModel(const std::string& path, const EngineOptions& 
   ChatModel model;
   ASSIGN_OR_RETURN(model.checkpoint, Checkpoint::Open(path));
   ASSIGN_OR_RETURN(model.tokenizer, LoadTokenizer(path));
+  model.constraints = ConstraintCompiler::Create(*model.tokenizer);
   ASSIGN_OR_RETURN(model.chat_template,
                    IdentifyChatTemplate(model.checkpoint->config().chat_template));
   std::shared_ptr<Decoder> decoder;

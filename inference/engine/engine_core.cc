@@ -95,8 +95,11 @@ std::optional<EngineCore::Ending> EngineCore::Extend(Sequence& sequence, int32_t
 
 StatusOr<int32_t> EngineCore::Sample(Sequence& sequence, absl::Span<const float> logits) {
   const SamplingParams& params = sequence.request.sampling;
-  const absl::Span<const float> adjusted = adjuster_.Adjust(
-      logits, params, sequence.tokens, static_cast<size_t>(sequence.num_prompt()));
+  absl::Span<const float> adjusted = adjuster_.Adjust(logits, params, sequence.tokens,
+                                                      static_cast<size_t>(sequence.num_prompt()));
+  if (sequence.constraint) {
+    ASSIGN_OR_RETURN(adjusted, Mask(*sequence.constraint, adjusted));
+  }
   ASSIGN_OR_RETURN(const int32_t token,
                    sampler_.Sample(adjusted, params, static_cast<uint64_t>(sequence.num_tokens())));
   if (params.top_logprobs != SamplingParams::kNoLogprobs) {
@@ -105,11 +108,24 @@ StatusOr<int32_t> EngineCore::Sample(Sequence& sequence, absl::Span<const float>
   return token;
 }
 
+/// `logits` with what the constraint forbids made impossible; valid until the next call.
+StatusOr<absl::Span<const float>> EngineCore::Mask(ConstraintState& constraint,
+                                                   absl::Span<const float> logits) {
+  ASSIGN_OR_RETURN(const auto allowed, constraint.AllowedTokens());
+  masked_logits_.assign(logits.begin(), logits.end());
+  allowed->Apply(absl::MakeSpan(masked_logits_));
+  return masked_logits_;
+}
+
 /// Appends `token` and shows its text. The ending when the sequence ends with it.
 std::optional<EngineCore::Ending> EngineCore::PublishToken(Sequence& sequence, int32_t token) {
   ++generated_tokens_;
   sequence.tokens.push_back(token);
   sequence.unsent_tokens.push_back(token);
+  if (sequence.constraint && !sequence.constraint->Accept(token)) {
+    return Ending{FinishReason::kError,
+                  Internal("token {} was chosen against the constraint", token)};
+  }
   if (IsEndToken(token)) return Ending{FinishReason::kStop, OkStatus()};
   GenerateDelta delta;
   delta.text = sequence.text.Append(tokenizer_->TokenBytes(token));
@@ -122,7 +138,8 @@ std::optional<EngineCore::Ending> EngineCore::PublishToken(Sequence& sequence, i
                                       "faster, or raise stream_capacity")};
     }
   }
-  if (sequence.text.stopped()) return Ending{FinishReason::kStop, OkStatus()};
+  const bool complete = sequence.constraint && sequence.constraint->IsFinished();
+  if (complete || sequence.text.stopped()) return Ending{FinishReason::kStop, OkStatus()};
   if (sequence.num_left() > 0) return std::nullopt;
   return Ending{FinishReason::kLength, OkStatus()};
 }

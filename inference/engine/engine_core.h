@@ -4,6 +4,7 @@
 #include <memory>
 #include <optional>
 #include <utility>
+#include <vector>
 
 #include "base/clock.h"
 #include "base/status.h"
@@ -47,6 +48,8 @@ class EngineCore {
   void Publish(const Batch& batch);
   std::optional<Ending> Extend(Sequence& sequence, int32_t row);
   StatusOr<int32_t> Sample(Sequence& sequence, absl::Span<const float> logits);
+  StatusOr<absl::Span<const float>> Mask(ConstraintState& constraint,
+                                         absl::Span<const float> logits);
   std::optional<Ending> PublishToken(Sequence& sequence, int32_t token);
   void Fail(const Batch& batch, const Status& error);
   void Finish(Sequence& sequence, const Ending& ending);
@@ -58,6 +61,7 @@ class EngineCore {
   Scheduler scheduler_;
   ModelRunner runner_;
   LogitAdjuster adjuster_;
+  std::vector<float> masked_logits_;  ///< scratch of Mask()
   Sampler sampler_;
   int64_t generated_tokens_ = 0;
   int64_t drafted_tokens_ = 0;

@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "inference/constraint.h"
 #include "inference/engine/prompt_lookup.h"
 #include "inference/engine/stream_channel.h"
 #include "inference/kv/block_pool.h"
@@ -21,7 +22,9 @@ struct Sequence {
       : request(std::move(the_request)),
         channel(std::move(the_channel)),
         tokens(request.prompt_tokens),
-        text(request.sampling.stop) {}
+        text(request.sampling.stop) {
+    if (request.constraint != nullptr) constraint.emplace(request.constraint);
+  }
 
   int32_t num_tokens() const { return static_cast<int32_t>(tokens.size()); }
   int32_t num_prompt() const { return static_cast<int32_t>(request.prompt_tokens.size()); }
@@ -39,6 +42,7 @@ struct Sequence {
   std::optional<BlockTable> blocks;  ///< set while running
   std::vector<int32_t> draft;        ///< guessed to follow `tokens`, for the next step only
   PromptLookup lookup;
+  std::optional<ConstraintState> constraint;  ///< behind the generated tokens
   TextStream text;
   std::vector<int32_t> unsent_tokens;  ///< generated, text held back
   std::vector<TokenLogprobs> unsent_logprobs;

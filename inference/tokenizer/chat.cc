@@ -116,6 +116,11 @@ StatusOr<ChatTemplate> IdentifyChatTemplate(std::string_view jinja) {
       std::string(jinja.substr(0, 80)));
 }
 
+bool MayReason(ChatTemplate chat_template) {
+  return chat_template == ChatTemplate::kDeepSeekR1 ||
+         chat_template == ChatTemplate::kR1DistillQwen;
+}
+
 StatusOr<std::string> RenderChat(ChatTemplate chat_template,
                                  const std::vector<ChatMessage>& messages,
                                  bool add_generation_prompt) {

@@ -1,10 +1,12 @@
 #include "services/inference/generation.h"
 
 #include <algorithm>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "inference/chat.h"
+#include "inference/constraint.h"
 
 namespace hadal::inference_service {
 namespace {
@@ -41,6 +43,33 @@ StatusOr<inference::SamplingParams> SamplingOf(const internal::v1::SamplingParam
   if (wire.has_top_logprobs()) sampling.top_logprobs = wire.top_logprobs();
   RETURN_IF_ERROR(inference::ValidateSamplingParams(sampling));
   return sampling;
+}
+
+StatusOr<std::shared_ptr<const inference::Constraint>> ConstraintOf(
+    const internal::v1::Constraint& wire, inference::ConstraintSpec::Reasoning reasoning,
+    const inference::ChatModel& model) {
+  using Kind = inference::ConstraintSpec::Kind;
+  inference::ConstraintSpec spec;
+  spec.reasoning = reasoning;
+  switch (wire.kind_case()) {
+    case internal::v1::Constraint::kJsonObject:
+      spec.kind = Kind::kJsonObject;
+      break;
+    case internal::v1::Constraint::kJsonSchema:
+      spec.kind = Kind::kJsonSchema;
+      spec.text = wire.json_schema();
+      break;
+    case internal::v1::Constraint::kRegex:
+      spec.kind = Kind::kRegex;
+      spec.text = wire.regex();
+      break;
+    default:
+      return InvalidArgument("{}no kind is set", kConstraintErrorPrefix);
+  }
+  auto constraint = model.constraints->Compile(spec);
+  if (constraint.ok()) return constraint;
+  return MakeStatus(constraint.status().code(),
+                    kConstraintErrorPrefix + StatusMessage(constraint.status()));
 }
 
 }  // namespace
@@ -85,6 +114,15 @@ StatusOr<Generation> PrepareGeneration(const internal::v1::GenerateRequest& wire
                    inference::RenderChat(model.chat_template, messages, true));
   generation.begins_inside_reasoning = OpensReasoning(
       opened.substr(std::min(asked.size(), opened.size())) + wire.assistant_prefix());
+  if (wire.has_constraint()) {
+    using Reasoning = inference::ConstraintSpec::Reasoning;
+    const bool may_reason =
+        inference::MayReason(model.chat_template) && wire.assistant_prefix().empty();
+    const Reasoning reasoning = generation.begins_inside_reasoning ? Reasoning::kInside
+                                : may_reason                       ? Reasoning::kOptional
+                                                                   : Reasoning::kNone;
+    ASSIGN_OR_RETURN(request.constraint, ConstraintOf(wire.constraint(), reasoning, model));
+  }
   return generation;
 }
 

@@ -1,5 +1,6 @@
 """The real `openai` package against the gateway."""
 
+import json
 import ssl
 import urllib.error
 import urllib.request
@@ -17,10 +18,10 @@ class OpenAiTest(ApplianceTest):
         cls.appliance.run("kb", "create", "tariffs")
         cls.appliance.run("kb", "add", "tariffs", note)
         cls.key = cls.appliance.user("openai.user")
-        cls.client = cls.open_client(cls.key)
+        cls.client = cls.client_of(cls.key)
 
     @classmethod
-    def open_client(cls, key):
+    def client_of(cls, key):
         return openai.OpenAI(api_key=key, base_url=cls.appliance.https + "/v1", max_retries=0,
                              timeout=120, http_client=openai.DefaultHttpxClient(verify=cls.trust()))
 
@@ -95,6 +96,56 @@ class OpenAiTest(ApplianceTest):
         held = self.chat(messages=repeated, max_tokens=40, presence_penalty=2, frequency_penalty=2)
         self.assertLess(held.choices[0].message.content.lower().count("yes"), free.count("yes"))
 
+    # Members in an order no parser would sort them into, and a recursive type.
+    PERSON = {
+        "type": "object",
+        "properties": {"name": {"type": "string", "maxLength": 40},
+                       "age": {"type": "integer", "minimum": 0, "maximum": 150},
+                       "children": {"type": "array", "items": {"$ref": "#"}, "maxItems": 2}},
+        "required": ["name", "age", "children"], "additionalProperties": False}
+    ABOUT_MARIE = [{"role": "user", "content": "Describe as JSON: Marie is 34 and has no children."}]
+
+    def schema(self, schema):
+        return {"type": "json_schema",
+                "json_schema": {"name": "person", "strict": True, "schema": schema}}
+
+    def test_response_format_json_schema(self):
+        options = dict(messages=self.ABOUT_MARIE, max_tokens=120,
+                       response_format=self.schema(self.PERSON))
+        answer = self.chat(**options)
+        self.assertEqual(answer.choices[0].finish_reason, "stop")
+        text = answer.choices[0].message.content
+        person = json.loads(text)
+        self.assertEqual(list(person), ["name", "age", "children"], text)
+        self.assertEqual((person["name"], person["age"]), ("Marie", 34), text)
+        chunks = list(self.chat(stream=True, **options))
+        self.assertEqual("".join(c.choices[0].delta.content or "" for c in chunks if c.choices), text)
+
+    def test_response_format_json_object(self):
+        answer = self.chat(messages=self.ABOUT_MARIE, max_tokens=200,
+                           response_format={"type": "json_object"})
+        self.assertIsInstance(json.loads(answer.choices[0].message.content), dict)
+
+    def test_guided_regex(self):
+        answer = self.chat(messages=[{"role": "user", "content": "What is the capital of France?"}],
+                           extra_body={"hadal": {"guided_regex": "(Rome|Paris|Berlin)"}})
+        self.assertEqual(answer.choices[0].message.content, "Paris")
+
+    def test_constraints_that_cannot_be_kept_are_refused(self):
+        for options, param, word in (
+                ({"response_format": self.schema({"not": {}})}, "response_format", '"not"'),
+                ({"response_format": self.schema({"type": "string", "pattern": "a("})},
+                 "response_format", "#/pattern"),
+                ({"extra_body": {"hadal": {"guided_regex": "(?=x)"}}}, "hadal.guided_regex", "byte 1"),
+                ({"extra_body": {"guided_json": {}}}, "guided_json", "not supported"),
+                ({"model": f"{CHAT_MODEL}@tariffs", "response_format": {"type": "json_object"}},
+                 "response_format", "knowledge base")):
+            for stream in (False, True):
+                with self.assertRaises(openai.BadRequestError) as error:
+                    list(self.chat(stream=stream, **options))
+                self.assertEqual(error.exception.param, param)
+                self.assertIn(word, error.exception.message)
+
     def test_knowledge_base_by_model_name_and_by_field(self):
         question = [{"role": "user", "content": "What is the night tariff of plan Aurora?"}]
         for options in ({"model": f"{CHAT_MODEL}@tariffs"},
@@ -124,7 +175,7 @@ class OpenAiTest(ApplianceTest):
 
     def test_errors(self):
         with self.assertRaises(openai.AuthenticationError):
-            self.open_client("hadal_wrong").models.list()
+            self.client_of("hadal_wrong").models.list()
         with self.assertRaises(openai.NotFoundError):
             self.chat(model="no-such-model")
         with self.assertRaises(openai.NotFoundError):

@@ -26,6 +26,7 @@ INSIDE_INFERENCE = {
     "weights": {"tensor", "weights"},
     "kv": {"kv", "tensor"},
     "tokenizer": {"tokenizer", "weights"},
+    "constraint": {"constraint"},
     "sampling": {"sampling", "tokenizer"},
     "model": {"model", "comm", "moe", "weights", "kernels", "kv", "tensor"},
 }

@@ -7,6 +7,7 @@
 
 #include "absl/strings/numbers.h"
 #include "services/gateway/http/json_fields.h"
+#include "services/gateway/http/response_format.h"
 #include "services/gateway/http/strict_json.h"
 #include "services/gateway/work/search.h"
 
@@ -32,11 +33,16 @@ Status CheckUnsupported(const json& body) {
       Neutral{"tool_choice", "none"},
       Neutral{"functions", json::array()},
       Neutral{"function_call", "none"},
-      Neutral{"response_format", {{"type", "text"}}},
       Neutral{"modalities", json::array({"text"})},
       Neutral{"audio", nullptr},
       Neutral{"prediction", nullptr},
       Neutral{"web_search_options", nullptr},
+      // Other servers' names for constraints: response_format and hadal.guided_regex are ours.
+      Neutral{"guided_json", nullptr},
+      Neutral{"guided_regex", nullptr},
+      Neutral{"guided_choice", nullptr},
+      Neutral{"guided_grammar", nullptr},
+      Neutral{"structured_outputs", nullptr},
   };
   for (const Neutral& field : kUnsupported) {
     const json* member = FindMember(body, field.name);
@@ -212,6 +218,7 @@ StatusOr<ChatRequest> ParseChatRequest(std::string_view text, const ChatLimits& 
   RETURN_IF_ERROR(ParseMessages(body, limits, request));
   RETURN_IF_ERROR(ParseSampling(body, limits, *request.generate.mutable_sampling()));
   RETURN_IF_ERROR(CheckUnsupported(body));
+  ASSIGN_OR_RETURN(request.constraint_param, ParseResponseFormat(body, text, request.generate));
   ASSIGN_OR_RETURN(const auto stream, BoolMember(body, "stream"));
   request.stream = stream.value_or(false);
   if (const json* options = FindMember(body, "stream_options"); options != nullptr) {

@@ -12,8 +12,9 @@ namespace hadal::gateway {
 struct ChatRequest {
   /// Model without "@KB", messages, sampling (max_tokens 0: the request names none).
   internal::v1::GenerateRequest generate;
-  std::string knowledge_base;  ///< empty: plain chat
-  std::string question;        ///< the last user message
+  std::string knowledge_base;    ///< empty: plain chat
+  std::string question;          ///< the last user message
+  std::string constraint_param;  ///< where generate.constraint comes from; empty: there is none
   int32_t top_k = 0;
   bool stream = false;
   bool include_usage = false;  ///< a usage chunk before [DONE]
@@ -27,7 +28,7 @@ struct ChatLimits {
 };
 
 /// INVALID_ARGUMENT with the parameter at fault. Fields that change the answer and are not
-/// supported (n > 1, tools, response_format other than text ...) are refused, never
+/// supported (n > 1, tools ...) are refused, never
 /// ignored; fields that only describe the caller (user, metadata, store ...) are ignored.
 StatusOr<ChatRequest> ParseChatRequest(std::string_view body, const ChatLimits& limits);
 

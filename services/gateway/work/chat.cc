@@ -32,6 +32,16 @@ void RecordSampling(const internal::v1::SamplingParams& sampling, store::v1::Aud
   }
 }
 
+/// A digest is enough to tell whether a later run had the same one.
+void RecordConstraint(const internal::v1::Constraint& constraint, store::v1::AuditRecord& record) {
+  std::string& attribute = (*record.mutable_attributes())["constraint"];
+  if (constraint.has_json_object()) attribute = "json_object";
+  if (constraint.has_json_schema()) {
+    attribute = "json_schema sha256:" + Sha256Hex(constraint.json_schema());
+  }
+  if (constraint.has_regex()) attribute = "regex sha256:" + Sha256Hex(constraint.regex());
+}
+
 void RecordAnswer(const ChatAnswer& answer, store::v1::AuditRecord& record) {
   record.set_answer_sha256(Sha256Hex(answer.content));
   record.set_prompt_tokens(answer.result.prompt_tokens());
@@ -52,6 +62,7 @@ StatusOr<ChatAnswer> ChatPipeline::Run(RequestContext& request, CallScope& scope
   record.set_model(model.id());
   record.set_model_sha256(model.sha256());
   RecordSampling(generate.sampling(), record);
+  if (generate.has_constraint()) RecordConstraint(generate.constraint(), record);
   generate.set_model(model.id());
   generate.set_cache_namespace(deps_.tenants->NamespaceOf(request.principal().user_id));
 

@@ -4,6 +4,7 @@
 #include <random>
 
 #include "base/utf8.h"
+#include "inference/constraint.h"
 #include "tests/inference/engine/fake_model.h"
 #include "tests/support/status_matchers.h"
 
@@ -78,6 +79,12 @@ EngineOptions Options(int32_t kv_blocks, int32_t max_running = 8, int32_t max_ba
   return options;
 }
 
+std::shared_ptr<const Constraint> SomeConstraint(uint32_t which) {
+  static const auto& compiler = *new auto(ConstraintCompiler::Create(FakeTokenizer()));
+  static const char* const kPatterns[] = {"([a-z]|中|文)*", "[a-h]{3,20}X?(中文)?", "(aa|ccc|中)+z"};
+  return *compiler->Compile({ConstraintSpec::Kind::kRegex, kPatterns[which % 3], {}});
+}
+
 GenerateRequest RandomRequest(std::mt19937& random, bool shares) {
   GenerateRequest request;
   const uint32_t flavour = random() % 3;  // few beginnings: prefixes are shared
@@ -98,6 +105,7 @@ GenerateRequest RandomRequest(std::mt19937& random, bool shares) {
     request.sampling.logit_bias = {{3, -100.0f}, {7, 1.5f}};
     request.sampling.min_p = random() % 2 == 0 ? 0.0f : 0.05f;
   }
+  if (random() % 4 == 0) request.constraint = SomeConstraint(random());
   if (random() % 3 == 0) request.sampling.stop = {"中", "cc", "k"};
   if (shares && random() % 3 != 0) request.cache_namespace = random() % 2 == 0 ? "a" : "b";
   return request;

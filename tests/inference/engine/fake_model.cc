@@ -5,6 +5,7 @@
 
 #include "base/check.h"
 #include "base/utf8.h"
+#include "inference/constraint.h"
 #include "inference/sampling/logit_adjuster.h"
 #include "inference/sampling/sampler.h"
 #include "inference/sampling/text_stream.h"
@@ -149,16 +150,21 @@ Generated ReferenceGenerate(const GenerateRequest& request, int32_t memory) {
   Generated generated;
   std::vector<float> logits(kVocabulary);
   std::vector<int32_t> tokens = request.prompt_tokens;
+  std::optional<ConstraintState> constraint;
+  if (request.constraint != nullptr) constraint.emplace(request.constraint);
   while (true) {
     FillLogits(HashLast(tokens, memory), absl::MakeSpan(logits));
-    const int32_t token = *sampler.Sample(
-        adjuster.Adjust(logits, request.sampling, tokens, request.prompt_tokens.size()),
-        request.sampling, tokens.size());
+    const auto adjusted =
+        adjuster.Adjust(logits, request.sampling, tokens, request.prompt_tokens.size());
+    std::vector<float> masked(adjusted.begin(), adjusted.end());
+    if (constraint) (*constraint->AllowedTokens())->Apply(absl::MakeSpan(masked));
+    const int32_t token = *sampler.Sample(masked, request.sampling, tokens.size());
+    if (constraint) CHECK(constraint->Accept(token));
     generated.tokens.push_back(token);
     tokens.push_back(token);
     if (token == kEndToken) break;
     generated.text += text.Append(tokenizer.TokenBytes(token));
-    if (text.stopped()) break;
+    if (text.stopped() || (constraint && constraint->IsFinished())) break;
     if (static_cast<int32_t>(generated.tokens.size()) == request.sampling.max_tokens) {
       generated.reason = FinishReason::kLength;
       break;

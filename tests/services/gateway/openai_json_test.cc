@@ -87,6 +87,29 @@ TEST(ChatRequestTest, DefaultsAreGreedyAndPlain) {
   EXPECT_EQ(chat.generate.cache_namespace(), "");
 }
 
+TEST(ChatRequestTest, Constraints) {
+  ASSERT_OK_AND_ASSIGN(const ChatRequest free,
+                       Parse(With(R"(,"response_format":{"type":"text"})")));
+  EXPECT_FALSE(free.generate.has_constraint());
+  EXPECT_EQ(free.constraint_param, "");
+  ASSERT_OK_AND_ASSIGN(const ChatRequest object,
+                       Parse(With(R"(,"response_format":{"type":"json_object"})")));
+  EXPECT_TRUE(object.generate.constraint().json_object());
+  EXPECT_EQ(object.constraint_param, "response_format");
+  // The order of the members is the order of the answer.
+  const std::string schema = R"({"type":"object","properties":{"z":{},"a":{},"m":{}}})";
+  ASSERT_OK_AND_ASSIGN(
+      const ChatRequest with_schema,
+      Parse(With(R"(,"response_format":{"type":"json_schema","json_schema":{"name":"n",)"
+                 R"("strict":true,"schema":)" +
+                 schema + "}}")));
+  EXPECT_EQ(with_schema.generate.constraint().json_schema(), schema);
+  ASSERT_OK_AND_ASSIGN(const ChatRequest regex,
+                       Parse(With(R"(,"hadal":{"guided_regex":"[0-9]+"})")));
+  EXPECT_EQ(regex.generate.constraint().regex(), "[0-9]+");
+  EXPECT_EQ(regex.constraint_param, "hadal.guided_regex");
+}
+
 TEST(ChatRequestTest, WrongFieldsAreNamed) {
   const std::vector<std::pair<std::string, std::string>> cases = {
       {R"({"messages":[{"role":"user","content":"a"}]})", "model"},
@@ -120,7 +143,21 @@ TEST(ChatRequestTest, WrongFieldsAreNamed) {
       {With(R"(,"logit_bias":{"word":1})"), "logit_bias"},
       {With(R"(,"logit_bias":{"5":101})"), "logit_bias"},
       {With(R"(,"tools":[{"type":"function"}])"), "tools"},
-      {With(R"(,"response_format":{"type":"json_object"})"), "response_format"},
+      {With(R"(,"response_format":"json")"), "response_format"},
+      {With(R"(,"response_format":{})"), "response_format"},
+      {With(R"(,"response_format":{"type":"xml"})"), "response_format"},
+      {With(R"(,"response_format":{"type":"json_schema"})"), "response_format"},
+      {With(R"(,"response_format":{"type":"json_schema","json_schema":{"schema":{}}})"),
+       "response_format"},
+      {With(R"(,"response_format":{"type":"json_schema","json_schema":{"name":"x"}})"),
+       "response_format"},
+      {With(R"(,"response_format":{"type":"json_schema","json_schema":{"name":"x","strict":1}})"),
+       "strict"},
+      {With(R"(,"response_format":{"type":"json_object"},"hadal":{"guided_regex":"a"})"),
+       "hadal.guided_regex"},
+      {With(R"(,"hadal":{"guided_regex":7})"), "guided_regex"},
+      {With(R"(,"guided_regex":"a")"), "guided_regex"},
+      {With(R"(,"guided_json":{})"), "guided_json"},
       {With(R"(,"presence_penalty":2.5)"), "presence_penalty"},
       {With(R"(,"repetition_penalty":0)"), "repetition_penalty"},
       {With(R"(,"hadal":7)"), "hadal"},

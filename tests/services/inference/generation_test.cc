@@ -16,6 +16,7 @@ class GenerationTest : public ::testing::Test {
     model_.tokenizer = std::make_shared<FakeTokenizer>();
     model_.chat_template = inference::ChatTemplate::kQwen25;
     model_.context_length = 400;
+    model_.constraints = inference::ConstraintCompiler::Create(*model_.tokenizer);
     AddMessage("user", "hello");
   }
   void AddMessage(const std::string& role, const std::string& content) {
@@ -72,6 +73,24 @@ TEST_F(GenerationTest, MaxTokensIsCutToTheContext) {
   EXPECT_STATUS(Prepare(), kInvalidArgument, "shorten it");
   AddMessage("user", std::string(64 * 400, 'x'));
   EXPECT_STATUS(Prepare(), kInvalidArgument, "shorten them");
+}
+
+TEST_F(GenerationTest, ConstraintsBeginBehindTheReasoning) {
+  EXPECT_EQ(Prepare()->request.constraint, nullptr);
+  wire_.mutable_constraint()->set_json_object(true);
+  const auto plain = Prepare()->request.constraint;
+  ASSERT_NE(plain, nullptr);
+  EXPECT_EQ(Prepare()->request.constraint, plain);  // compiled once
+  wire_.set_assistant_prefix("<think>\n");
+  const auto inside = Prepare()->request.constraint;
+  EXPECT_NE(inside, plain);
+  wire_.set_assistant_prefix("");
+  wire_.mutable_constraint()->set_regex("a(");
+  EXPECT_STATUS(Prepare(), kInvalidArgument, "constraint: regular expression, byte 2");
+  wire_.mutable_constraint()->set_json_schema(R"({"not":{}})");
+  EXPECT_STATUS(Prepare(), kInvalidArgument, "constraint: #: the keyword \"not\"");
+  wire_.mutable_constraint()->clear_kind();
+  EXPECT_STATUS(Prepare(), kInvalidArgument, "constraint: no kind");
 }
 
 TEST_F(GenerationTest, RefusesWhatIsWrong) {

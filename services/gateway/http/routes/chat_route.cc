@@ -4,11 +4,15 @@
 
 #include "services/gateway/http/chat_response.h"
 #include "services/gateway/http/json_body.h"
+#include "services/gateway/http/json_fields.h"
 #include "services/gateway/http/openai_error.h"
 #include "services/gateway/http/sse.h"
 
 namespace hadal::gateway {
 namespace {
+
+/// How the inference service begins its errors on constraints (services/inference/generation.h).
+constexpr std::string_view kConstraintError = "constraint: ";
 
 // An answer from documents is checked as a whole and may be drawn again: what shapes single tokens
 // cannot be honoured. nullptr when nothing of the kind is asked for.
@@ -24,9 +28,19 @@ const char* NotWithKnowledge(const internal::v1::SamplingParams& sampling) {
   return sampling.has_top_logprobs() ? "logprobs" : nullptr;
 }
 
+/// The engine's word on a constraint, under the name the client knows it by.
+Status NameConstraint(const Status& status, const std::string& param) {
+  const std::string message = StatusMessage(status);
+  const bool is_constraint = status.code() == StatusCode::kInvalidArgument &&
+                             message.starts_with(kConstraintError) && !param.empty();
+  return is_constraint ? BadParam(param, message.substr(kConstraintError.size())) : status;
+}
+
 StatusOr<v1::AskRequest> AskOf(const ChatRequest& chat) {
   const internal::v1::SamplingParams& sampling = chat.generate.sampling();
-  if (const char* param = NotWithKnowledge(sampling); param != nullptr) {
+  const char* param = NotWithKnowledge(sampling);
+  if (chat.generate.has_constraint()) param = chat.constraint_param.c_str();
+  if (param != nullptr) {
     return WithDetail(InvalidArgument("{} is not supported with a knowledge base", param),
                       {.param = param, .code = "invalid_value"});
   }
@@ -110,16 +124,16 @@ Status ChatRoute::ServeChat(const ChatRequest& chat, RequestContext& request,
     generate.mutable_sampling()->set_max_tokens(limits_.default_max_tokens);
   }
   if (!chat.stream) {
-    ASSIGN_OR_RETURN(const ChatAnswer answer,
-                     chat_->Run(request, writer.scope(), generate, nullptr));
-    const ChatResponse response(request.request_id(), NowUnixSeconds(), answer.model);
-    writer.Send(JsonResponse(request, response.Whole(answer)));
+    const StatusOr<ChatAnswer> answer = chat_->Run(request, writer.scope(), generate, nullptr);
+    if (!answer.ok()) return NameConstraint(answer.status(), chat.constraint_param);
+    const ChatResponse response(request.request_id(), NowUnixSeconds(), answer->model);
+    writer.Send(JsonResponse(request, response.Whole(*answer)));
     return OkStatus();
   }
   SseSink sink(request, NowUnixSeconds(), writer);
   const StatusOr<ChatAnswer> answer = chat_->Run(request, writer.scope(), generate, &sink);
   if (!answer.ok()) {
-    if (!sink.started()) return answer.status();
+    if (!sink.started()) return NameConstraint(answer.status(), chat.constraint_param);
     // The head is out: the error goes into the stream, which then ends without [DONE].
     writer.Write(SseEvent(ErrorBody(request.Finish(answer.status()))));
     writer.Abort();
