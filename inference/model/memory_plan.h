@@ -8,19 +8,19 @@
 namespace hadal::inference {
 
 struct MemoryPlanOptions {
-  DecoderOptions decoder;            ///< layout, arithmetic, drafting; `ranks` and `trace` unused
-  int64_t memory_bytes = 0;          ///< of one rank
-  int32_t max_batch_tokens = 8192;   ///< rows of one step
-  int32_t max_running = 256;         ///< rows of logits of one step
+  DecoderOptions decoder;           ///< layout, arithmetic; `ranks` and `trace` are not used
+  int64_t memory_bytes = 0;         ///< of one rank
+  int32_t max_batch_tokens = 8192;  ///< rows of one step
+  int32_t max_running = 256;        ///< rows of logits of one step
 };
 
-/// What the fullest rank holds; a multi-token prediction layer is not counted. Bytes of weights are those of the file's part (FP8 or BF16
-/// folders); packing for the CPU adds at most 3 %.
+/// What the fullest rank holds; a multi-token prediction layer is not counted.
 struct MemoryPlan {
+  /// Of the file's part (FP8 or BF16 folders); packing for the CPU adds at most 3 %.
   int64_t weight_bytes = 0;
-  int64_t buffer_bytes = 0;        ///< activations of one step, float32, all counted as live at once
+  int64_t buffer_bytes = 0;        ///< activations of one step, float32, as if all lived at once
   int64_t kv_bytes_per_token = 0;  ///< on one rank
-  int64_t kv_tokens = 0;           ///< that fit beside weights and buffers, of the rank's sequences
+  int64_t kv_tokens = 0;           ///< beside weights and buffers, of the rank's own sequences
 };
 
 /// Adds up, before anything is read, what a model of `config` needs on each rank of a layout.
