@@ -137,11 +137,11 @@ void GqaDecoder::Resize(int64_t num_rows) {
   grow(act_.up, config_.ffn_dim);
 }
 
-void GqaDecoder::Trace(const std::string& name, ConstMatrixView x) const {
-  if (trace_ != nullptr) trace_->OnHidden(name, x);
+void GqaDecoder::Trace(const char* part, int32_t layer, ConstMatrixView x) const {
+  if (trace_ != nullptr) trace_->OnHidden(fmt::format("layer.{}.{}", layer, part), x);
 }
 
-// residual += x * weight^T, whose columns may be cut over the ranks. `name` is that of the product.
+// residual += x * weight^T, whose columns may be cut over the ranks. The trace calls it `name`.
 Status GqaDecoder::AddProduct(const char* name, int32_t index, ConstMatrixView x,
                               const PackedMatrix& weight, MatrixView residual) {
   if (ranks_->plan().layout().tensor_parallel == 1 && trace_ == nullptr) {
@@ -152,7 +152,7 @@ Status GqaDecoder::AddProduct(const char* name, int32_t index, ConstMatrixView x
   const MatrixView part(act_.part.data(), x.rows, residual.cols);
   MatMul(device_, x, weight, nullptr, part);
   RETURN_IF_ERROR(ranks_->Sum(part));
-  Trace(fmt::format("layer.{}.{}", index, name), part);
+  Trace(name, index, part);
   AddInPlace(device_, part, residual);
   return OkStatus();
 }
@@ -196,7 +196,7 @@ Status GqaDecoder::FeedForward(const Layer& layer, int32_t index, int64_t num_ro
   MatMul(device_, normed, tasks);
   SiluMul(device_, gate, up, gate);
   RETURN_IF_ERROR(AddProduct("mlp", index, gate, layer.down, residual));
-  Trace(fmt::format("layer.{}.out", index), residual);
+  Trace("out", index, residual);
   return OkStatus();
 }
 
@@ -208,7 +208,7 @@ Status GqaDecoder::Forward(absl::Span<const SequenceSlice> batch, KvCache& cache
   Resize(plan.num_rows);
   const MatrixView residual(act_.residual.data(), plan.num_rows, config_.hidden_dim);
   RETURN_IF_ERROR(ranks_->Embed(device_, embedding_, plan.tokens, residual));
-  Trace("embed", residual);
+  if (trace_ != nullptr) trace_->OnHidden("embed", residual);
   rope_.Compute(device_, plan.positions);
   for (int32_t i = 0; i < config_.num_layers; ++i) {
     const Layer& layer = layers_[static_cast<size_t>(i)];
@@ -219,7 +219,7 @@ Status GqaDecoder::Forward(absl::Span<const SequenceSlice> batch, KvCache& cache
   if (hidden_rows_ == 0) return OkStatus();
   const MatrixView last = GatherLogitsRows(plan, residual, act_.normed);
   RmsNorm(device_, last, output_norm_.data(), config_.norm_eps, last);
-  Trace("final_norm", last);
+  if (trace_ != nullptr) trace_->OnHidden("final_norm", last);
   return ranks_->Project(device_, last, config_.tied_embeddings ? embedding_ : output_,
                          MatrixView(logits.data(), last.rows, config_.vocabulary));
 }

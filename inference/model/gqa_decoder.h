@@ -51,7 +51,7 @@ class GqaDecoder final : public Decoder {
     std::vector<float> query, attended;          // heads * head_dim
     std::vector<float> key, value;               // kv heads * head_dim
     std::vector<float> gate, up;                 // ffn
-  std::vector<float> part;                     // hidden; on many ranks, or traced
+    std::vector<float> part;                     // hidden; on many ranks, or traced
   };
 
   GqaDecoder(ModelConfig config, const DecoderOptions& options, CpuDevice device,
@@ -64,7 +64,7 @@ class GqaDecoder final : public Decoder {
   Status FeedForward(const Layer& layer, int32_t index, int64_t num_rows);
   Status AddProduct(const char* name, int32_t index, ConstMatrixView x, const PackedMatrix& weight,
                     MatrixView residual);
-  void Trace(const std::string& name, ConstMatrixView x) const;
+  void Trace(const char* part, int32_t layer, ConstMatrixView x) const;
 
   const ModelConfig config_;
   const std::unique_ptr<ModelRanks> ranks_;

@@ -49,16 +49,18 @@ Status ModelRanks::Sum(MatrixView x) const {
 
 ShardRange ModelRanks::OwnRows(int64_t rows) const {
   if (alone()) return {0, rows};
+  return RowsOf(group_->rank(), rows);
+}
+
+ShardRange ModelRanks::RowsOf(int64_t member, int64_t rows) const {
   const int64_t ranks = group_->size();
-  return {rows * group_->rank() / ranks, rows * (group_->rank() + 1) / ranks};
+  return {rows * member / ranks, rows * (member + 1) / ranks};
 }
 
 // Of each rank in the group, its own rows times `scale`.
 std::vector<int64_t> ModelRanks::RowsOfRanks(int64_t rows, int64_t scale) const {
   std::vector<int64_t> counts;
-  for (int64_t r = 0, ranks = group_->size(); r < ranks; ++r) {
-    counts.push_back((rows * (r + 1) / ranks - rows * r / ranks) * scale);
-  }
+  for (int32_t r = 0; r < group_->size(); ++r) counts.push_back(RowsOf(r, rows).count() * scale);
   return counts;
 }
 

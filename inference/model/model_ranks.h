@@ -25,8 +25,6 @@ class ModelRanks {
   const ShardPlan& plan() const { return plan_; }
   /// The model's shape with this rank's heads and KV heads.
   ModelConfig LocalConfig(const ModelConfig& config) const;
-  /// All ranks; only where plan().spreads_experts().
-  Communicator& world() const { return *world_; }
   /// Waits for the ranks that load longer.
   Status MeetAfterLoading() const;
 
@@ -49,6 +47,7 @@ class ModelRanks {
  private:
   ModelRanks() = default;
   bool alone() const { return group_ == nullptr || group_->size() == 1; }
+  ShardRange RowsOf(int64_t member, int64_t rows) const;
   std::vector<int64_t> RowsOfRanks(int64_t rows, int64_t scale) const;
 
   ShardPlan plan_;

@@ -13,21 +13,29 @@ void ExpertParallel::ChooseRanks(const ExpertPlacement& placement) {
   const auto ranks = static_cast<size_t>(ranks_->size());
   CHECK(placement.experts_of_rank.size() == ranks);
   first_slot_.assign(ranks + 1, 0);
-  std::vector<std::vector<int64_t>> slots;  // of an expert, in order of ranks
+  replicas_.clear();
   for (size_t r = 0; r < ranks; ++r) {
     const std::vector<int32_t>& experts = placement.experts_of_rank[r];
     first_slot_[r + 1] = first_slot_[r] + static_cast<int64_t>(experts.size());
-    for (size_t i = 0; i < experts.size(); ++i) {
-      const auto expert = static_cast<size_t>(experts[i]);
-      if (slots.size() <= expert) slots.resize(expert + 1);
-      slots[expert].push_back(first_slot_[r] + static_cast<int64_t>(i));
+    for (const int32_t expert : experts) {
+      const auto e = static_cast<size_t>(expert);
+      if (replicas_.size() <= e) replicas_.resize(e + 1, 0);
+      ++replicas_[e];
     }
   }
-  slot_of_.resize(slots.size());
-  for (size_t e = 0; e < slots.size(); ++e) {
-    CHECK(!slots[e].empty());
-    slot_of_[e] = static_cast<int32_t>(
-        slots[e][static_cast<size_t>(ranks_->rank()) * slots[e].size() / ranks]);
+  // What is left to pass over before the slot of an expert that is ours.
+  for (size_t& count : replicas_) {
+    CHECK(count > 0);
+    count = static_cast<size_t>(ranks_->rank()) * count / ranks;
+  }
+  slot_of_.assign(replicas_.size(), -1);
+  int32_t slot = 0;
+  for (const std::vector<int32_t>& experts : placement.experts_of_rank) {
+    for (const int32_t expert : experts) {
+      const auto e = static_cast<size_t>(expert);
+      if (replicas_[e]-- == 0) slot_of_[e] = slot;
+      ++slot;
+    }
   }
 }
 

@@ -35,6 +35,7 @@ class ExpertParallel {
   ExpertRunner runner_;
   Communicator* const ranks_;
   std::vector<int64_t> first_slot_;  ///< [ranks + 1]: a slot is one expert on one rank
+  std::vector<size_t> replicas_;     ///< [experts]; scratch of ChooseRanks()
   std::vector<int32_t> slot_of_;     ///< [experts]: the slot that this rank's tokens go to
   std::vector<int64_t> first_row_;   ///< [slots + 1]: rows for a slot, in order of slots
   std::vector<int64_t> row_of_;      ///< [tokens * top_k]: where a token's k-th row went
