@@ -47,6 +47,9 @@ Status KnowledgeStoreImpl::EmbedBatch(const PendingDocument& document) {
   const uint64_t first = document.chunks.first + document.embedded;
   const uint64_t count = std::min(kBatchChunks, document.chunks.count - document.embedded);
   const ChunkRange range = {first, count};
+  // A version is pending from just before its commit: wait for its writer.
+  write_mu_.Lock();
+  write_mu_.Unlock();
   ASSIGN_OR_RETURN(const std::vector<std::string> passages, ReadPassages(document, range));
   ASSIGN_OR_RETURN(const std::vector<float> vectors, Embed(passages, EmbedPriority::kBackground));
 

@@ -189,11 +189,15 @@ StatusOr<AddResult> KnowledgeStoreImpl::Write(const std::string& base_id, const 
     PutVectors(number, range, prepared.vectors, batch);
   }
   const ChunkRange removed = RemoveChunks(number, old, batch);
-  RETURN_IF_ERROR(database_->Commit(batch));
+  // Before the commit: nobody may see the new version and take it for embedded.
+  if (pending) pending_.Add({base_id, number, document.id, range, 0});
+  if (const Status committed = database_->Commit(batch); !committed.ok()) {
+    if (pending) pending_.Remove({number, first});
+    return committed;
+  }
 
   base.index->Replace(removed, document.label, indexed, prepared.vectors);
   if (removed.count > 0) pending_.Remove({number, removed.first});
-  if (pending) pending_.Add({base_id, number, document.id, range, 0});
   absl::MutexLock lock(&mu_);
   Base& changed = bases_[base_id];
   changed.documents += old && old->removed_unix_ms() == 0 ? 0 : 1;

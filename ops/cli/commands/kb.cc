@@ -154,9 +154,8 @@ void AddKb(CLI::App& app, Invocation& invocation) {
   CLI::App* docs = kb->add_subcommand("ls-docs", "List the documents you may read");
   docs->add_option("KB", *id)->required();
   docs->footer(
-      "A large document is searchable by its words at once; \"embedding 40 %\" tells how far it "
-      "is\n"
-      "to being searchable by its meaning too.\n\nExample:\n  hadal kb ls-docs manuals");
+      "A large document is searchable by its words at once; \"embedding 40 %\" tells how far it\n"
+      "is to being searchable by its meaning too.\n\nExample:\n  hadal kb ls-docs manuals");
   docs->callback([&invocation, id] {
     invocation.run = [&invocation, id] { return RunLsDocs(invocation, *id); };
   });

@@ -16,7 +16,6 @@ using ::testing::Field;
 using ::testing::SizeIs;
 
 constexpr int32_t kLarge = 100;  // six batches of 16 and a rest
-constexpr int kBatch = 16;  // passages of one change
 
 std::string Text(const std::string& id, int32_t i) {
   return fmt::format("{}第{}条 编号{}的设备每{}天检查一次", id, i, i * 7919, i + 2);
@@ -196,8 +195,9 @@ TEST_F(PendingTest, ReplacedUnderABatchTheNewVersionGetsItsOwnVectors) {
   next.sha256 = "another";
   embedder_->on_background([&] { EXPECT_OK(store_->AddDocument("kb", next)); });
   ASSERT_OK(store_->AddDocument("kb", LargeDocument("big")));
-  // Past the first batch they are the new version's, which is pending from its commit on.
-  while (embedder_->background_passages() <= kBatch) absl::SleepFor(absl::Milliseconds(2));
+  while (store_->GetDocument("kb", "big", Everything())->version == 1) {
+    absl::SleepFor(absl::Milliseconds(2));
+  }
   WaitUntilPending("big", 0);
   const std::vector<float> query = embedder_->Embed("设备检查");
   const std::map<std::string, SearchHit> hits = AllHits("设备检查");
