@@ -22,9 +22,10 @@ struct EngineOptions {
   int32_t max_running = 16;        ///< sequences in one batch
   int32_t max_waiting = 256;       ///< over it Submit() is RESOURCE_EXHAUSTED
   int32_t max_batch_tokens = 512;  ///< of one Step(): chunked prefill
-  /// Guessed tokens (prompt lookup) fill a step of fewer generating sequences up to so many rows;
-  /// 0: none. The model checks them: tokens stay the same. With many rows a guess costs more than
-  /// it saves, docs/measurements/speculation.md.
+  /// Guessed tokens fill a step of fewer generating sequences up to so many rows; 0: none. The
+  /// guesses are what followed the same words earlier, or else those of a draft model or of the
+  /// model's prediction layer. The model checks them: tokens stay the same. With many rows a guess
+  /// costs more than it saves, docs/measurements/speculation.md.
   int32_t speculation_rows = 8;
   int32_t stream_capacity = 1024;  ///< deltas a slow reader may lag behind before it is cancelled
 };
@@ -59,12 +60,14 @@ class GenerationStream {
 class Engine {
  public:
   /// The engine runs `decoder` from its own thread; nobody else may meanwhile. `clock` tells when a
-  /// deadline has passed (nullptr: the system's). INVALID_ARGUMENT naming the option and its range,
-  /// RESOURCE_EXHAUSTED when the KV cache cannot be had.
+  /// deadline has passed (nullptr: the system's). `draft`: a smaller model over the same token ids
+  /// that guesses ahead, or nullptr; its cache is part of kv_cache_bytes. INVALID_ARGUMENT naming
+  /// the option and its range, RESOURCE_EXHAUSTED when the KV cache cannot be had.
   static StatusOr<std::unique_ptr<Engine>> Create(const EngineOptions& options,
                                                   std::shared_ptr<Decoder> decoder,
                                                   std::shared_ptr<const Tokenizer> tokenizer,
-                                                  std::shared_ptr<const Clock> clock = nullptr);
+                                                  std::shared_ptr<const Clock> clock = nullptr,
+                                                  std::shared_ptr<Decoder> draft = nullptr);
   /// Ends what still runs with UNAVAILABLE. Streams may outlive the engine.
   virtual ~Engine() = default;
 

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/check.h"
+#include "inference/engine/drafter.h"
 #include "inference/engine/engine_core.h"
 #include "inference/engine/mailbox.h"
 #include "inference/engine/stream_channel.h"
@@ -31,9 +32,9 @@ Status ValidateOptions(const EngineOptions& options) {
   return check("stream_capacity", options.stream_capacity, 1, 1 << 20);
 }
 
-StatusOr<int32_t> NumBlocks(const EngineOptions& options, const KvLayout& layout) {
+StatusOr<int32_t> NumBlocks(const EngineOptions& options, int64_t bytes_per_token) {
   if (options.kv_blocks > 0) return options.kv_blocks;
-  const int64_t block_bytes = layout.BytesPerToken() * options.block_size;
+  const int64_t block_bytes = bytes_per_token * options.block_size;
   const int64_t blocks = std::min(options.kv_cache_bytes / block_bytes, int64_t{1} << 24);
   if (blocks == 0) {
     return InvalidArgument("kv_cache_bytes is {}, less than one KV block of {} bytes; raise it",
@@ -144,16 +145,29 @@ class ThreadedEngine final : public Engine {
 StatusOr<std::unique_ptr<Engine>> Engine::Create(const EngineOptions& options,
                                                  std::shared_ptr<Decoder> decoder,
                                                  std::shared_ptr<const Tokenizer> tokenizer,
-                                                 std::shared_ptr<const Clock> clock) {
+                                                 std::shared_ptr<const Clock> clock,
+                                                 std::shared_ptr<Decoder> draft) {
   CHECK(decoder != nullptr && tokenizer != nullptr);
   RETURN_IF_ERROR(ValidateOptions(options));
-  ASSIGN_OR_RETURN(const int32_t num_blocks, NumBlocks(options, decoder->kv_layout()));
-  ASSIGN_OR_RETURN(auto cache,
+  if (options.speculation_rows == 0) draft = nullptr;
+  const int64_t draft_bytes = draft != nullptr ? draft->kv_layout().BytesPerToken() : 0;
+  ASSIGN_OR_RETURN(const int32_t num_blocks,
+                   NumBlocks(options, decoder->kv_layout().BytesPerToken() + draft_bytes));
+  ASSIGN_OR_RETURN(std::shared_ptr<KvCache> cache,
                    KvCache::Create(decoder->kv_layout(), num_blocks, options.block_size));
+  std::unique_ptr<Drafter> drafter;
+  if (draft != nullptr) {
+    ASSIGN_OR_RETURN(auto draft_cache,
+                     KvCache::Create(draft->kv_layout(), num_blocks, options.block_size));
+    drafter = MakeModelDrafter(std::move(draft), std::move(draft_cache));
+  } else if (options.speculation_rows > 0 && decoder->can_draft()) {
+    drafter = MakePredictionLayerDrafter(decoder, cache);
+  }
   if (clock == nullptr) clock = std::make_shared<SystemClock>();
   const ModelConfig config = decoder->config();
-  auto core = std::make_unique<EngineCore>(options, std::move(decoder), std::move(cache),
-                                           std::move(tokenizer), std::move(clock));
+  auto core =
+      std::make_unique<EngineCore>(options, std::move(decoder), std::move(cache),
+                                   std::move(drafter), std::move(tokenizer), std::move(clock));
   return std::unique_ptr<Engine>(new ThreadedEngine(options, config, std::move(core)));
 }
 

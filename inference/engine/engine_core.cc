@@ -9,24 +9,31 @@
 namespace hadal::inference {
 
 EngineCore::EngineCore(const EngineOptions& options, std::shared_ptr<Decoder> decoder,
-                       std::unique_ptr<KvCache> cache, std::shared_ptr<const Tokenizer> tokenizer,
+                       std::shared_ptr<KvCache> cache, std::unique_ptr<Drafter> drafter,
+                       std::shared_ptr<const Tokenizer> tokenizer,
                        std::shared_ptr<const Clock> clock)
     : tokenizer_(std::move(tokenizer)),
       clock_(std::move(clock)),
       pool_(cache->num_blocks(), cache->block_size()),
-      scheduler_({options.max_running, options.max_batch_tokens, options.speculation_rows}, &pool_),
-      runner_(std::move(decoder), std::move(cache)) {}
+      scheduler_({options.max_running, options.max_batch_tokens, options.speculation_rows,
+                  drafter != nullptr ? drafter->max_length() : 0},
+                 &pool_),
+      runner_(std::move(decoder), std::move(cache)),
+      drafter_(std::move(drafter)) {}
 
 bool EngineCore::Step() {
   RetireAbandoned();
-  const Batch batch = scheduler_.Schedule();
+  Batch batch = scheduler_.Schedule();
   if (batch.empty()) return false;
-  if (const Status ran = runner_.Run(batch); !ran.ok()) {
-    Fail(batch, ran);
-    return true;
-  }
-  Publish(batch);
+  if (const Status ran = Run(batch); !ran.ok()) Fail(batch, ran);
   return true;
+}
+
+Status EngineCore::Run(Batch& batch) {
+  if (drafter_ != nullptr) RETURN_IF_ERROR(drafter_->Guess(batch));
+  RETURN_IF_ERROR(runner_.Run(batch));
+  Publish(batch);
+  return drafter_ != nullptr && !batch.empty() ? drafter_->Follow(batch) : OkStatus();
 }
 
 /// Cancelled by the reader, or past the deadline: out before the next batch.
@@ -47,8 +54,8 @@ void EngineCore::RetireAbandoned() {
   }
 }
 
-/// Takes the tokens the logits of a batch that ran give.
-void EngineCore::Publish(const Batch& batch) {
+/// Takes the tokens the logits of a batch that ran give. Sequences that end leave it.
+void EngineCore::Publish(Batch& batch) {
   std::unordered_map<const Sequence*, Ending> endings;
   int32_t row = 0;
   for (const ScheduledSlice& slice : batch) {
@@ -64,6 +71,9 @@ void EngineCore::Publish(const Batch& batch) {
     }
   }
   if (endings.empty()) return;
+  std::erase_if(batch, [&endings](const ScheduledSlice& slice) {
+    return endings.contains(slice.sequence);
+  });
   const auto removed = scheduler_.RemoveIf(
       [&endings](const Sequence& sequence) { return endings.contains(&sequence); });
   for (const auto& sequence : removed) Finish(*sequence, endings.at(sequence.get()));
@@ -86,7 +96,7 @@ std::optional<EngineCore::Ending> EngineCore::Extend(Sequence& sequence, int32_t
     ++sequence.num_computed;
   }
   if (!draft.empty()) {
-    sequence.lookup.Learn(static_cast<int32_t>(draft.size()), held);
+    sequence.draft_length->Learn(static_cast<int32_t>(draft.size()), held);
     drafted_tokens_ += static_cast<int64_t>(draft.size());
     accepted_tokens_ += held;
   }

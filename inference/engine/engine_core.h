@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/status.h"
 #include "inference/engine.h"
+#include "inference/engine/drafter.h"
 #include "inference/engine/model_runner.h"
 #include "inference/engine/scheduler.h"
 #include "inference/sampling/logit_adjuster.h"
@@ -21,9 +22,10 @@ namespace hadal::inference {
 /// test can take it step by step. Thread-compatible: confined to the engine thread.
 class EngineCore {
  public:
+  /// `drafter` may be null.
   EngineCore(const EngineOptions& options, std::shared_ptr<Decoder> decoder,
-             std::unique_ptr<KvCache> cache, std::shared_ptr<const Tokenizer> tokenizer,
-             std::shared_ptr<const Clock> clock);
+             std::shared_ptr<KvCache> cache, std::unique_ptr<Drafter> drafter,
+             std::shared_ptr<const Tokenizer> tokenizer, std::shared_ptr<const Clock> clock);
 
   /// `sequence` passed the checks of Engine::Submit().
   void Add(std::unique_ptr<Sequence> sequence) { scheduler_.Add(std::move(sequence)); }
@@ -45,7 +47,8 @@ class EngineCore {
   };
 
   void RetireAbandoned();
-  void Publish(const Batch& batch);
+  Status Run(Batch& batch);
+  void Publish(Batch& batch);
   std::optional<Ending> Extend(Sequence& sequence, int32_t row);
   StatusOr<int32_t> Sample(Sequence& sequence, absl::Span<const float> logits);
   StatusOr<absl::Span<const float>> Mask(ConstraintState& constraint,
@@ -60,6 +63,7 @@ class EngineCore {
   BlockPool pool_;  ///< outlives the sequences in scheduler_
   Scheduler scheduler_;
   ModelRunner runner_;
+  const std::unique_ptr<Drafter> drafter_;
   LogitAdjuster adjuster_;
   std::vector<float> masked_logits_;  ///< scratch of Mask()
   Sampler sampler_;

@@ -2,15 +2,16 @@
 
 namespace hadal::inference {
 
-Status ModelRunner::Run(const Batch& batch) {
+Status ModelRunner::Run(Batch& batch) {
   slices_.clear();
   drafted_.clear();
   size_t num_rows = 0;
-  for (const ScheduledSlice& scheduled : batch) {
+  int32_t num_tokens = 0;
+  for (ScheduledSlice& scheduled : batch) {
     const Sequence& sequence = *scheduled.sequence;
     absl::Span<const int32_t> tokens =
         absl::MakeConstSpan(sequence.tokens)
-            .subspan(static_cast<size_t>(sequence.num_computed),
+            .subspan(static_cast<size_t>(scheduled.position),
                      static_cast<size_t>(scheduled.num_tokens));
     if (!sequence.draft.empty()) {
       std::vector<int32_t>& both = drafted_.emplace_back(tokens.begin(), tokens.end());
@@ -18,7 +19,9 @@ Status ModelRunner::Run(const Batch& batch) {
       tokens = both;
     }
     slices_.push_back(
-        {tokens, sequence.num_computed, sequence.blocks->blocks(), scheduled.num_logits()});
+        {tokens, scheduled.position, sequence.blocks->blocks(), scheduled.num_logits()});
+    scheduled.first_row = num_tokens;
+    num_tokens += static_cast<int32_t>(tokens.size());
     num_rows += static_cast<size_t>(scheduled.num_logits());
   }
   logits_.resize(num_rows * static_cast<size_t>(decoder_->config().vocabulary));

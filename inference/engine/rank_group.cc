@@ -29,7 +29,6 @@ class LeadDecoder final : public Decoder {
   const KvLayout& kv_layout() const override { return here_->kv_layout(); }
   Status Forward(absl::Span<const SequenceSlice> batch, KvCache& cache,
                  absl::Span<float> logits) override;
-  ConstMatrixView hidden() const override { return here_->hidden(); }
 
  private:
   const std::shared_ptr<CommunicatorRankGroup> group_;

@@ -11,7 +11,8 @@ void AddSlice(Sequence& sequence, int32_t& budget, Batch& batch) {
   const int32_t num_tokens = std::min(budget, sequence.num_pending());
   if (num_tokens == 0) return;
   budget -= num_tokens;
-  batch.push_back({&sequence, num_tokens, num_tokens == sequence.num_pending()});
+  batch.push_back(
+      {&sequence, sequence.num_computed, num_tokens, num_tokens == sequence.num_pending()});
 }
 
 }  // namespace
@@ -53,16 +54,30 @@ void Scheduler::AddDrafts(int32_t budget, Batch& batch) {
     Sequence& sequence = *slice.sequence;
     sequence.draft.clear();
     const int32_t limit = std::min(budget, sequence.num_left() - 1);
-    if (limit <= 0 || !slice.samples || slice.num_tokens > 1) continue;
-    sequence.draft = sequence.lookup.Guess(sequence.tokens, limit);
-    const auto size = static_cast<int32_t>(sequence.draft.size());
     // With little memory left, a guess would cost others theirs in the next step.
-    if (pool_->num_free() <= num_running() ||
-        !sequence.blocks->Grow(sequence.num_tokens() + size)) {
-      sequence.draft.clear();
+    if (limit <= 0 || !slice.samples || slice.num_tokens > 1 ||
+        pool_->num_free() <= num_running()) {
+      continue;
     }
-    budget -= static_cast<int32_t>(sequence.draft.size());
+    budget -= AddDraft(limit, slice);
   }
+}
+
+/// A guess from the sequence itself, or room for the drafter's. Returns the rows it may take.
+int32_t Scheduler::AddDraft(int32_t limit, ScheduledSlice& slice) {
+  Sequence& sequence = *slice.sequence;
+  sequence.draft = sequence.lookup.Guess(sequence.tokens, limit);
+  sequence.draft_length = &sequence.lookup.length();
+  auto size = static_cast<int32_t>(sequence.draft.size());
+  if (size == 0 && limits_.drafter_length > 0) {
+    sequence.draft_length = &sequence.drafter_length;
+    size = std::min({limit, limits_.drafter_length, sequence.drafter_length.Next()});
+    slice.draft_room = size;
+  }
+  if (sequence.blocks->Grow(sequence.num_tokens() + size)) return size;
+  sequence.draft.clear();
+  slice.draft_room = 0;
+  return 0;
 }
 
 bool Scheduler::AdmitNext() {
@@ -81,6 +96,7 @@ bool Scheduler::AdmitNext() {
     next.num_computed = 0;
     return false;
   }
+  next.num_drafter_computed = next.num_computed;  // blocks are filled in both caches
   if (!next.admitted) {
     next.admitted = true;
     next.num_cached = next.num_computed;

@@ -13,8 +13,11 @@ namespace hadal::inference {
 /// A sequence's part of one step: its next `num_tokens` pending tokens, then its draft.
 struct ScheduledSlice {
   Sequence* sequence = nullptr;
+  int32_t position = 0;  ///< of the first one
   int32_t num_tokens = 0;
-  bool samples = false;  ///< nothing is pending after it: the next token follows
+  bool samples = false;    ///< nothing is pending after it: the next token follows
+  int32_t draft_room = 0;  ///< tokens a Drafter may guess; 0 where there is a draft
+  int32_t first_row = 0;   ///< of the batch that the decoder ran: its first token
 
   /// Rows of logits: one for the next token, and one for what follows each drafted one.
   int32_t num_logits() const {
@@ -27,6 +30,7 @@ struct SchedulerLimits {
   int32_t max_running = 0;
   int32_t max_batch_tokens = 0;  ///< at least max_running, so that every decode fits a step
   int32_t speculation_rows = 0;  ///< sequences that generate, and guesses, of one step
+  int32_t drafter_length = 0;    ///< tokens a Drafter guesses ahead; 0: there is none
 };
 
 /// Decides what runs in each step, first come first served. Sequences that generate get their token
@@ -83,6 +87,7 @@ class Scheduler {
 
   void GiveRoomToDecodes();
   void AddDrafts(int32_t budget, Batch& batch);
+  int32_t AddDraft(int32_t limit, ScheduledSlice& slice);
   bool AdmitNext();
   void PreemptYoungest();
 

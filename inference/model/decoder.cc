@@ -7,8 +7,7 @@
 
 namespace hadal::inference {
 
-Status Decoder::Draft(absl::Span<const SequenceSlice>, ConstMatrixView, KvCache&,
-                      absl::Span<float>) {
+Status Decoder::Draft(absl::Span<const SequenceSlice>, KvCache&, absl::Span<float>) {
   return Unimplemented("{}: no multi-token prediction layer was loaded", config().architecture);
 }
 

@@ -23,6 +23,7 @@ struct SequenceSlice {
   int32_t position = 0;                   ///< tokens already in the cache
   absl::Span<const int32_t> block_table;  ///< blocks for positions [0, position + tokens.size())
   int32_t num_logits = 1;                 ///< logits wanted for the last so many tokens (0: none)
+  int32_t first_row = 0;  ///< of Draft(): which token of the last Forward() made `position`
 };
 
 /// A causal language model over a paged KV cache. Batch-invariant: a row of logits depends on its
@@ -43,17 +44,16 @@ class Decoder {
   virtual Status Forward(absl::Span<const SequenceSlice> batch, KvCache& cache,
                          absl::Span<float> logits) = 0;
 
-  /// Hidden states [sum of num_logits, hidden] of the last Forward(), after the final norm; valid
-  /// until the next call.
-  virtual ConstMatrixView hidden() const = 0;
+  /// Whether DecoderOptions::draft loaded what Draft() needs.
+  virtual bool can_draft() const { return false; }
 
-  /// Multi-token prediction (DeepSeek-V3, arXiv:2412.19437 §2.2), where DecoderOptions::draft
-  /// loaded its layer: guesses the token after next. Token i of a slice is the one that follows
-  /// position + i, row i of `hidden` [sum of tokens, hidden] is what Forward() gave there; logits
-  /// as in Forward(). The layer has its own place in the cache, which must hold all earlier
-  /// positions. UNIMPLEMENTED without such a layer.
-  virtual Status Draft(absl::Span<const SequenceSlice> batch, ConstMatrixView hidden,
-                       KvCache& cache, absl::Span<float> logits);
+  /// Multi-token prediction (DeepSeek-V3, arXiv:2412.19437 §2.2): guesses the token after next from
+  /// the hidden states of the last Forward(). Token i of a slice is the one that follows position +
+  /// i, which was token first_row + i of that batch, all slices counted; logits as in Forward().
+  /// The layer has its own place in the cache, which should hold all earlier positions.
+  /// UNIMPLEMENTED unless can_draft().
+  virtual Status Draft(absl::Span<const SequenceSlice> batch, KvCache& cache,
+                       absl::Span<float> logits);
 };
 
 enum class ComputeMode {
@@ -67,7 +67,8 @@ class DecoderTrace {
  public:
   virtual ~DecoderTrace() = default;
   /// `name`: "embed", "layer.L.attn" and "layer.L.mlp" (before they are added to the residual
-  /// stream), "layer.L.out" (the stream), "final_norm" (of the rows whose logits are wanted).
+  /// stream), "layer.L.out" (the stream), "final_norm" (of the rows whose logits are wanted; of
+  /// Draft() "draft_norm").
   virtual void OnHidden(const std::string& name, ConstMatrixView x) = 0;
   /// The gate's logits [rows, experts], and per row the experts, ascending, with their weights.
   virtual void OnRouting(int32_t layer, ConstMatrixView logits, absl::Span<const int32_t> experts,

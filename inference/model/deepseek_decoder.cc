@@ -210,58 +210,78 @@ Status DeepseekDecoder::Forward(absl::Span<const SequenceSlice> batch, KvCache& 
     BindLayer(i, batch, plan, cache, &kv_);
     RETURN_IF_ERROR(RunLayer(i, plan.num_rows));
   }
-  RETURN_IF_ERROR(
-      ProjectLast(plan, output_norm_, config_.tied_embeddings ? embedding_ : output_, logits));
-  if (trace_ != nullptr && hidden_rows_ > 0) trace_->OnHidden("final_norm", hidden());
-  return OkStatus();
+  if (draft_) KeepForDraft(plan.num_rows);
+  return ProjectLast("final_norm", plan, output_norm_,
+                     config_.tied_embeddings ? embedding_ : output_, logits);
 }
 
-// The rows whose logits are wanted, normed, meet the vocabulary; they stay as hidden().
-Status DeepseekDecoder::ProjectLast(const BatchPlan& plan, const std::vector<float>& norm,
-                                    const PackedMatrix& output, absl::Span<float> logits) {
-  hidden_rows_ = static_cast<int64_t>(plan.logits_rows.size());
-  if (hidden_rows_ == 0) return OkStatus();
+// The rows whose logits are wanted, normed, meet the vocabulary. The trace calls them `name`.
+Status DeepseekDecoder::ProjectLast(const char* name, const BatchPlan& plan,
+                                    const std::vector<float>& norm, const PackedMatrix& output,
+                                    absl::Span<float> logits) {
+  if (plan.logits_rows.empty()) return OkStatus();
   const ConstMatrixView residual(residual_.data(), plan.num_rows, config_.hidden_dim);
   const MatrixView last = GatherLogitsRows(plan, residual, normed_);
   RmsNorm(device_, last, norm.data(), config_.norm_eps, last);
+  if (trace_ != nullptr) trace_->OnHidden(name, last);
   return ranks_->Project(device_, last, output,
                          MatrixView(logits.data(), last.rows, config_.vocabulary));
 }
 
-// out = projection of each token's embedding beside the hidden state before it, both normed.
-Status DeepseekDecoder::CombineForDraft(absl::Span<const int32_t> tokens, ConstMatrixView hidden,
-                                        MatrixView out) {
+// Draft() may follow any token of the batch.
+void DeepseekDecoder::KeepForDraft(int64_t num_rows) {
   const int64_t width = config_.hidden_dim;
-  pair_.resize(std::max(pair_.size(), static_cast<size_t>(2 * width * out.rows)));
-  const MatrixView embedded(pair_.data(), out.rows, width, 2 * width);
-  const MatrixView before(pair_.data() + width, out.rows, width, 2 * width);
+  kept_rows_ = num_rows;
+  kept_.resize(std::max(kept_.size(), static_cast<size_t>(num_rows * width)));
+  RmsNorm(device_, ConstMatrixView(residual_.data(), num_rows, width), output_norm_.data(),
+          config_.norm_eps, MatrixView(kept_.data(), num_rows, width));
+}
+
+// The residual stream of Draft(): the projection of each token's embedding beside the hidden state
+// before it, both normed.
+Status DeepseekDecoder::CombineForDraft(absl::Span<const SequenceSlice> batch,
+                                        const BatchPlan& plan) {
+  const int64_t width = config_.hidden_dim;
+  const MatrixView residual(residual_.data(), plan.num_rows, width);
+  pair_.resize(std::max(pair_.size(), static_cast<size_t>(2 * width * plan.num_rows)));
+  const MatrixView embedded(pair_.data(), plan.num_rows, width, 2 * width);
   const PackedMatrix& table = draft_->embedding.rows() > 0 ? draft_->embedding : embedding_;
-  RETURN_IF_ERROR(ranks_->Embed(device_, table, tokens, out));
-  RmsNorm(device_, out, draft_->embedding_norm.data(), config_.norm_eps, embedded);
-  RmsNorm(device_, hidden, draft_->hidden_norm.data(), config_.norm_eps, before);
-  MatMul(device_, ConstMatrixView(pair_.data(), out.rows, 2 * width), draft_->projection, nullptr,
-         out);
+  RETURN_IF_ERROR(ranks_->Embed(device_, table, plan.tokens, residual));
+  RmsNorm(device_, residual, draft_->embedding_norm.data(), config_.norm_eps, embedded);
+  int64_t row = 0;
+  for (const SequenceSlice& slice : batch) {
+    const auto count = static_cast<int64_t>(slice.tokens.size());
+    RmsNorm(device_, ConstMatrixView(kept_.data() + slice.first_row * width, count, width),
+            draft_->hidden_norm.data(), config_.norm_eps,
+            MatrixView(embedded.row(row) + width, count, width, 2 * width));
+    row += count;
+  }
+  MatMul(device_, ConstMatrixView(pair_.data(), plan.num_rows, 2 * width), draft_->projection,
+         nullptr, residual);
   return OkStatus();
 }
 
-Status DeepseekDecoder::Draft(absl::Span<const SequenceSlice> batch, ConstMatrixView hidden,
-                              KvCache& cache, absl::Span<float> logits) {
-  if (!draft_) return Decoder::Draft(batch, hidden, cache, logits);
+Status DeepseekDecoder::Draft(absl::Span<const SequenceSlice> batch, KvCache& cache,
+                              absl::Span<float> logits) {
+  if (!draft_) return Decoder::Draft(batch, cache, logits);
   RETURN_IF_ERROR(ValidateBatch(config_, kv_layout_, batch, cache, logits.size()));
-  const BatchPlan plan = PlanBatch(batch);
-  if (hidden.rows != plan.num_rows || hidden.cols != config_.hidden_dim) {
-    return InvalidArgument("hidden states [{}, {}] for {} tokens, expected one of {} for each",
-                           hidden.rows, hidden.cols, plan.num_rows, config_.hidden_dim);
+  for (const SequenceSlice& slice : batch) {
+    if (slice.first_row >= 0 &&
+        slice.first_row <= kept_rows_ - static_cast<int64_t>(slice.tokens.size())) {
+      continue;
+    }
+    return InvalidArgument("{} tokens are to follow rows from {}; the last batch had {}",
+                           slice.tokens.size(), slice.first_row, kept_rows_);
   }
+  const BatchPlan plan = PlanBatch(batch);
   if (plan.num_rows == 0 && !ranks_->plan().spreads_experts()) return OkStatus();
   Resize(plan.num_rows);
-  RETURN_IF_ERROR(CombineForDraft(
-      plan.tokens, hidden, MatrixView(residual_.data(), plan.num_rows, config_.hidden_dim)));
+  RETURN_IF_ERROR(CombineForDraft(batch, plan));
   rope_.Compute(device_, plan.positions);
   BindLayer(config_.num_layers, batch, plan, cache, &kv_);
   RETURN_IF_ERROR(RunLayer(config_.num_layers, plan.num_rows));
   const PackedMatrix& own_output = config_.tied_embeddings ? embedding_ : output_;
-  return ProjectLast(plan, draft_->output_norm,
+  return ProjectLast("draft_norm", plan, draft_->output_norm,
                      draft_->output.rows() > 0 ? draft_->output : own_output, logits);
 }
 

@@ -33,10 +33,8 @@ class DeepseekDecoder final : public Decoder {
   const KvLayout& kv_layout() const override { return kv_layout_; }
   Status Forward(absl::Span<const SequenceSlice> batch, KvCache& cache,
                  absl::Span<float> logits) override;
-  ConstMatrixView hidden() const override {
-    return {normed_.data(), hidden_rows_, config_.hidden_dim};
-  }
-  Status Draft(absl::Span<const SequenceSlice> batch, ConstMatrixView hidden, KvCache& cache,
+  bool can_draft() const override { return draft_.has_value(); }
+  Status Draft(absl::Span<const SequenceSlice> batch, KvCache& cache,
                absl::Span<float> logits) override;
 
  private:
@@ -45,8 +43,9 @@ class DeepseekDecoder final : public Decoder {
   Status LoadWeights(const Checkpoint& checkpoint, PackPrecision precision);
   void Resize(int64_t num_rows);
   Status RunLayer(int32_t index, int64_t num_rows);
-  Status CombineForDraft(absl::Span<const int32_t> tokens, ConstMatrixView hidden, MatrixView out);
-  Status ProjectLast(const BatchPlan& plan, const std::vector<float>& norm,
+  void KeepForDraft(int64_t num_rows);
+  Status CombineForDraft(absl::Span<const SequenceSlice> batch, const BatchPlan& plan);
+  Status ProjectLast(const char* name, const BatchPlan& plan, const std::vector<float>& norm,
                      const PackedMatrix& output, absl::Span<float> logits);
   void RunMlp(const Expert& mlp, ConstMatrixView x, MatrixView y);
   void RouteRows(int32_t index, ConstMatrixView x);
@@ -70,7 +69,8 @@ class DeepseekDecoder final : public Decoder {
   Routing routing_;
   Routing own_routing_;  ///< of the rows that are this rank's to dispatch
   LayerKv kv_;
-  int64_t hidden_rows_ = 0;                      // of normed_: the last hidden states
+  int64_t kept_rows_ = 0;                        // of kept_
+  std::vector<float> kept_;                      // [rows of Forward(), hidden], normed; to draft
   std::vector<float> pair_;                      // [rows, 2 * hidden]
   std::vector<float> residual_, normed_, part_;  // [rows, hidden]
   std::vector<float> gate_, up_;                 // [rows, the widest feed-forward part]

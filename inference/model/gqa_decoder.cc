@@ -215,8 +215,7 @@ Status GqaDecoder::Forward(absl::Span<const SequenceSlice> batch, KvCache& cache
     RETURN_IF_ERROR(Attention(layer, i, batch, plan, cache));
     RETURN_IF_ERROR(FeedForward(layer, i, plan.num_rows));
   }
-  hidden_rows_ = static_cast<int64_t>(plan.logits_rows.size());
-  if (hidden_rows_ == 0) return OkStatus();
+  if (plan.logits_rows.empty()) return OkStatus();
   const MatrixView last = GatherLogitsRows(plan, residual, act_.normed);
   RmsNorm(device_, last, output_norm_.data(), config_.norm_eps, last);
   if (trace_ != nullptr) trace_->OnHidden("final_norm", last);

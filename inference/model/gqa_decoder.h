@@ -32,9 +32,6 @@ class GqaDecoder final : public Decoder {
   const KvLayout& kv_layout() const override { return kv_layout_; }
   Status Forward(absl::Span<const SequenceSlice> batch, KvCache& cache,
                  absl::Span<float> logits) override;
-  ConstMatrixView hidden() const override {
-    return {act_.normed.data(), hidden_rows_, config_.hidden_dim};
-  }
 
  private:
   struct Layer {
@@ -80,7 +77,6 @@ class GqaDecoder final : public Decoder {
   RopeTable rope_;
   Activations act_;
   LayerKv kv_;
-  int64_t hidden_rows_ = 0;  ///< of act_.normed: the last hidden states
 };
 
 }  // namespace hadal::inference

@@ -99,12 +99,12 @@ class Sequence {
   }
 
   /// Of the prediction layer: logits of every row, row i guessing what follows `tokens`[i], which
-  /// followed position i. Run() gave `hidden` for as many tokens from the start.
-  StatusOr<std::vector<float>> Draft(const std::vector<int32_t>& tokens, ConstMatrixView hidden) {
+  /// followed position i. The last Run() was of as many tokens from the start.
+  StatusOr<std::vector<float>> Draft(const std::vector<int32_t>& tokens) {
     std::vector<float> logits(tokens.size() * static_cast<size_t>(decoder_.config().vocabulary));
     const SequenceSlice slice{tokens, 0, table_, static_cast<int32_t>(tokens.size())};
-    RETURN_IF_ERROR(decoder_.Draft(absl::MakeConstSpan(&slice, 1), hidden, *cache_,
-                                   absl::MakeSpan(logits)));
+    RETURN_IF_ERROR(
+        decoder_.Draft(absl::MakeConstSpan(&slice, 1), *cache_, absl::MakeSpan(logits)));
     return logits;
   }
 
@@ -142,12 +142,12 @@ std::vector<int32_t> ArgMaxOfRows(const std::vector<float>& logits, size_t vocab
 }
 
 // mtp.N.*: the drafts of the prediction layer, whose last row knows the model's own next token.
-Status DraftPrompt(Sequence& sequence, ConstMatrixView hidden, const Options& options,
-                   const std::vector<int32_t>& ids, int32_t next, size_t number,
-                   size_t vocabulary, std::vector<SafetensorsTensor>* out) {
+Status DraftPrompt(Sequence& sequence, const Options& options, const std::vector<int32_t>& ids,
+                   int32_t next, size_t number, size_t vocabulary,
+                   std::vector<SafetensorsTensor>* out) {
   std::vector<int32_t> following(ids.begin() + 1, ids.end());
   following.push_back(next);
-  ASSIGN_OR_RETURN(std::vector<float> logits, sequence.Draft(following, hidden));
+  ASSIGN_OR_RETURN(std::vector<float> logits, sequence.Draft(following));
   const std::string prefix = fmt::format("mtp.{}.", number);
   const std::vector<int32_t> drafts = ArgMaxOfRows(logits, vocabulary);
   const auto length = static_cast<int64_t>(ids.size());
@@ -171,13 +171,13 @@ Status RunPrompt(Decoder& decoder, const Options& options, const std::vector<int
   }
   ASSIGN_OR_RETURN(Sequence sequence, Sequence::Create(decoder, static_cast<size_t>(total)));
   if (trace != nullptr) trace->SetOutput(out);
-  // Hidden states, traced or drafted from, are those of wanted rows.
-  const bool every = options.all || options.mtp || trace != nullptr;
+  // Hidden states that are traced are those of wanted rows.
+  const bool every = options.all || trace != nullptr;
   ASSIGN_OR_RETURN(std::vector<float> logits, sequence.Run(ids, every ? ids.size() : 1));
   if (trace != nullptr) trace->SetOutput(nullptr);
   if (options.mtp) {
-    RETURN_IF_ERROR(DraftPrompt(sequence, decoder.hidden(), options, ids,
-                                ArgMaxOfLastRow(logits, vocabulary), number, vocabulary, out));
+    RETURN_IF_ERROR(DraftPrompt(sequence, options, ids, ArgMaxOfLastRow(logits, vocabulary),
+                                number, vocabulary, out));
   }
   if (!options.all) logits.erase(logits.begin(), logits.end() - static_cast<ptrdiff_t>(vocabulary));
   const std::string prefix = fmt::format("prompt.{}.", number);

@@ -19,7 +19,6 @@ class EditedDecoder final : public Decoder {
  public:
   const ModelConfig& config() const override { return inner_.config(); }
   const KvLayout& kv_layout() const override { return inner_.kv_layout(); }
-  ConstMatrixView hidden() const override { return inner_.hidden(); }
   Status Forward(absl::Span<const SequenceSlice> batch, KvCache& cache,
                  absl::Span<float> logits) override {
     RETURN_IF_ERROR(inner_.Forward(batch, cache, logits));

@@ -25,7 +25,7 @@ class EngineCoreTest : public ::testing::Test {
     core_.emplace(
         options, decoder_,
         testing::MakeKvCache(decoder_->kv_layout(), options.kv_blocks, options.block_size),
-        std::make_shared<FakeTokenizer>(), clock_);
+        /*drafter=*/nullptr, std::make_shared<FakeTokenizer>(), clock_);
   }
 
   std::shared_ptr<StreamChannel> Add(const GenerateRequest& request, int32_t capacity = 1000) {

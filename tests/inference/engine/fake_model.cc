@@ -94,12 +94,14 @@ Status FakeDecoder::Forward(absl::Span<const SequenceSlice> batch, KvCache& cach
     tokens += static_cast<int32_t>(slice.tokens.size());
   }
   size_t row = 0;
+  seen_.clear();
   for (const SequenceSlice& slice : batch) {
-    if (slice.num_logits == 0) continue;
+    if (slice.num_logits == 0 && !drafts) continue;
     std::vector<int32_t> seen;
     const int32_t end = slice.position + static_cast<int32_t>(slice.tokens.size());
     for (int32_t position = 0; position < end; ++position) {
       seen.push_back(static_cast<int32_t>(slot(slice, position)));
+      if (drafts && position >= slice.position) seen_.push_back(seen);
       if (position < end - slice.num_logits) continue;
       FillLogits(HashLast(seen, memory), logits.subspan(row++ * kVocabulary, kVocabulary));
     }
@@ -109,6 +111,38 @@ Status FakeDecoder::Forward(absl::Span<const SequenceSlice> batch, KvCache& cach
   largest_batch_tokens = std::max(largest_batch_tokens.load(), tokens);
   largest_batch_sequences =
       std::max(largest_batch_sequences.load(), static_cast<int>(batch.size()));
+  return OkStatus();
+}
+
+// The value of a position holds the token that followed it.
+Status FakeDecoder::Draft(absl::Span<const SequenceSlice> batch, KvCache& cache,
+                          absl::Span<float> logits) {
+  RETURN_IF_ERROR(draft_error);
+  const int32_t block_size = cache.block_size();
+  size_t row = 0;
+  for (const SequenceSlice& slice : batch) {
+    const auto count = static_cast<int32_t>(slice.tokens.size());
+    CHECK(slice.first_row >= 0 &&
+          static_cast<size_t>(slice.first_row) + slice.tokens.size() <= seen_.size());
+    for (int32_t i = 0; i < count; ++i) {
+      std::vector<int32_t> seen = seen_[static_cast<size_t>(slice.first_row + i)];
+      CHECK(static_cast<int32_t>(seen.size()) == slice.position + i + 1);
+      seen.push_back(slice.tokens[static_cast<size_t>(i)]);
+      const auto value = [&](int32_t position) -> float& {
+        const int32_t block = slice.block_table[static_cast<size_t>(position / block_size)];
+        return static_cast<float*>(cache.ValueBlock(0, block))[position % block_size];
+      };
+      value(slice.position + i) = static_cast<float>(seen.back());
+      for (int32_t p = 0; p <= slice.position + i; ++p) {
+        if (static_cast<int32_t>(value(p)) != seen[static_cast<size_t>(p) + 1]) {
+          ++draft_cache_misses;
+        }
+      }
+      if (count - i > slice.num_logits) continue;
+      FillLogits(HashLast(seen, memory), logits.subspan(row++ * kVocabulary, kVocabulary));
+    }
+  }
+  CHECK(logits.size() == row * kVocabulary);
   return OkStatus();
 }
 

@@ -28,10 +28,18 @@ class FakeDecoder final : public Decoder {
   const KvLayout& kv_layout() const override { return layout_; }
   Status Forward(absl::Span<const SequenceSlice> batch, KvCache& cache,
                  absl::Span<float> logits) override;
-  ConstMatrixView hidden() const override { return {nullptr, 0, 0}; }
+
+  bool can_draft() const override { return drafts; }
+  /// Like a prediction layer that is always right, and insists on rows that belong together.
+  Status Draft(absl::Span<const SequenceSlice> batch, KvCache& cache,
+               absl::Span<float> logits) override;
 
   /// Logits are a hash of so many last tokens; few of them make generations that repeat themselves.
   int32_t memory = INT32_MAX;
+  bool drafts = false;
+  Status draft_error;  ///< of Draft()
+  /// Positions that Draft() found with another token in its part of the cache, or none.
+  std::atomic<int> draft_cache_misses = 0;
   /// Called at the start of every Forward(), which returns its error.
   std::function<Status(absl::Span<const SequenceSlice>)> before_forward;
   std::atomic<int> forwards = 0;
@@ -42,6 +50,7 @@ class FakeDecoder final : public Decoder {
  private:
   ModelConfig config_;
   KvLayout layout_;
+  std::vector<std::vector<int32_t>> seen_;  ///< up to each row of the last batch, if it drafts
 };
 
 /// Tokens are one or two letters, or pieces of characters of several bytes; 0 and 1 are ChatML's

@@ -27,7 +27,7 @@ TEST(PromptLookup, FollowsASequenceThatGrows) {
   EXPECT_THAT(lookup.Guess(tokens, 8), IsEmpty());
   for (const int32_t token : {1, 2, 3}) tokens.push_back(token);
   EXPECT_THAT(lookup.Guess(tokens, 2), ElementsAre(4, 1));
-  lookup.Learn(2, 2);
+  lookup.length().Learn(2, 2);
   tokens.push_back(4);
   tokens.push_back(1);
   EXPECT_THAT(lookup.Guess(tokens, 8), ElementsAre(2, 3, 4, 1));
@@ -43,7 +43,7 @@ TEST(PromptLookup, GuessesFurtherWhileGuessesHold) {
     const std::vector<int32_t> guess = lookup.Guess(tokens, 50);
     EXPECT_GT(guess.size(), last);
     last = guess.size();
-    lookup.Learn(static_cast<int32_t>(guess.size()), static_cast<int32_t>(guess.size()));
+    lookup.length().Learn(static_cast<int32_t>(guess.size()), static_cast<int32_t>(guess.size()));
     tokens.insert(tokens.end(), guess.begin(), guess.end());
   }
 }
@@ -56,7 +56,7 @@ TEST(PromptLookup, PausesWhereGuessesFail) {
     for (const int32_t token : {1, 2, 3}) tokens.push_back(token);
     if (lookup.Guess(tokens, 8).empty()) continue;
     ++guesses;
-    lookup.Learn(4, 0);
+    lookup.length().Learn(4, 0);
   }
   EXPECT_GT(guesses, 3);
   EXPECT_LT(guesses, 20);

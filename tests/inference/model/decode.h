@@ -43,8 +43,7 @@ class OneSequence {
     std::vector<float> logits(following.size() * static_cast<size_t>(decoder_.config().vocabulary));
     const auto count = static_cast<int32_t>(following.size());
     const SequenceSlice slice{following, position_ - count, table_, count};
-    EXPECT_OK(decoder_.Draft(absl::MakeConstSpan(&slice, 1), decoder_.hidden(), *cache_,
-                             absl::MakeSpan(logits)));
+    EXPECT_OK(decoder_.Draft(absl::MakeConstSpan(&slice, 1), *cache_, absl::MakeSpan(logits)));
     return logits;
   }
 

@@ -5,6 +5,7 @@
 
 #include "inference/weights/safetensors.h"
 #include "tests/inference/model/decode.h"
+#include "tests/support/golden.h"
 #include "tests/support/paths.h"
 
 // Reference results of transformers (float32) on small random checkpoints; see the README beside
@@ -12,15 +13,6 @@
 
 namespace hadal::inference {
 namespace {
-
-template <typename T>
-std::vector<T> Values(const SafetensorsFile& file, const std::string& name) {
-  const SafetensorsEntry* entry = file.Find(name);
-  if (entry == nullptr) return {};
-  std::vector<T> values(entry->data.size() / sizeof(T));
-  std::memcpy(values.data(), entry->data.data(), values.size() * sizeof(T));
-  return values;
-}
 
 const auto TestName = [](const ::testing::TestParamInfo<const char*>& test) {
   std::string name = test.param;

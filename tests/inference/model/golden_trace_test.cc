@@ -5,6 +5,7 @@
 
 #include "inference/weights/safetensors.h"
 #include "tests/inference/model/decode.h"
+#include "tests/support/golden.h"
 #include "tests/support/paths.h"
 
 // What happens inside: hidden states of every layer and the router's choices, against the
@@ -12,13 +13,6 @@
 
 namespace hadal::inference {
 namespace {
-
-template <typename T>
-std::vector<T> Values(const SafetensorsEntry& entry) {
-  std::vector<T> values(entry.data.size() / sizeof(T));
-  std::memcpy(values.data(), entry.data.data(), values.size() * sizeof(T));
-  return values;
-}
 
 class Recorder final : public DecoderTrace {
  public:
@@ -62,16 +56,16 @@ TEST_P(GoldenTrace, HiddenStatesAndRoutersAreThoseOfTheReference) {
   options.trace = &recorder;
   ASSERT_OK_AND_ASSIGN(auto decoder,
                        LoadDecoder(*checkpoint_, options, Pool(2)));
-  OneSequence(*decoder, 64).Feed(Values<int32_t>(*golden_->Find("prompt.2.ids")));
+  OneSequence(*decoder, 64).Feed(Values<int32_t>(*golden_, "prompt.2.ids"));
   size_t compared = 0;
   for (const SafetensorsEntry& entry : golden_->entries()) {
     if (!entry.name.starts_with("trace.") && !entry.name.starts_with("router.")) continue;
     ++compared;
     if (entry.type == SafetensorsType::kI32) {
-      EXPECT_EQ(recorder.choices[entry.name], Values<int32_t>(entry)) << entry.name;
+      EXPECT_EQ(recorder.choices[entry.name], Values<int32_t>(*golden_, entry.name)) << entry.name;
       continue;
     }
-    const std::vector<float> expected = Values<float>(entry);
+    const std::vector<float> expected = Values<float>(*golden_, entry.name);
     const std::vector<float>& found = recorder.floats[entry.name];
     ASSERT_EQ(found.size(), expected.size()) << entry.name;
     float worst = 0;
@@ -108,11 +102,11 @@ TEST_P(MtpGolden, DraftsAreThoseOfTheReference) {
   for (int prompt = 1; prompt < 4; ++prompt) {
     const std::string prefix = "mtp." + std::to_string(prompt) + ".";
     ASSERT_NE(golden_->Find(prefix + "logits"), nullptr);
-    const auto expected = Values<float>(*golden_->Find(prefix + "logits"));
-    const auto drafts = Values<int32_t>(*golden_->Find(prefix + "draft"));
-    const auto ids = Values<int32_t>(*golden_->Find("prompt." + std::to_string(prompt) + ".ids"));
+    const auto expected = Values<float>(*golden_, prefix + "logits");
+    const auto drafts = Values<int32_t>(*golden_, prefix + "draft");
+    const auto ids = Values<int32_t>(*golden_, "prompt." + std::to_string(prompt) + ".ids");
     std::vector<int32_t> following(ids.begin() + 1, ids.end());
-    following.push_back(Values<int32_t>(*golden_->Find(prefix + "next_token"))[0]);
+    following.push_back(Values<int32_t>(*golden_, prefix + "next_token")[0]);
 
     OneSequence sequence(*decoder, 160);
     std::vector<float> found;

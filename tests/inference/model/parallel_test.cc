@@ -8,6 +8,7 @@
 #include "tests/inference/model/decode.h"
 #include "tests/inference/model/on_ranks.h"
 #include "tests/inference/model/synthetic_checkpoint.h"
+#include "tests/support/golden.h"
 #include "tests/support/paths.h"
 
 // One model on many ranks (threads): against the reference data, and against one rank.
@@ -18,15 +19,6 @@ namespace {
 std::string NameOf(const ParallelLayout& layout) {
   return fmt::format("ranks_{}_tp_{}_ep_{}", layout.ranks, layout.tensor_parallel,
                      layout.expert_parallel);
-}
-
-template <typename T>
-std::vector<T> Values(const SafetensorsFile& file, const std::string& name) {
-  const SafetensorsEntry* entry = file.Find(name);
-  if (entry == nullptr) return {};
-  std::vector<T> values(entry->data.size() / sizeof(T));
-  std::memcpy(values.data(), entry->data.data(), values.size() * sizeof(T));
-  return values;
 }
 
 class Routers final : public DecoderTrace {

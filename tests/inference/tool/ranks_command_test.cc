@@ -12,6 +12,7 @@
 #include "inference/tool/ranks.h"
 #include "inference/weights/safetensors.h"
 #include "tests/inference/tokenizer/golden_files.h"
+#include "tests/support/golden.h"
 #include "tests/support/paths.h"
 #include "tests/support/status_matchers.h"
 
@@ -19,15 +20,6 @@ namespace hadal::inference {
 namespace {
 
 using Arguments = std::vector<std::string>;
-
-template <typename T>
-std::vector<T> Values(const SafetensorsFile& file, const std::string& name) {
-  const SafetensorsEntry* entry = file.Find(name);
-  if (entry == nullptr) return {};
-  std::vector<T> values(entry->data.size() / sizeof(T));
-  std::memcpy(values.data(), entry->data.data(), values.size() * sizeof(T));
-  return values;
-}
 
 class RanksCommand : public ::testing::Test {
  protected:
