@@ -12,6 +12,8 @@ namespace hadal::inference {
 
 class Constraint;
 
+inline constexpr int32_t kMaxPriority = 3;
+
 /// One generation: token ids in, text out.
 struct GenerateRequest {
   std::vector<int32_t> prompt_tokens;  ///< not empty; prompt + max_tokens fit the context
@@ -20,6 +22,9 @@ struct GenerateRequest {
   /// The sequence ends with kStop when nothing may follow.
   std::shared_ptr<const Constraint> constraint;
   std::string cache_namespace;  ///< key of the prefix cache; empty: blocks are shared with nobody
+  /// Whom the tokens are for: tenants that wait get the engine in equal shares of tokens.
+  std::string tenant;
+  int32_t priority = 0;  ///< class -kMaxPriority to kMaxPriority; the higher one goes first
   absl::Time deadline = absl::InfiniteFuture();
 };
 

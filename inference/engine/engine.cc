@@ -85,6 +85,10 @@ class ThreadedEngine final : public Engine {
     if (request.prompt_tokens.empty()) {
       return InvalidArgument("the prompt is empty; expected at least one token");
     }
+    if (request.priority < -kMaxPriority || request.priority > kMaxPriority) {
+      return InvalidArgument("priority is {}; it must be {} to {}", request.priority, -kMaxPriority,
+                             kMaxPriority);
+    }
     const int64_t wanted =
         static_cast<int64_t>(request.prompt_tokens.size()) + request.sampling.max_tokens;
     if (wanted > context_length_) {

@@ -16,7 +16,14 @@ void AddSlice(Sequence& sequence, int32_t& budget, Batch& batch) {
 
 }  // namespace
 
+void Scheduler::Add(std::unique_ptr<Sequence> sequence) {
+  shares_.Enter(sequence->request.tenant);
+  waiting_.Add(std::move(sequence));
+}
+
 Batch Scheduler::Schedule() {
+  waiting_.Tick();
+  for (const auto& sequence : running_) ChargeGenerated(*sequence);
   GiveRoomToDecodes();
   Batch batch;
   int32_t budget = limits_.max_batch_tokens;
@@ -26,19 +33,22 @@ Batch Scheduler::Schedule() {
   for (const auto& sequence : running_) {
     if (sequence->num_pending() > 1) AddSlice(*sequence, budget, batch);
   }
-  while (budget > 0 && AdmitNext()) AddSlice(*running_.back(), budget, batch);
+  while (budget > 0) {
+    Sequence* const admitted = AdmitNext();
+    if (admitted == nullptr) break;
+    AddSlice(*admitted, budget, batch);
+  }
   AddDrafts(budget, batch);
-  CHECK(!batch.empty() || (running_.empty() && waiting_.empty()));
+  CHECK(!batch.empty() || num_running() + num_waiting() == 0);
   return batch;
 }
 
-/// Oldest first, each running sequence gets blocks for all its tokens, if need be from the
-/// youngest.
+/// In order, each running sequence gets blocks for all its tokens, if need be from the last.
 void Scheduler::GiveRoomToDecodes() {
   for (size_t i = 0; i < running_.size(); ++i) {
     while (i < running_.size() && !running_[i]->blocks->Grow(running_[i]->num_tokens())) {
       CHECK(running_.size() > 1);  // alone, a request fits: Submit() refused it otherwise
-      PreemptYoungest();
+      PreemptLast();
     }
   }
 }
@@ -65,45 +75,70 @@ void Scheduler::AddDrafts(int32_t budget, Batch& batch) {
   }
 }
 
-bool Scheduler::AdmitNext() {
-  if (waiting_.empty() || num_running() >= limits_.max_running) return false;
-  Sequence& next = *waiting_.front();
-  next.blocks.emplace(pool_);
-  if (next.shares_blocks()) {
-    // The last token always runs: its logits are what comes next.
-    next.num_computed =
-        next.blocks->TakePrefix(next.request.cache_namespace,
-                                absl::MakeConstSpan(next.tokens).first(next.tokens.size() - 1));
+/// Starts the one whose turn it is; nullptr when nobody waits or there is no room for it.
+Sequence* Scheduler::AdmitNext() {
+  if (num_running() >= limits_.max_running) return nullptr;
+  Sequence* const next = waiting_.Next();
+  if (next == nullptr || !ReserveBlocks(*next)) return nullptr;
+  std::unique_ptr<Sequence> taken = waiting_.TakeNext(*next);
+  if (!next->admitted) {
+    next->admitted = true;
+    next->num_cached = next->num_computed;
+    prompt_tokens_ += next->num_prompt();
+    cached_tokens_ += next->num_cached;
+    shares_.Charge(next->request.tenant, next->num_prompt() - next->num_cached, 0);
   }
-  // A free block for every running sequence, or the newcomer is soon preempted again.
-  if (!next.blocks->Grow(next.num_tokens()) || pool_->num_free() < num_running()) {
-    next.blocks.reset();
-    next.num_computed = 0;
-    return false;
-  }
-  if (!next.admitted) {
-    next.admitted = true;
-    next.num_cached = next.num_computed;
-    prompt_tokens_ += next.num_prompt();
-    cached_tokens_ += next.num_cached;
-  }
-  running_.push_back(std::move(waiting_.front()));
-  waiting_.pop_front();
-  return true;
+  return Run(std::move(taken));
 }
 
-void Scheduler::PreemptYoungest() {
-  Sequence& victim = *running_.back();
-  victim.blocks.reset();
-  victim.num_computed = 0;
-  waiting_.push_front(std::move(running_.back()));
+/// Blocks for all tokens of a sequence that is to start, those of its prefix in the cache included.
+/// False when too few are free.
+bool Scheduler::ReserveBlocks(Sequence& sequence) {
+  sequence.blocks.emplace(pool_);
+  if (sequence.shares_blocks()) {
+    // The last token always runs: its logits are what comes next.
+    sequence.num_computed = sequence.blocks->TakePrefix(
+        sequence.request.cache_namespace,
+        absl::MakeConstSpan(sequence.tokens).first(sequence.tokens.size() - 1));
+  }
+  // A free block for every running sequence, or the newcomer is soon preempted again.
+  if (sequence.blocks->Grow(sequence.num_tokens()) && pool_->num_free() >= num_running()) {
+    return true;
+  }
+  sequence.blocks.reset();
+  sequence.num_computed = 0;
+  return false;
+}
+
+/// Puts a sequence with its blocks behind those that are as urgent.
+Sequence* Scheduler::Run(std::unique_ptr<Sequence> sequence) {
+  const auto place = std::upper_bound(
+      running_.begin(), running_.end(), sequence->urgency,
+      [](int64_t urgency, const auto& running) { return urgency > running->urgency; });
+  return running_.insert(place, std::move(sequence))->get();
+}
+
+void Scheduler::PreemptLast() {
+  std::unique_ptr<Sequence> victim = std::move(running_.back());
   running_.pop_back();
+  victim->blocks.reset();
+  victim->num_computed = 0;
+  waiting_.Return(std::move(victim));
   ++preemptions_;
 }
 
-int32_t Scheduler::num_new() const {
-  return static_cast<int32_t>(std::count_if(
-      waiting_.begin(), waiting_.end(), [](const auto& sequence) { return !sequence->admitted; }));
+/// Its tenant pays for the tokens since the last call.
+void Scheduler::ChargeGenerated(Sequence& sequence) {
+  const int32_t generated = sequence.num_generated();
+  shares_.Charge(sequence.request.tenant, 0, generated - sequence.num_charged);
+  sequence.num_charged = generated;
+}
+
+/// What is left to do for a sequence that was taken out.
+void Scheduler::Release(Sequence& sequence) {
+  sequence.blocks.reset();
+  ChargeGenerated(sequence);
+  shares_.Leave(sequence.request.tenant);
 }
 
 }  // namespace hadal::inference

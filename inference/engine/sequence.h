@@ -46,8 +46,25 @@ struct Sequence {
   TextStream text;
   std::vector<int32_t> unsent_tokens;  ///< generated, text held back
   std::vector<TokenLogprobs> unsent_logprobs;
-  bool admitted = false;               ///< was running at least once
-  int32_t num_cached = 0;              ///< prompt tokens found in the prefix index then
+  bool admitted = false;    ///< was running at least once
+  int32_t num_cached = 0;   ///< prompt tokens found in the prefix index then
+  int32_t num_charged = 0;  ///< generated tokens its tenant was charged for
+  // Its place among others, kept by WaitingQueue.
+  int64_t arrival = 0;
+  int64_t waits_since = 0;  ///< step
+  int64_t urgency = 0;      ///< when it started to run: priority, and a class for long waiting
 };
+
+/// Moves those of `from` for which `leaves(sequence)` holds to `removed`; the others keep their
+/// order.
+template <typename Sequences, typename Predicate>
+void MoveIf(Sequences& from, Predicate& leaves, std::vector<std::unique_ptr<Sequence>>& removed) {
+  Sequences kept;
+  for (auto& sequence : from) {
+    (leaves(std::as_const(*sequence)) ? removed.emplace_back() : kept.emplace_back()) =
+        std::move(sequence);
+  }
+  from = std::move(kept);
+}
 
 }  // namespace hadal::inference

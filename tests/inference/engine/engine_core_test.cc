@@ -81,7 +81,8 @@ EngineOptions Options(int32_t kv_blocks, int32_t max_running = 8, int32_t max_ba
 
 std::shared_ptr<const Constraint> SomeConstraint(uint32_t which) {
   static const auto& compiler = *new auto(ConstraintCompiler::Create(FakeTokenizer()));
-  static const char* const kPatterns[] = {"([a-z]|中|文)*", "[a-h]{3,20}X?(中文)?", "(aa|ccc|中)+z"};
+  static const char* const kPatterns[] = {"([a-z]|中|文)*", "[a-h]{3,20}X?(中文)?",
+                                          "(aa|ccc|中)+z"};
   return *compiler->Compile({ConstraintSpec::Kind::kRegex, kPatterns[which % 3], {}});
 }
 
@@ -108,6 +109,8 @@ GenerateRequest RandomRequest(std::mt19937& random, bool shares) {
   if (random() % 4 == 0) request.constraint = SomeConstraint(random());
   if (random() % 3 == 0) request.sampling.stop = {"中", "cc", "k"};
   if (shares && random() % 3 != 0) request.cache_namespace = random() % 2 == 0 ? "a" : "b";
+  request.tenant = request.cache_namespace;
+  request.priority = static_cast<int32_t>(random() % 3) - 1;
   return request;
 }
 
