@@ -1,6 +1,9 @@
 #include "inference/engine/scheduler.h"
 
 #include <algorithm>
+#include <iterator>
+#include <string>
+#include <utility>
 
 #include "base/check.h"
 
@@ -17,7 +20,22 @@ void AddSlice(Sequence& sequence, int32_t& budget, Batch& batch) {
 }  // namespace
 
 void Scheduler::Add(std::unique_ptr<Sequence> sequence) {
-  shares_.Enter(sequence->request.tenant);
+  const GenerateRequest& request = sequence->request;
+  const int64_t arrival = arrivals_++;
+  // The first byte keeps the two kinds apart: nobody can name a request's own key.
+  std::string prefix_key;
+  if (!request.cache_namespace.empty()) {
+    prefix_key = "n" + request.cache_namespace;
+  } else if (request.n > 1) {
+    prefix_key = "r" + std::to_string(arrival);
+  }
+  const auto enter = [&](Sequence& choice) {
+    shares_.Enter(request.tenant);
+    choice.arrival = arrival;
+    choice.prefix_key = prefix_key;
+  };
+  enter(*sequence);
+  for (const auto& fork : sequence->forks) enter(*fork);
   waiting_.Add(std::move(sequence));
 }
 
@@ -25,6 +43,11 @@ Batch Scheduler::Schedule() {
   waiting_.Tick();
   for (const auto& sequence : running_) ChargeGenerated(*sequence);
   GiveRoomToDecodes();
+  std::vector<Sequence*> leaders;
+  for (const auto& sequence : running_) {
+    if (!sequence->forks.empty() && sequence->prompt_computed()) leaders.push_back(sequence.get());
+  }
+  for (Sequence* const leader : leaders) StartForks(*leader);
   Batch batch;
   int32_t budget = limits_.max_batch_tokens;
   for (const auto& sequence : running_) {
@@ -94,11 +117,11 @@ Sequence* Scheduler::AdmitNext() {
 /// Blocks for all tokens of a sequence that is to start, those of its prefix in the cache included.
 /// False when too few are free.
 bool Scheduler::ReserveBlocks(Sequence& sequence) {
-  sequence.blocks.emplace(pool_);
+  sequence.blocks.emplace(pool_, sequence.keeps_blocks());
   if (sequence.shares_blocks()) {
     // The last token always runs: its logits are what comes next.
     sequence.num_computed = sequence.blocks->TakePrefix(
-        sequence.request.cache_namespace,
+        sequence.prefix_key,
         absl::MakeConstSpan(sequence.tokens).first(sequence.tokens.size() - 1));
   }
   // A free block for every running sequence, or the newcomer is soon preempted again.
@@ -116,6 +139,32 @@ Sequence* Scheduler::Run(std::unique_ptr<Sequence> sequence) {
       running_.begin(), running_.end(), sequence->urgency,
       [](int64_t urgency, const auto& running) { return urgency > running->urgency; });
   return running_.insert(place, std::move(sequence))->get();
+}
+
+/// The other choices of a request whose first one has run the prompt, or leaves: then the next one
+/// runs it.
+void Scheduler::StartForks(Sequence& leader) {
+  std::vector<std::unique_ptr<Sequence>> forks = std::exchange(leader.forks, {});
+  if (forks.empty()) return;
+  for (const auto& fork : forks) {
+    fork->admitted = leader.admitted;
+    fork->waits_since = leader.waits_since;
+    fork->urgency = leader.urgency;
+  }
+  if (!leader.prompt_computed()) {
+    std::unique_ptr<Sequence> next = std::move(forks.front());
+    next->forks.assign(std::make_move_iterator(forks.begin() + 1),
+                       std::make_move_iterator(forks.end()));
+    waiting_.Return(std::move(next));
+    return;
+  }
+  for (auto& fork : forks) {
+    if (num_running() < limits_.max_running && ReserveBlocks(*fork)) {
+      Run(std::move(fork));
+    } else {
+      waiting_.Return(std::move(fork));
+    }
+  }
 }
 
 void Scheduler::PreemptLast() {
@@ -136,6 +185,7 @@ void Scheduler::ChargeGenerated(Sequence& sequence) {
 
 /// What is left to do for a sequence that was taken out.
 void Scheduler::Release(Sequence& sequence) {
+  StartForks(sequence);
   sequence.blocks.reset();
   ChargeGenerated(sequence);
   shares_.Leave(sequence.request.tenant);

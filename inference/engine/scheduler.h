@@ -39,7 +39,9 @@ struct SchedulerLimits {
 /// one's. When one that generates finds no free block, the last of the order gives up its blocks,
 /// waits, and later runs all its tokens again. The first is never preempted, and tokens are never
 /// lost: so a preemption follows a generated token, there are only so many, and somebody always
-/// moves on. Thread-compatible: confined to the engine thread.
+/// moves on. Of a request with several choices the first runs the prompt; then the others start,
+/// as far as there is room, and share its full blocks. Thread-compatible: confined to the engine
+/// thread.
 class Scheduler {
  public:
   Scheduler(const SchedulerLimits& limits, BlockPool* pool)
@@ -50,7 +52,8 @@ class Scheduler {
   /// Empty only when there is no sequence. Every sequence in it has its blocks.
   Batch Schedule();
 
-  /// Takes out the sequences for which `leaves(sequence)` holds; their blocks are free.
+  /// Takes out the sequences for which `leaves(sequence)` holds; their blocks are free. Where it is
+  /// the one that others of its request wait for, these start, or the next runs the prompt.
   template <typename Predicate>
   std::vector<std::unique_ptr<Sequence>> RemoveIf(Predicate&& leaves) {
     std::vector<std::unique_ptr<Sequence>> removed;
@@ -65,7 +68,7 @@ class Scheduler {
   /// Of those waiting, the ones that never ran.
   int32_t num_new() const { return waiting_.num_new(); }
   int64_t preemptions() const { return preemptions_; }
-  /// Of all sequences when they first ran.
+  /// Of all requests when they first ran.
   int64_t prompt_tokens() const { return prompt_tokens_; }
   int64_t cached_tokens() const { return cached_tokens_; }
 
@@ -75,6 +78,7 @@ class Scheduler {
   Sequence* AdmitNext();
   bool ReserveBlocks(Sequence& sequence);
   Sequence* Run(std::unique_ptr<Sequence> sequence);
+  void StartForks(Sequence& leader);
   void PreemptLast();
   void ChargeGenerated(Sequence& sequence);
   void Release(Sequence& sequence);
@@ -84,6 +88,7 @@ class Scheduler {
   FairShare shares_;
   std::deque<std::unique_ptr<Sequence>> running_;  ///< by urgency, then by when they started
   WaitingQueue waiting_;
+  int64_t arrivals_ = 0;
   int64_t preemptions_ = 0;
   int64_t prompt_tokens_ = 0;
   int64_t cached_tokens_ = 0;

@@ -8,7 +8,6 @@
 namespace hadal::inference {
 
 void WaitingQueue::Add(std::unique_ptr<Sequence> sequence) {
-  sequence->arrival = arrivals_++;
   sequence->waits_since = step_;
   lines_[KeyOf(*sequence)].sequences.push_back(std::move(sequence));
 }

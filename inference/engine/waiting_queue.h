@@ -31,7 +31,7 @@ class WaitingQueue {
 
   /// A newcomer: the last of its line.
   void Add(std::unique_ptr<Sequence> sequence);
-  /// One that ran already, at the place of its arrival.
+  /// One that was not to wait any more, at the place of its arrival.
   void Return(std::unique_ptr<Sequence> sequence);
 
   /// Whose turn it is, with its `urgency` set; nullptr when nobody waits.
@@ -66,7 +66,6 @@ class WaitingQueue {
   const FairShare* const shares_;
   std::map<Key, Line> lines_;
   int64_t step_ = 0;
-  int64_t arrivals_ = 0;
 };
 
 }  // namespace hadal::inference
