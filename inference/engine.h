@@ -27,7 +27,8 @@ struct EngineOptions {
   /// model's prediction layer. The model checks them: tokens stay the same. With many rows a guess
   /// costs more than it saves, docs/measurements/speculation.md.
   int32_t speculation_rows = 8;
-  int32_t stream_capacity = 1024;  ///< deltas a slow reader may lag behind before it is cancelled
+  /// Deltas a slow reader may lag behind, for each choice, before it is cancelled.
+  int32_t stream_capacity = 1024;
 };
 
 struct EngineStats {
@@ -43,15 +44,17 @@ struct EngineStats {
   int64_t accepted_tokens = 0;  ///< of these, the ones the model chose too
 };
 
-/// The reader's end of one generation. Destroying it cancels. Thread-safe.
+/// The reader's end of one generation, of all its choices. Destroying it cancels. Thread-safe.
 class GenerationStream {
  public:
   virtual ~GenerationStream() = default;
-  /// The next delta; waits until `deadline`. nullopt after the delta with finished = true, or on
-  /// time-out (then Next() may be called again).
+  /// The next delta of any choice; waits until `deadline`. nullopt when every choice has had its
+  /// delta with finished = true, or on time-out (then Next() may be called again).
   virtual std::optional<GenerateDelta> Next(absl::Time deadline = absl::InfiniteFuture()) = 0;
-  /// The sequence leaves the next batch and its blocks are freed.
+  /// The sequences leave the next batch and their blocks are freed.
   virtual void Cancel() = 0;
+  /// The same for one choice; the others go on.
+  virtual void Cancel(int32_t choice) = 0;
 };
 
 /// Runs one decoder for many requests at once: continuous batching over a paged KV cache. One
@@ -72,7 +75,8 @@ class Engine {
   virtual ~Engine() = default;
 
   /// INVALID_ARGUMENT (empty prompt, token outside the vocabulary, prompt longer than the context,
-  /// bad sampling), RESOURCE_EXHAUSTED (queue full, or the request can never fit the KV cache).
+  /// bad sampling, more choices than can run), RESOURCE_EXHAUSTED (queue full, or the request can
+  /// never fit the KV cache).
   virtual StatusOr<std::unique_ptr<GenerationStream>> Submit(GenerateRequest request) = 0;
   virtual EngineStats Stats() const = 0;
 };

@@ -68,8 +68,8 @@ class ThreadedEngine final : public Engine {
 
   StatusOr<std::unique_ptr<GenerationStream>> Submit(GenerateRequest request) override {
     RETURN_IF_ERROR(Check(request));
-    auto channel = std::make_shared<StreamChannel>(options_.stream_capacity);
-    RETURN_IF_ERROR(mailbox_.Post(std::make_unique<Sequence>(std::move(request), channel)));
+    auto channel = std::make_shared<StreamChannel>(options_.stream_capacity, request.n);
+    RETURN_IF_ERROR(mailbox_.Post(std::make_unique<Sequence>(request, channel)));
     return MakeGenerationStream(std::move(channel));
   }
 
@@ -85,6 +85,14 @@ class ThreadedEngine final : public Engine {
     RETURN_IF_ERROR(ValidateSamplingParams(request.sampling));
     if (request.prompt_tokens.empty()) {
       return InvalidArgument("the prompt is empty; expected at least one token");
+    }
+    if (request.priority < -kMaxPriority || request.priority > kMaxPriority) {
+      return InvalidArgument("priority is {}; it must be {} to {}", request.priority, -kMaxPriority,
+                             kMaxPriority);
+    }
+    if (const int32_t most = std::min(kMaxChoices, options_.max_running);
+        request.n < 1 || request.n > most) {
+      return InvalidArgument("n is {}; it must be 1 to {}", request.n, most);
     }
     const int64_t wanted =
         static_cast<int64_t>(request.prompt_tokens.size()) + request.sampling.max_tokens;

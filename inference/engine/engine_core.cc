@@ -40,10 +40,10 @@ Status EngineCore::Run(Batch& batch) {
 void EngineCore::RetireAbandoned() {
   const absl::Time now = clock_->Now();
   const auto removed = scheduler_.RemoveIf([now](const Sequence& sequence) {
-    return sequence.channel->cancelled() || sequence.request.deadline <= now;
+    return sequence.channel->cancelled(sequence.choice) || sequence.request.deadline <= now;
   });
   for (const auto& sequence : removed) {
-    if (sequence->channel->cancelled()) {
+    if (sequence->channel->cancelled(sequence->choice)) {
       Finish(*sequence, {FinishReason::kCancelled, OkStatus()});
     } else {
       Finish(*sequence,
@@ -66,8 +66,7 @@ void EngineCore::Publish(Batch& batch) {
     }
     row += slice.num_logits();
     if (sequence.shares_blocks()) {
-      sequence.blocks->PublishComputed(sequence.request.cache_namespace, sequence.tokens,
-                                       sequence.num_computed);
+      sequence.blocks->PublishComputed(sequence.prefix_key, sequence.tokens, sequence.num_computed);
     }
   }
   if (endings.empty()) return;
@@ -88,8 +87,8 @@ std::optional<EngineCore::Ending> EngineCore::Extend(Sequence& sequence, int32_t
   std::optional<Ending> ending;
   while (true) {
     const StatusOr<int32_t> token = Sample(sequence, runner_.Logits(row + held));
-    ending = token.ok() ? PublishToken(sequence, *token)
-                        : Ending{FinishReason::kError, token.status()};
+    ending =
+        token.ok() ? PublishToken(sequence, *token) : Ending{FinishReason::kError, token.status()};
     const auto at = static_cast<size_t>(held);
     if (ending || at == draft.size() || *token != draft[at]) break;
     ++held;
@@ -105,8 +104,8 @@ std::optional<EngineCore::Ending> EngineCore::Extend(Sequence& sequence, int32_t
 
 StatusOr<int32_t> EngineCore::Sample(Sequence& sequence, absl::Span<const float> logits) {
   const SamplingParams& params = sequence.request.sampling;
-  absl::Span<const float> adjusted = adjuster_.Adjust(logits, params, sequence.tokens,
-                                                      static_cast<size_t>(sequence.num_prompt()));
+  absl::Span<const float> adjusted =
+      adjuster_.Adjust(logits, params, sequence.tokens, static_cast<size_t>(sequence.num_prompt()));
   if (sequence.constraint) {
     ASSIGN_OR_RETURN(adjusted, Mask(*sequence.constraint, adjusted));
   }
@@ -138,6 +137,7 @@ std::optional<EngineCore::Ending> EngineCore::PublishToken(Sequence& sequence, i
   }
   if (IsEndToken(token)) return Ending{FinishReason::kStop, OkStatus()};
   GenerateDelta delta;
+  delta.choice = sequence.choice;
   delta.text = sequence.text.Append(tokenizer_->TokenBytes(token));
   if (!delta.text.empty()) {
     delta.token_ids = std::exchange(sequence.unsent_tokens, {});
@@ -170,13 +170,18 @@ void EngineCore::FailAll(const Status& error) {
 /// Tells the reader of a sequence that has left the scheduler.
 void EngineCore::Finish(Sequence& sequence, const Ending& ending) {
   GenerateDelta last;
+  last.choice = sequence.choice;
   last.text = sequence.text.Finish();
   last.token_ids = std::move(sequence.unsent_tokens);
   last.logprobs = std::move(sequence.unsent_logprobs);
   last.finished = true;
   last.finish_reason = ending.reason;
   last.error = ending.error;
-  last.usage = {sequence.num_prompt(), sequence.num_cached, sequence.num_generated()};
+  last.usage.completion_tokens = sequence.num_generated();
+  if (sequence.choice == 0) {
+    last.usage.prompt_tokens = sequence.num_prompt();
+    last.usage.cached_tokens = sequence.num_cached;
+  }
   sequence.channel->Finish(std::move(last));
 }
 

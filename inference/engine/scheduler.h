@@ -5,7 +5,9 @@
 #include <memory>
 #include <vector>
 
+#include "inference/engine/fair_share.h"
 #include "inference/engine/sequence.h"
+#include "inference/engine/waiting_queue.h"
 #include "inference/kv/block_pool.h"
 
 namespace hadal::inference {
@@ -31,71 +33,67 @@ struct SchedulerLimits {
   int32_t max_batch_tokens = 0;  ///< at least max_running, so that every decode fits a step
   int32_t speculation_rows = 0;  ///< sequences that generate, and guesses, of one step
   int32_t drafter_length = 0;    ///< tokens a Drafter guesses ahead; 0: there is none
+  int32_t aging_steps = 1024;    ///< a wait of so many steps counts as one priority more
 };
 
-/// Decides what runs in each step, first come first served. Sequences that generate get their token
-/// first; what is left of the step's budget goes to prompts in chunks, oldest first, then to
-/// drafts. A sequence
-/// starts when blocks for all its tokens are free. When one that generates finds no free block, the
-/// youngest running sequence gives up its blocks, waits first in line, and later runs all its
-/// tokens again. The oldest one is never preempted, so that somebody always moves on.
-/// Thread-compatible: confined to the engine thread.
+/// Decides what runs in each step. Sequences that generate get their token first; what is left of
+/// the step's budget goes to prompts in chunks, in the order of those running, then to drafts. That
+/// order is by urgency (WaitingQueue: priority and age), then by who started first. Whose turn it
+/// is among those waiting starts when blocks for all its tokens are free: a newcomer takes no
+/// one's. When one that generates finds no free block, the last of the order gives up its blocks,
+/// waits, and later runs all its tokens again. The first is never preempted, and tokens are never
+/// lost: so a preemption follows a generated token, there are only so many, and somebody always
+/// moves on. Of a request with several choices the first runs the prompt; then the others start,
+/// as far as there is room, and share its full blocks. Thread-compatible: confined to the engine
+/// thread.
 class Scheduler {
  public:
-  Scheduler(const SchedulerLimits& limits, BlockPool* pool) : limits_(limits), pool_(pool) {}
+  Scheduler(const SchedulerLimits& limits, BlockPool* pool)
+      : limits_(limits), pool_(pool), waiting_(limits.aging_steps, &shares_) {}
 
-  void Add(std::unique_ptr<Sequence> sequence) { waiting_.push_back(std::move(sequence)); }
+  void Add(std::unique_ptr<Sequence> sequence);
 
   /// Empty only when there is no sequence. Every sequence in it has its blocks.
   Batch Schedule();
 
-  /// Takes out the sequences for which `leaves(sequence)` holds; their blocks are free.
+  /// Takes out the sequences for which `leaves(sequence)` holds; their blocks are free. Where it is
+  /// the one that others of its request wait for, these start, or the next runs the prompt.
   template <typename Predicate>
   std::vector<std::unique_ptr<Sequence>> RemoveIf(Predicate&& leaves) {
     std::vector<std::unique_ptr<Sequence>> removed;
-    TakeIf(running_, leaves, removed);
-    TakeIf(waiting_, leaves, removed);
-    for (const auto& sequence : removed) sequence->blocks.reset();
+    MoveIf(running_, leaves, removed);
+    waiting_.TakeIf(leaves, removed);
+    for (const auto& sequence : removed) Release(*sequence);
     return removed;
   }
 
   int32_t num_running() const { return static_cast<int32_t>(running_.size()); }
-  int32_t num_waiting() const { return static_cast<int32_t>(waiting_.size()); }
+  int32_t num_waiting() const { return waiting_.size(); }
   /// Of those waiting, the ones that never ran.
-  int32_t num_new() const;
+  int32_t num_new() const { return waiting_.num_new(); }
   int64_t preemptions() const { return preemptions_; }
-  /// Of all sequences when they first ran.
+  /// Of all requests when they first ran.
   int64_t prompt_tokens() const { return prompt_tokens_; }
   int64_t cached_tokens() const { return cached_tokens_; }
 
  private:
-  using Sequences = std::deque<std::unique_ptr<Sequence>>;
-
-  template <typename Predicate>
-  static void TakeIf(Sequences& from, Predicate& leaves,
-                     std::vector<std::unique_ptr<Sequence>>& removed) {
-    Sequences kept;
-    for (auto& sequence : from) {
-      if (leaves(*sequence)) {
-        removed.push_back(std::move(sequence));
-      } else {
-        kept.push_back(std::move(sequence));
-      }
-    }
-    from = std::move(kept);
-  }
-
   void GiveRoomToDecodes();
   void AddDrafts(int32_t budget, Batch& batch);
   int32_t AddDraft(int32_t limit, ScheduledSlice& slice);
-  bool AdmitNext();
-  void PreemptYoungest();
+  Sequence* AdmitNext();
+  bool ReserveBlocks(Sequence& sequence);
+  Sequence* Run(std::unique_ptr<Sequence> sequence);
+  void StartForks(Sequence& leader);
+  void PreemptLast();
+  void ChargeGenerated(Sequence& sequence);
+  void Release(Sequence& sequence);
 
   const SchedulerLimits limits_;
   BlockPool* const pool_;
-  // Both by age: whoever runs is older than everyone who waits.
-  Sequences running_;
-  Sequences waiting_;
+  FairShare shares_;
+  std::deque<std::unique_ptr<Sequence>> running_;  ///< by urgency, then by when they started
+  WaitingQueue waiting_;
+  int64_t arrivals_ = 0;
   int64_t preemptions_ = 0;
   int64_t prompt_tokens_ = 0;
   int64_t cached_tokens_ = 0;

@@ -15,6 +15,9 @@ class ChannelStream final : public GenerationStream {
     return channel_->Next(deadline);
   }
   void Cancel() override { channel_->Cancel(); }
+  void Cancel(int32_t choice) override {
+    if (choice >= 0 && choice < kMaxChoices) channel_->Cancel(choice);
+  }
 
  private:
   const std::shared_ptr<StreamChannel> channel_;
@@ -24,7 +27,7 @@ class ChannelStream final : public GenerationStream {
 
 bool StreamChannel::Push(GenerateDelta delta) {
   absl::MutexLock lock(&mu_);
-  CHECK(!finished_);
+  CHECK(unfinished_ > 0);
   if (deltas_.size() >= capacity_) return false;
   deltas_.push_back(std::move(delta));
   return true;
@@ -32,16 +35,16 @@ bool StreamChannel::Push(GenerateDelta delta) {
 
 void StreamChannel::Finish(GenerateDelta delta) {
   absl::MutexLock lock(&mu_);
-  CHECK(!finished_ && delta.finished);
+  CHECK(unfinished_ > 0 && delta.finished);
   deltas_.push_back(std::move(delta));
-  finished_ = true;
+  --unfinished_;
 }
 
 std::optional<GenerateDelta> StreamChannel::Next(absl::Time deadline) {
   absl::MutexLock lock(&mu_);
   mu_.AwaitWithDeadline(absl::Condition(
                             +[](StreamChannel* channel) ABSL_NO_THREAD_SAFETY_ANALYSIS {
-                              return channel->finished_ || !channel->deltas_.empty();
+                              return channel->unfinished_ == 0 || !channel->deltas_.empty();
                             },
                             this),
                         deadline);

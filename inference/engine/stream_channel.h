@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <cstddef>
+#include <cstdint>
 #include <deque>
 #include <memory>
 #include <optional>
@@ -17,24 +18,32 @@ namespace hadal::inference {
 /// cancel the other. The engine never waits for a reader. Thread-safe.
 class StreamChannel {
  public:
-  explicit StreamChannel(int32_t capacity) : capacity_(static_cast<size_t>(capacity)) {}
+  explicit StreamChannel(int32_t capacity, int32_t num_choices = 1)
+      : capacity_(static_cast<size_t>(capacity) * static_cast<size_t>(num_choices)),
+        unfinished_(num_choices) {}
 
-  /// False when the reader lags `capacity` deltas behind: the delta is dropped.
+  /// False when the reader lags `capacity` deltas for each choice behind: the delta is dropped.
   bool Push(GenerateDelta delta);
-  /// The last delta; there is always room for it.
+  /// The last delta of a choice; there is always room for it.
   void Finish(GenerateDelta delta);
 
   std::optional<GenerateDelta> Next(absl::Time deadline);
 
-  void Cancel() { cancelled_.store(true, std::memory_order_relaxed); }
-  bool cancelled() const { return cancelled_.load(std::memory_order_relaxed); }
+  void Cancel() { cancelled_.store(~uint64_t{0}, std::memory_order_relaxed); }
+  void Cancel(int32_t choice) { cancelled_.fetch_or(BitOf(choice), std::memory_order_relaxed); }
+  bool cancelled(int32_t choice) const {
+    return (cancelled_.load(std::memory_order_relaxed) & BitOf(choice)) != 0;
+  }
 
  private:
+  static_assert(kMaxChoices <= 64);
+  static uint64_t BitOf(int32_t choice) { return uint64_t{1} << choice; }
+
   const size_t capacity_;
-  std::atomic<bool> cancelled_ = false;
+  std::atomic<uint64_t> cancelled_ = 0;  ///< a bit for each choice
   absl::Mutex mu_;
   std::deque<GenerateDelta> deltas_ ABSL_GUARDED_BY(mu_);
-  bool finished_ ABSL_GUARDED_BY(mu_) = false;
+  int32_t unfinished_ ABSL_GUARDED_BY(mu_);  ///< choices
 };
 
 /// The reader's end of `channel`.

@@ -56,12 +56,12 @@ int32_t BlockPool::Publish(std::string_view cache_namespace, int32_t parent,
     return block;
   }
   Acquire(twin);
-  ReleaseOne(block);
+  ReleaseOne(block, /*keep=*/false);  // it is in no index
   return twin;
 }
 
-void BlockPool::Release(absl::Span<const int32_t> blocks) {
-  for (auto it = blocks.rbegin(); it != blocks.rend(); ++it) ReleaseOne(*it);
+void BlockPool::Release(absl::Span<const int32_t> blocks, bool keep) {
+  for (auto it = blocks.rbegin(); it != blocks.rend(); ++it) ReleaseOne(*it, keep);
 }
 
 void BlockPool::Acquire(int32_t block) {
@@ -72,15 +72,17 @@ void BlockPool::Acquire(int32_t block) {
   place_[i] = reusable_.end();
 }
 
-void BlockPool::ReleaseOne(int32_t block) {
+void BlockPool::ReleaseOne(int32_t block, bool keep) {
   const auto i = static_cast<size_t>(block);
   CHECK(references_[i] > 0);
   if (--references_[i] > 0) return;
-  if (index_.Contains(block)) {
+  const bool indexed = index_.Contains(block);
+  if (indexed && keep) {
     place_[i] = reusable_.insert(reusable_.end(), block);
-  } else {
-    empty_.push_back(block);
+    return;
   }
+  if (indexed) index_.Remove(block);
+  empty_.push_back(block);
 }
 
 int32_t BlockTable::TakePrefix(std::string_view cache_namespace, absl::Span<const int32_t> tokens) {
@@ -109,7 +111,7 @@ void BlockTable::PublishComputed(std::string_view cache_namespace, absl::Span<co
 }
 
 void BlockTable::Clear() {
-  pool_->Release(blocks_);
+  pool_->Release(blocks_, keep_);
   blocks_.clear();
   published_ = 0;
 }

@@ -41,15 +41,16 @@ class BlockPool {
   int32_t Publish(std::string_view cache_namespace, int32_t parent,
                   absl::Span<const int32_t> tokens, int32_t block);
 
-  /// Gives back one reference to each of `blocks`, a prefix in order.
-  void Release(absl::Span<const int32_t> blocks);
+  /// Gives back one reference to each of `blocks`, a prefix in order. Without `keep`, those that
+  /// nobody holds any more are forgotten, too.
+  void Release(absl::Span<const int32_t> blocks, bool keep = true);
 
   /// References to `block` now.
   int32_t references(int32_t block) const { return references_[static_cast<size_t>(block)]; }
 
  private:
   void Acquire(int32_t block);
-  void ReleaseOne(int32_t block);
+  void ReleaseOne(int32_t block, bool keep);
 
   const int32_t block_size_;
   PrefixIndex index_;
@@ -63,7 +64,8 @@ class BlockPool {
 /// or in the destructor. Thread-compatible; the pool must outlive it.
 class BlockTable {
  public:
-  explicit BlockTable(BlockPool* pool) : pool_(pool) {}
+  /// `keep`: what it published stays findable when nobody holds it.
+  explicit BlockTable(BlockPool* pool, bool keep = true) : pool_(pool), keep_(keep) {}
   ~BlockTable() { Clear(); }
   BlockTable(const BlockTable&) = delete;
   BlockTable& operator=(const BlockTable&) = delete;
@@ -85,6 +87,7 @@ class BlockTable {
 
  private:
   BlockPool* const pool_;
+  const bool keep_;
   std::vector<int32_t> blocks_;
   size_t published_ = 0;  ///< blocks_[0, published_) are indexed
 };

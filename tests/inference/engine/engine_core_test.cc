@@ -14,6 +14,7 @@ namespace {
 using testing::FakeDecoder;
 using testing::FakeTokenizer;
 using testing::Generated;
+using testing::kEndToken;
 using testing::ReferenceGenerate;
 
 /// Takes the core step by step on the test's own thread.
@@ -29,7 +30,7 @@ class EngineCoreTest : public ::testing::Test {
   }
 
   std::shared_ptr<StreamChannel> Add(const GenerateRequest& request, int32_t capacity = 1000) {
-    auto channel = std::make_shared<StreamChannel>(capacity);
+    auto channel = std::make_shared<StreamChannel>(capacity, request.n);
     core_->Add(std::make_unique<Sequence>(request, channel));
     return channel;
   }
@@ -38,10 +39,11 @@ class EngineCoreTest : public ::testing::Test {
     for (int steps = 0; core_->Step(); ++steps) ASSERT_LT(steps, 100000);
   }
 
-  /// All deltas as one, with everything a reader may rely on checked.
-  static GenerateDelta Collect(StreamChannel& channel) {
-    GenerateDelta all;
+  /// All deltas of each choice as one, with everything a reader may rely on checked.
+  static std::vector<GenerateDelta> CollectChoices(StreamChannel& channel, int32_t n) {
+    std::vector<GenerateDelta> choices(static_cast<size_t>(n));
     while (auto delta = channel.Next(absl::InfinitePast())) {
+      GenerateDelta& all = choices.at(static_cast<size_t>(delta->choice));
       EXPECT_FALSE(all.finished) << "a delta after the last one";
       EXPECT_TRUE(IsValidUtf8(delta->text));
       EXPECT_TRUE(delta->finished || !delta->text.empty());
@@ -52,17 +54,28 @@ class EngineCoreTest : public ::testing::Test {
       all.error = delta->error;
       all.usage = delta->usage;
     }
-    return all;
+    return choices;
   }
+  static GenerateDelta Collect(StreamChannel& channel) { return CollectChoices(channel, 1)[0]; }
 
-  void ExpectReference(const GenerateRequest& request, const GenerateDelta& answer) const {
+  /// `answer` to choice `choice` is what a request for it alone gets.
+  void ExpectReference(GenerateRequest request, const GenerateDelta& answer,
+                       int32_t choice = 0) const {
+    request.sampling.seed = ChoiceSeed(request.sampling.seed, choice);
     const Generated expected = ReferenceGenerate(request, decoder_->memory);
     EXPECT_TRUE(answer.finished);
     EXPECT_EQ(answer.token_ids, expected.tokens);
     EXPECT_EQ(answer.text, expected.text);
     EXPECT_EQ(answer.finish_reason, expected.reason);
-    EXPECT_EQ(answer.usage.prompt_tokens, static_cast<int32_t>(request.prompt_tokens.size()));
+    EXPECT_EQ(answer.usage.prompt_tokens,
+              choice == 0 ? static_cast<int32_t>(request.prompt_tokens.size()) : 0);
     EXPECT_EQ(answer.usage.completion_tokens, static_cast<int32_t>(expected.tokens.size()));
+  }
+  void ExpectReferences(const GenerateRequest& request, StreamChannel& channel) const {
+    const auto answers = CollectChoices(channel, request.n);
+    for (int32_t k = 0; k < request.n; ++k) {
+      ExpectReference(request, answers[static_cast<size_t>(k)], k);
+    }
   }
 
   const std::shared_ptr<FakeClock> clock_ =
@@ -81,7 +94,8 @@ EngineOptions Options(int32_t kv_blocks, int32_t max_running = 8, int32_t max_ba
 
 std::shared_ptr<const Constraint> SomeConstraint(uint32_t which) {
   static const auto& compiler = *new auto(ConstraintCompiler::Create(FakeTokenizer()));
-  static const char* const kPatterns[] = {"([a-z]|中|文)*", "[a-h]{3,20}X?(中文)?", "(aa|ccc|中)+z"};
+  static const char* const kPatterns[] = {"([a-z]|中|文)*", "[a-h]{3,20}X?(中文)?",
+                                          "(aa|ccc|中)+z"};
   return *compiler->Compile({ConstraintSpec::Kind::kRegex, kPatterns[which % 3], {}});
 }
 
@@ -108,6 +122,9 @@ GenerateRequest RandomRequest(std::mt19937& random, bool shares) {
   if (random() % 4 == 0) request.constraint = SomeConstraint(random());
   if (random() % 3 == 0) request.sampling.stop = {"中", "cc", "k"};
   if (shares && random() % 3 != 0) request.cache_namespace = random() % 2 == 0 ? "a" : "b";
+  if (random() % 4 == 0) request.n = static_cast<int32_t>(2 + random() % 3);
+  request.tenant = request.cache_namespace;
+  request.priority = static_cast<int32_t>(random() % 3) - 1;
   return request;
 }
 
@@ -138,7 +155,7 @@ TEST_F(EngineCoreTest, TokensDoNotDependOnWhatElseRuns) {
       if (i % 3 == 0) core_->Step();
     }
     RunToEnd();
-    for (auto& [request, channel] : all) ExpectReference(request, Collect(*channel));
+    for (auto& [request, channel] : all) ExpectReferences(request, *channel);
     EXPECT_LE(decoder_->largest_batch_tokens, setting.max_batch_tokens);
     EXPECT_LE(decoder_->largest_batch_sequences, setting.max_running);
     EXPECT_EQ(core_->stats().free_blocks, setting.kv_blocks);
@@ -170,7 +187,7 @@ TEST_F(EngineCoreTest, DraftsDoNotChangeTokens) {
       if (i % 3 == 0) core_->Step();
     }
     RunToEnd();
-    for (auto& [request, channel] : all) ExpectReference(request, Collect(*channel));
+    for (auto& [request, channel] : all) ExpectReferences(request, *channel);
     const EngineStats stats = core_->stats();
     EXPECT_LE(decoder_->largest_batch_tokens, setting.max_batch_tokens);
     EXPECT_EQ(stats.free_blocks, setting.kv_blocks);
@@ -219,6 +236,104 @@ TEST_F(EngineCoreTest, CachedTokensAreCountedAndNotRun) {
     RunToEnd();
     EXPECT_EQ(Collect(*nobody).usage.cached_tokens, 0);
   }
+}
+
+GenerateRequest ManyChoices(int32_t n, int32_t num_prompt, int32_t max_tokens) {
+  GenerateRequest request;
+  for (int32_t i = 0; i < num_prompt; ++i) request.prompt_tokens.push_back(2 + i);
+  request.sampling.max_tokens = max_tokens;
+  request.sampling.temperature = 1.0f;
+  request.n = n;
+  return request;
+}
+
+// Choices share the prompt's full blocks, with a cache namespace or without; what is left of it
+// each of them runs again.
+TEST_F(EngineCoreTest, TheChoicesOfARequestRunItsPromptOnce) {
+  for (const char* cache_namespace : {"", "tenant"}) {
+    Start(Options(100));
+    GenerateRequest request = ManyChoices(4, 19, 1);
+    request.cache_namespace = cache_namespace;
+    auto channel = Add(request);
+    RunToEnd();
+    ExpectReferences(request, *channel);
+    EXPECT_EQ(decoder_->tokens_run, 19 + 3 * 3);
+    EXPECT_EQ(core_->stats().prompt_tokens, 19);
+    EXPECT_EQ(core_->stats().cached_tokens, 0);
+    EXPECT_EQ(core_->stats().free_blocks, 100);
+
+    request.sampling.max_tokens = 3;
+    request.sampling.logit_bias = {{kEndToken, -100.0f}};
+    channel = Add(request);
+    core_->Step();
+    EXPECT_EQ(core_->stats().free_blocks, 100 - 5);
+    core_->Step();
+    EXPECT_EQ(core_->stats().running, 4);
+    EXPECT_EQ(core_->stats().free_blocks, 100 - 4 - 4);  // four shared, and each its last one
+    RunToEnd();
+    ExpectReferences(request, *channel);
+    // What had no namespace is found by nobody later.
+    EXPECT_EQ(core_->stats().cached_tokens, request.cache_namespace.empty() ? 0 : 16);
+  }
+}
+
+TEST_F(EngineCoreTest, WhereTheFirstChoiceLeavesTheNextRunsThePrompt) {
+  Start(Options(100, /*max_running=*/8, /*max_batch_tokens=*/8));
+  const GenerateRequest request = ManyChoices(3, 30, 5);
+  auto channel = Add(request);
+  core_->Step();
+  channel->Cancel(0);
+  core_->Step();
+  EXPECT_EQ(core_->stats().running, 1);
+  RunToEnd();
+  auto answers = CollectChoices(*channel, 3);
+  EXPECT_EQ(answers[0].finish_reason, FinishReason::kCancelled);
+  for (int32_t k = 1; k < 3; ++k) ExpectReference(request, answers[static_cast<size_t>(k)], k);
+  EXPECT_EQ(core_->stats().free_blocks, 100);
+
+  // The same with a forward pass that fails.
+  channel = Add(request);
+  decoder_->before_forward = [](absl::Span<const SequenceSlice>) {
+    return Internal("injected fault");
+  };
+  core_->Step();
+  decoder_->before_forward = nullptr;
+  RunToEnd();
+  answers = CollectChoices(*channel, 3);
+  EXPECT_STATUS(answers[0].error, kInternal, "injected fault");
+  for (int32_t k = 1; k < 3; ++k) ExpectReference(request, answers[static_cast<size_t>(k)], k);
+}
+
+TEST_F(EngineCoreTest, ChoicesEndOnTheirOwn) {
+  Start(Options(100));
+  GenerateRequest request = ManyChoices(3, 9, 200);
+  request.sampling.logit_bias = {{kEndToken, -100.0f}};  // long answers
+  auto channel = Add(request);
+  for (int i = 0; i < 5; ++i) core_->Step();
+  EXPECT_EQ(core_->stats().running, 3);
+  channel->Cancel(1);
+  core_->Step();
+  EXPECT_EQ(core_->stats().running, 2);
+  channel->Cancel();
+  EXPECT_FALSE(core_->Step());
+  for (const GenerateDelta& answer : CollectChoices(*channel, 3)) {
+    EXPECT_EQ(answer.finish_reason, FinishReason::kCancelled);
+  }
+  // All of them, also those that wait for the prompt, at a deadline and when the engine ends.
+  request.deadline = clock_->Now() + absl::Seconds(1);
+  channel = Add(request);
+  clock_->Advance(absl::Seconds(1));
+  EXPECT_FALSE(core_->Step());
+  for (const GenerateDelta& answer : CollectChoices(*channel, 3)) {
+    EXPECT_STATUS(answer.error, kDeadlineExceeded, "deadline passed");
+  }
+  request.deadline = absl::InfiniteFuture();
+  channel = Add(request);
+  core_->FailAll(Unavailable("going down"));
+  for (const GenerateDelta& answer : CollectChoices(*channel, 3)) {
+    EXPECT_STATUS(answer.error, kUnavailable, "going down");
+  }
+  EXPECT_EQ(core_->stats().free_blocks, 100);
 }
 
 TEST_F(EngineCoreTest, ACancelledSequenceLeavesAtTheNextStep) {

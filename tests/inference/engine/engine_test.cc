@@ -93,6 +93,14 @@ TEST_F(EngineTest, RefusesWhatCanNeverRun) {
   EXPECT_STATUS(engine_->Submit(Request({3, 64}, 1)), kInvalidArgument, "prompt token 1 is 64");
   EXPECT_STATUS(engine_->Submit(Request({-1}, 1)), kInvalidArgument, "prompt token 0 is -1");
   EXPECT_STATUS(engine_->Submit(Request({3}, 0)), kInvalidArgument, "max_tokens");
+  GenerateRequest too_important = Request({3}, 1);
+  too_important.priority = kMaxPriority + 1;
+  EXPECT_STATUS(engine_->Submit(too_important), kInvalidArgument, "priority is 4");
+  GenerateRequest choices = Request({3}, 1);
+  for (const int32_t n : {0, -1, 9, kMaxChoices + 1}) {  // max_running is 8
+    choices.n = n;
+    EXPECT_STATUS(engine_->Submit(choices), kInvalidArgument, "must be 1 to 8");
+  }
   EXPECT_STATUS(engine_->Submit(Request({3}, 512)), kInvalidArgument, "context of 512");
   EXPECT_STATUS(engine_->Submit(Request(std::vector<int32_t>(150, 5), 12)), kResourceExhausted,
                 "never fit the KV cache of 160 tokens");

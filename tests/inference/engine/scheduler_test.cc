@@ -34,7 +34,7 @@ class SchedulerTest : public ::testing::Test {
       Sequence& sequence = *slice.sequence;
       sequence.num_computed += slice.num_tokens;
       if (sequence.shares_blocks()) {
-        sequence.blocks->PublishComputed(sequence.request.cache_namespace, sequence.tokens,
+        sequence.blocks->PublishComputed(sequence.prefix_key, sequence.tokens,
                                          sequence.num_computed);
       }
       if (slice.samples) sequence.tokens.push_back(7);

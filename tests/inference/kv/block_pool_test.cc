@@ -56,6 +56,22 @@ TEST(BlockTable, ASecondSequenceTakesUpThePrefixOfTheFirst) {
   EXPECT_EQ(third.TakePrefix("a", absl::MakeConstSpan(tokens).first(7)), 4);
 }
 
+TEST(BlockTable, WithoutKeepBlocksAreForgottenWithTheirLastHolder) {
+  BlockPool pool(8, 4);
+  const Tokens tokens = Iota(10);
+  {
+    BlockTable first(&pool, /*keep=*/false);
+    BlockTable second(&pool, /*keep=*/false);
+    ASSERT_TRUE(first.Grow(10));
+    first.PublishComputed("r1", tokens, 10);
+    EXPECT_EQ(second.TakePrefix("r1", tokens), 8);
+    first.Clear();
+    EXPECT_EQ(pool.num_indexed(), 2);  // the second holds them
+  }
+  EXPECT_EQ(pool.num_indexed(), 0);
+  EXPECT_EQ(pool.num_free(), 8);
+}
+
 TEST(BlockTable, EqualBlocksComputedTwiceAreKeptOnce) {
   BlockPool pool(8, 4);
   const Tokens tokens = Iota(8);
