@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Installs what the build and the services need: Debian 12 packages, nothing else. Idempotent: what is
 # there is not asked for again, and a machine that has everything needs neither root nor a network.
-#   ops/setup.sh [--runtime]     --runtime: without compiler, headers and test tools
+#   ops/setup.sh [--runtime | --fuzz]
+#     --runtime: without compiler, headers and test tools; --fuzz: with clang, for tests/fuzz/run.sh
 set -euo pipefail
 
 runtime=(
@@ -19,12 +20,14 @@ build=(
   libcmark-gfm-extensions-dev libgumbo-dev libseccomp-dev libgtest-dev libgmock-dev
   libbenchmark-dev python3-venv iproute2 libopenmpi-dev
 )
+fuzz=(clang libclang-rt-14-dev)
 
 say() { printf '\033[1m[setup]\033[0m %s\n' "$*"; }
 fail() { printf '[setup] ERROR: %s\n' "$*" >&2; exit 1; }
 
 wanted=("${runtime[@]}")
 [ "${1:-}" = "--runtime" ] || wanted+=("${build[@]}")
+[ "${1:-}" != "--fuzz" ] || wanted+=("${fuzz[@]}")
 
 command -v dpkg-query >/dev/null || fail "this is no Debian system: Debian 12 (bookworm) is expected"
 . /etc/os-release
