@@ -15,9 +15,8 @@ constexpr int32_t kMaxWords = 1 << 26;
 
 BatchMessage BatchMessage::Run(int32_t model, absl::Span<const SequenceSlice> batch,
                                const KvCache& cache) {
-  BatchMessage message(kRun);
+  BatchMessage message(Kind::kRun, model);
   std::vector<int32_t>& words = message.words_;
-  words[2] = model;
   words[3] = cache.num_blocks();
   words[4] = cache.block_size();
   for (const SequenceSlice& slice : batch) {
@@ -30,8 +29,17 @@ BatchMessage BatchMessage::Run(int32_t model, absl::Span<const SequenceSlice> ba
   return message;
 }
 
-BatchMessage BatchMessage::Tick() { return BatchMessage(kTick); }
-BatchMessage BatchMessage::Leave() { return BatchMessage(kLeave); }
+BatchMessage BatchMessage::Move(int32_t model, int32_t layer, const ExpertPlacement& placement) {
+  BatchMessage message(Kind::kMove, model);
+  std::vector<int32_t>& words = message.words_;
+  words[3] = layer;
+  for (const std::vector<int32_t>& experts : placement.experts_of_rank) {
+    words.push_back(static_cast<int32_t>(experts.size()));
+    words.insert(words.end(), experts.begin(), experts.end());
+  }
+  words[1] = static_cast<int32_t>(words.size());
+  return message;
+}
 
 Status BatchMessage::Broadcast(Communicator& ranks) const {
   std::vector<int32_t> sent = words_;
@@ -42,13 +50,13 @@ Status BatchMessage::Broadcast(Communicator& ranks) const {
 }
 
 StatusOr<BatchMessage> BatchMessage::Receive(Communicator& ranks) {
-  BatchMessage message(kTick);
+  BatchMessage message(Kind::kTick);
   std::vector<int32_t>& words = message.words_;
   words.resize(kFirstWords);
   RETURN_IF_ERROR(ranks.Broadcast(0, AsWritableBytes(absl::MakeSpan(words))));
   const int32_t count = words[1];
-  if (words[0] < kTick || words[0] > kLeave || count < static_cast<int32_t>(kFixedWords) ||
-      count > kMaxWords) {
+  if (words[0] < 0 || words[0] > static_cast<int32_t>(Kind::kLeave) ||
+      count < static_cast<int32_t>(kFixedWords) || count > kMaxWords) {
     return Internal("rank 0 sent a message of kind {} with {} words", words[0], count);
   }
   words.resize(std::max(static_cast<size_t>(count), kFirstWords));
@@ -78,6 +86,23 @@ StatusOr<std::vector<SequenceSlice>> BatchMessage::Slices() const {
     batch.push_back(slice);
   }
   return batch;
+}
+
+StatusOr<ExpertPlacement> BatchMessage::Placement() const {
+  ExpertPlacement placement;
+  absl::Span<const int32_t> left = absl::MakeConstSpan(words_).subspan(kFixedWords);
+  while (!left.empty()) {
+    const int32_t count = left.front();
+    left.remove_prefix(1);
+    if (count < 0 || static_cast<size_t>(count) > left.size()) {
+      return Internal("rank 0 sent a placement that ends inside its rank {}",
+                      placement.experts_of_rank.size());
+    }
+    const auto experts = left.first(static_cast<size_t>(count));
+    placement.experts_of_rank.emplace_back(experts.begin(), experts.end());
+    left.remove_prefix(experts.size());
+  }
+  return placement;
 }
 
 }  // namespace hadal::inference

@@ -162,7 +162,7 @@ TEST(BatchMessage, CarriesABatchOfAnySize) {
       EXPECT_OK(BatchMessage::Leave().Broadcast(*ranks[0]));
     });
     ASSERT_OK_AND_ASSIGN(const BatchMessage found, BatchMessage::Receive(*ranks[1]));
-    EXPECT_TRUE(found.says_run());
+    EXPECT_EQ(found.kind(), BatchMessage::Kind::kRun);
     EXPECT_EQ(found.model(), 2);
     EXPECT_EQ(found.num_blocks(), 7);
     EXPECT_EQ(found.block_size(), 4);
@@ -174,7 +174,7 @@ TEST(BatchMessage, CarriesABatchOfAnySize) {
     EXPECT_EQ(slices[0].num_logits, 1);
     EXPECT_EQ(slices[1].tokens, absl::MakeConstSpan(blocks));
     ASSERT_OK_AND_ASSIGN(const BatchMessage last, BatchMessage::Receive(*ranks[1]));
-    EXPECT_TRUE(last.says_leave());
+    EXPECT_EQ(last.kind(), BatchMessage::Kind::kLeave);
     leader.join();
   }
 }
