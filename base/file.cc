@@ -45,6 +45,16 @@ MappedFile::~MappedFile() {
   if (data_ != nullptr) ::munmap(const_cast<uint8_t*>(data_), size_);
 }
 
+Status MappedFile::CheckStillThere() const {
+  struct stat st {};
+  if (::stat(path_.c_str(), &st) != 0) return ErrnoStatus("cannot stat", path_);
+  if (static_cast<size_t>(st.st_size) < size_) {
+    return FailedPrecondition("{} has {} bytes, but had {} when it was opened: put the file back",
+                              path_, st.st_size, size_);
+  }
+  return OkStatus();
+}
+
 StatusOr<std::string> ReadFile(const std::string& path, size_t limit_bytes) {
   UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   if (!fd.valid()) return ErrnoStatus("cannot open", path);

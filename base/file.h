@@ -43,6 +43,9 @@ class MappedFile {
   MappedFile& operator=(const MappedFile&) = delete;
   absl::Span<const uint8_t> bytes() const { return {data_, size_}; }
   const std::string& path() const { return path_; }
+  /// Before bytes are read long after Open(): an error when the file is gone or became shorter,
+  /// where reading them may end the process (SIGBUS).
+  Status CheckStillThere() const;
 
  private:
   MappedFile(std::string path, const uint8_t* data, size_t size)

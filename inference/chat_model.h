@@ -19,6 +19,7 @@ class ThreadPool;
 /// A chat model ready to serve: everything a request goes through. Thread-safe, as its parts are.
 struct ChatModel {
   std::shared_ptr<const Checkpoint> checkpoint;  ///< the mapped weights; outlives the engine
+  std::shared_ptr<const Checkpoint> draft_checkpoint;  ///< of EngineOptions::draft, or null
   std::shared_ptr<const Tokenizer> tokenizer;
   std::shared_ptr<const ConstraintCompiler> constraints;  ///< for this tokenizer
   ChatTemplate chat_template = ChatTemplate::kQwen25;
@@ -30,9 +31,9 @@ struct ChatModel {
 std::shared_ptr<ThreadPool> MakeThreadPool(int32_t num_threads);
 
 /// Loads the model at `path` (GGUF file or Hugging Face folder) and starts its engine. With
-/// `ranks`, which this process leads, the decoder is theirs together. INVALID_ARGUMENT for a
-/// damaged file or an unknown chat template, UNIMPLEMENTED for an architecture there is no graph
-/// for.
+/// `ranks`, which this process leads, the decoder is theirs together; a draft model is always
+/// this process's alone. INVALID_ARGUMENT for a damaged file, an unknown chat template or a draft
+/// model whose tokens are others, UNIMPLEMENTED for an architecture there is no graph for.
 StatusOr<ChatModel> LoadChatModel(const std::string& path, const EngineOptions& options,
                                   std::shared_ptr<ThreadPool> pool, RankGroup* ranks = nullptr);
 

@@ -29,6 +29,7 @@ struct EngineOptions {
   int32_t speculation_rows = 8;
   /// Deltas a slow reader may lag behind, for each choice, before it is cancelled.
   int32_t stream_capacity = 1024;
+  std::string draft;  ///< checkpoint of a model with the same tokenizer that drafts; empty: none
 };
 
 struct EngineStats {

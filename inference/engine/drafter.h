@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "base/status.h"
+#include "inference/engine.h"
 #include "inference/engine/scheduler.h"
 #include "inference/kv/kv_cache.h"
 #include "inference/model/decoder.h"
@@ -35,5 +36,9 @@ std::unique_ptr<Drafter> MakePredictionLayerDrafter(std::shared_ptr<Decoder> dec
 /// own, with blocks like those of the model that is served.
 std::unique_ptr<Drafter> MakeModelDrafter(std::shared_ptr<Decoder> decoder,
                                           std::shared_ptr<KvCache> cache);
+
+/// What an engine with `options` loads the decoder of `checkpoint` with: its prediction layer, where
+/// it has one and is to draft with it.
+DecoderOptions DecoderOptionsFor(const Checkpoint& checkpoint, const EngineOptions& options);
 
 }  // namespace hadal::inference

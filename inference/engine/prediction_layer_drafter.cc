@@ -68,6 +68,16 @@ class PredictionLayerDrafter final : public Drafter {
 
 }  // namespace
 
+DecoderOptions DecoderOptionsFor(const Checkpoint& checkpoint, const EngineOptions& options) {
+  const ModelConfig& config = checkpoint.config();
+  DecoderOptions decoder;
+  // Some published files say that there is a layer, and leave it out.
+  decoder.draft = options.speculation_rows > 0 && options.draft.empty() &&
+                  config.num_nextn_layers > 0 &&
+                  checkpoint.Has(fmt::format("blk.{}.nextn.eh_proj.weight", config.num_layers));
+  return decoder;
+}
+
 std::unique_ptr<Drafter> MakePredictionLayerDrafter(std::shared_ptr<Decoder> decoder,
                                                     std::shared_ptr<KvCache> cache) {
   return std::make_unique<PredictionLayerDrafter>(std::move(decoder), std::move(cache));

@@ -15,6 +15,7 @@
 
 namespace hadal::inference {
 
+class PlacedExperts;
 class ThreadPool;
 
 /// One sequence's part of a batch: `tokens` run at positions position, position + 1, ...
@@ -54,6 +55,10 @@ class Decoder {
   /// UNIMPLEMENTED unless can_draft().
   virtual Status Draft(absl::Span<const SequenceSlice> batch, KvCache& cache,
                        absl::Span<float> logits);
+
+  /// The experts that lie on many ranks and may move between two batches, while the Checkpoint the
+  /// decoder was loaded from is there; null where none do.
+  virtual PlacedExperts* placed_experts() { return nullptr; }
 };
 
 enum class ComputeMode {

@@ -79,6 +79,9 @@ StatusOr<std::unique_ptr<Decoder>> DeepseekDecoder::Load(const Checkpoint& check
   const PackPrecision precision =
       options.mode == ComputeMode::kFloat32 ? PackPrecision::kFloat32 : PackPrecision::kStored;
   RETURN_IF_ERROR(decoder->LoadWeights(checkpoint, precision));
+  if (decoder->ranks_->plan().spreads_experts()) {
+    decoder->PlaceExperts(checkpoint, precision, *options.ranks);
+  }
   RETURN_IF_ERROR(decoder->ranks_->MeetAfterLoading());
   return decoder;
 }
@@ -103,6 +106,22 @@ Status DeepseekDecoder::LoadWeights(const Checkpoint& checkpoint, PackPrecision 
                      LoadDeepseekDraft(checkpoint, plan, config_.num_layers, precision, pool));
   }
   return OkStatus();
+}
+
+// Those that move later are loaded without the decoder's pool, which is busy.
+void DeepseekDecoder::PlaceExperts(const Checkpoint& checkpoint, PackPrecision precision,
+                                   Communicator& world) {
+  const auto load = [&checkpoint, precision, pool = std::make_shared<ThreadPool>(1)](
+                        int32_t layer, int32_t expert) -> StatusOr<Expert> {
+    RETURN_IF_ERROR(checkpoint.CheckFiles());
+    return LoadDeepseekExpert(checkpoint, layer, expert, precision, *pool);
+  };
+  placed_experts_ = std::make_unique<PlacedExperts>(world, config_.moe.num_experts, load);
+  for (size_t i = 0; i < layers_.size(); ++i) {
+    if (layers_[i].router.rows() == 0) continue;
+    const auto index = static_cast<int32_t>(i);
+    placed_experts_->Add(index, ranks_->plan().placement(index), std::move(layers_[i].experts));
+  }
 }
 
 void DeepseekDecoder::Resize(int64_t num_rows) {
@@ -161,8 +180,9 @@ Status DeepseekDecoder::RunSpreadExperts(int32_t index, ConstMatrixView x, Matri
                                        all.begin() + own.end * routing_.top_k);
   };
   own_routing_ = {routing_.top_k, slice(routing_.experts), slice(routing_.weights)};
-  RETURN_IF_ERROR(spread_experts_.Run(layers_[static_cast<size_t>(index)].experts,
-                                      ranks_->plan().placement(index), own_routing_,
+  placed_experts_->Count(index, own_routing_.experts);
+  RETURN_IF_ERROR(spread_experts_.Run(placed_experts_->experts(index),
+                                      placed_experts_->placement(index), own_routing_,
                                       ConstMatrixView(x.row(own.begin), own.count(), x.cols),
                                       MatrixView(y.row(own.begin), own.count(), y.cols)));
   return ranks_->GatherRows(y);
@@ -182,11 +202,12 @@ Status DeepseekDecoder::RunLayer(int32_t index, int64_t num_rows) {
 
   RmsNorm(device_, residual, layer.ffn_norm.data(), config_.norm_eps, normed);
   RunMlp(layer.mlp, normed, part);
-  if (!layer.experts.empty()) RouteRows(index, normed);
-  if (!layer.experts.empty() && ranks_->plan().spreads_experts()) {
+  const bool routed = layer.router.rows() > 0;
+  if (routed) RouteRows(index, normed);
+  if (routed && placed_experts_ != nullptr) {
     RETURN_IF_ERROR(RunSpreadExperts(index, normed, part));
   } else {
-    if (!layer.experts.empty()) experts_.Run(layer.experts, routing_, normed, part);
+    if (routed) experts_.Run(layer.experts, routing_, normed, part);
     RETURN_IF_ERROR(ranks_->Sum(part));
   }
   Trace("mlp", index, part);

@@ -15,6 +15,7 @@
 #include "inference/model/model_ranks.h"
 #include "inference/moe/expert_parallel.h"
 #include "inference/moe/experts.h"
+#include "inference/moe/placed_experts.h"
 #include "inference/moe/router.h"
 
 namespace hadal::inference {
@@ -36,11 +37,13 @@ class DeepseekDecoder final : public Decoder {
   bool can_draft() const override { return draft_.has_value(); }
   Status Draft(absl::Span<const SequenceSlice> batch, KvCache& cache,
                absl::Span<float> logits) override;
+  PlacedExperts* placed_experts() override { return placed_experts_.get(); }
 
  private:
   DeepseekDecoder(const ModelConfig& config, const DecoderOptions& options, CpuDevice device,
                   std::unique_ptr<ModelRanks> ranks);
   Status LoadWeights(const Checkpoint& checkpoint, PackPrecision precision);
+  void PlaceExperts(const Checkpoint& checkpoint, PackPrecision precision, Communicator& world);
   void Resize(int64_t num_rows);
   Status RunLayer(int32_t index, int64_t num_rows);
   void KeepForDraft(int64_t num_rows);
@@ -66,6 +69,7 @@ class DeepseekDecoder final : public Decoder {
   MlaAttention attention_;
   ExpertRunner experts_;
   ExpertParallel spread_experts_;
+  std::unique_ptr<PlacedExperts> placed_experts_;  ///< null where experts are not spread
   Routing routing_;
   Routing own_routing_;  ///< of the rows that are this rank's to dispatch
   LayerKv kv_;

@@ -204,6 +204,16 @@ StatusOr<DeepseekLayer> LoadDeepseekLayer(const Checkpoint& checkpoint, const Sh
   return layer;
 }
 
+StatusOr<Expert> LoadDeepseekExpert(const Checkpoint& checkpoint, int32_t index, int32_t expert,
+                                    PackPrecision precision, ThreadPool& pool) {
+  const ShardPlan whole;
+  Expert loaded;
+  RETURN_IF_ERROR(LayerLoader(checkpoint, whole, index, precision, pool)
+                      .Mlp(fmt::format(".{}.weight", expert),
+                           checkpoint.config().moe.expert_ffn_dim, &loaded));
+  return loaded;
+}
+
 StatusOr<DeepseekDraft> LoadDeepseekDraft(const Checkpoint& checkpoint, const ShardPlan& plan,
                                           int32_t index, PackPrecision precision,
                                           ThreadPool& pool) {

@@ -31,7 +31,8 @@ struct DeepseekLayer {
   Expert mlp;  ///< the dense feed-forward part, or the shared experts; empty when there are none
   PackedMatrix router;             ///< [experts, hidden] f32; empty in dense layers
   std::vector<float> router_bias;  ///< [experts] where the router has one
-  /// Empty in dense layers; all, or those of ShardPlan::placement where experts are spread.
+  /// Empty in dense layers; all, or those of ShardPlan::placement where experts are spread (the
+  /// decoder gives these to PlacedExperts).
   std::vector<Expert> experts;
 };
 
@@ -49,6 +50,10 @@ struct DeepseekDraft {
 /// is no multiple of 128 rows high, k_b and v_b are widened to float32.
 StatusOr<DeepseekLayer> LoadDeepseekLayer(const Checkpoint& checkpoint, const ShardPlan& plan,
                                           int32_t index, PackPrecision precision, ThreadPool& pool);
+
+/// Loads one routed expert of layer `index`, whole. Errors name the tensor.
+StatusOr<Expert> LoadDeepseekExpert(const Checkpoint& checkpoint, int32_t index, int32_t expert,
+                                    PackPrecision precision, ThreadPool& pool);
 
 /// Loads the rest of the prediction layer `index`; on many ranks its projection is on each of them.
 StatusOr<DeepseekDraft> LoadDeepseekDraft(const Checkpoint& checkpoint, const ShardPlan& plan,

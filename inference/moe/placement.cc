@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <numeric>
 
 #include "base/check.h"
@@ -112,6 +113,35 @@ void PlaceOnNode(absl::Span<const int32_t> experts, absl::Span<const double> loa
   }
 }
 
+// For each set of `now` one of `wanted`, no two the same: those that share most are paired first.
+std::vector<size_t> MatchSets(const std::vector<std::vector<int32_t>>& now,
+                              const std::vector<std::vector<int32_t>>& wanted) {
+  struct Pair {
+    size_t shared, now, wanted;
+  };
+  std::vector<Pair> pairs;
+  std::vector<int32_t> both;
+  for (size_t i = 0; i < now.size(); ++i) {
+    for (size_t j = 0; j < wanted.size(); ++j) {
+      both.clear();
+      std::set_intersection(now[i].begin(), now[i].end(), wanted[j].begin(), wanted[j].end(),
+                            std::back_inserter(both));
+      pairs.push_back({both.size(), i, j});
+    }
+  }
+  std::stable_sort(pairs.begin(), pairs.end(),
+                   [](const Pair& a, const Pair& b) { return a.shared > b.shared; });
+  const size_t none = wanted.size();
+  std::vector<size_t> match(now.size(), none);
+  std::vector<char> taken(wanted.size(), 0);
+  for (const Pair& pair : pairs) {
+    if (match[pair.now] != none || taken[pair.wanted] != 0) continue;
+    match[pair.now] = pair.wanted;
+    taken[pair.wanted] = 1;
+  }
+  return match;
+}
+
 Status Check(absl::Span<const double> load, const PlacementOptions& options) {
   const auto experts = static_cast<int64_t>(load.size());
   const int64_t slots = int64_t{options.ranks} * options.slots_per_rank;
@@ -181,6 +211,53 @@ std::vector<double> LoadOfRanks(const ExpertPlacement& placement, absl::Span<con
     loads.push_back(sum);
   }
   return loads;
+}
+
+double Imbalance(const ExpertPlacement& placement, absl::Span<const double> load) {
+  const std::vector<double> ranks = LoadOfRanks(placement, load);
+  const double sum = std::accumulate(ranks.begin(), ranks.end(), 0.0);
+  if (sum == 0) return 1;
+  return *std::max_element(ranks.begin(), ranks.end()) * static_cast<double>(ranks.size()) / sum;
+}
+
+ExpertPlacement KeepInPlace(const ExpertPlacement& now, const ExpertPlacement& wanted,
+                            int32_t nodes) {
+  const size_t ranks = now.experts_of_rank.size();
+  CHECK(wanted.experts_of_rank.size() == ranks && ranks % static_cast<size_t>(nodes) == 0);
+  const size_t per_node = ranks / static_cast<size_t>(nodes);
+  const auto by_node = [&](const ExpertPlacement& placement) {
+    std::vector<std::vector<int32_t>> held(static_cast<size_t>(nodes));
+    for (size_t r = 0; r < ranks; ++r) {
+      const std::vector<int32_t>& experts = placement.experts_of_rank[r];
+      held[r / per_node].insert(held[r / per_node].end(), experts.begin(), experts.end());
+    }
+    for (std::vector<int32_t>& experts : held) std::sort(experts.begin(), experts.end());
+    return held;
+  };
+  const std::vector<size_t> node_of = MatchSets(by_node(now), by_node(wanted));
+  ExpertPlacement placement;
+  for (size_t n = 0; n < node_of.size(); ++n) {
+    const auto ranks_of = [&](const ExpertPlacement& from, size_t node) {
+      const auto first = from.experts_of_rank.begin() + static_cast<ptrdiff_t>(node * per_node);
+      return std::vector<std::vector<int32_t>>(first, first + static_cast<ptrdiff_t>(per_node));
+    };
+    const auto there = ranks_of(wanted, node_of[n]);
+    for (const size_t r : MatchSets(ranks_of(now, n), there)) {
+      placement.experts_of_rank.push_back(there[r]);
+    }
+  }
+  return placement;
+}
+
+int64_t CountLoads(const ExpertPlacement& now, const ExpertPlacement& wanted) {
+  std::vector<int32_t> missing;
+  for (size_t r = 0; r < wanted.experts_of_rank.size(); ++r) {
+    const std::vector<int32_t>& held = now.experts_of_rank[r];
+    const std::vector<int32_t>& needed = wanted.experts_of_rank[r];
+    std::set_difference(needed.begin(), needed.end(), held.begin(), held.end(),
+                        std::back_inserter(missing));
+  }
+  return static_cast<int64_t>(missing.size());
 }
 
 }  // namespace hadal::inference

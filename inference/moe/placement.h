@@ -30,4 +30,15 @@ StatusOr<ExpertPlacement> BalanceExperts(absl::Span<const double> load,
 /// The load of each rank, an expert's being shared equally by its replicas.
 std::vector<double> LoadOfRanks(const ExpertPlacement& placement, absl::Span<const double> load);
 
+/// The load of the most loaded rank, of the mean; 1 is even. 1 without any load.
+double Imbalance(const ExpertPlacement& placement, absl::Span<const double> load);
+
+/// `wanted` with its nodes, and the ranks inside a node, exchanged so that ranks keep much of what
+/// they hold in `now`: the loads stay as they are, fewer experts move. Deterministic.
+ExpertPlacement KeepInPlace(const ExpertPlacement& now, const ExpertPlacement& wanted,
+                            int32_t nodes);
+
+/// How many experts ranks must load to get from `now` to `wanted`, all together.
+int64_t CountLoads(const ExpertPlacement& now, const ExpertPlacement& wanted);
+
 }  // namespace hadal::inference

@@ -109,6 +109,9 @@ class Checkpoint {
   /// Every tensor name, sorted.
   virtual std::vector<std::string> names() const = 0;
   virtual const std::string& path() const = 0;
+  /// Before weights are read long after Open(): an error naming a file that is gone or became
+  /// shorter. One that changes in the same moment is not noticed.
+  virtual Status CheckFiles() const { return OkStatus(); }
 };
 
 /// The jinja text a model file or folder carries, empty when it has none. Opens no weights.

@@ -66,6 +66,7 @@ class GgufFile {
 
   const std::string& path() const { return file_->path(); }
   size_t size_bytes() const { return file_->bytes().size(); }
+  Status CheckStillThere() const { return file_->CheckStillThere(); }
 
  private:
   friend class GgufParser;

@@ -209,6 +209,11 @@ Status HfCheckpoint::OpenShards() {
   return OkStatus();
 }
 
+Status HfCheckpoint::CheckFiles() const {
+  for (const auto& shard : shards_) RETURN_IF_ERROR(shard->CheckStillThere());
+  return OkStatus();
+}
+
 Status HfCheckpoint::AddShard(const std::string& file_name) {
   ASSIGN_OR_RETURN(auto shard, SafetensorsFile::Open(folder_ + "/" + file_name));
   for (const SafetensorsEntry& entry : shard->entries()) RETURN_IF_ERROR(AddTensor(entry));

@@ -35,6 +35,7 @@ class SafetensorsFile {
   const std::vector<SafetensorsEntry>& entries() const { return entries_; }  ///< sorted by name
   const SafetensorsEntry* Find(std::string_view name) const;                ///< nullptr when absent
   const std::string& path() const { return file_->path(); }
+  Status CheckStillThere() const { return file_->CheckStillThere(); }
 
  private:
   SafetensorsFile() = default;

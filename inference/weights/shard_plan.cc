@@ -96,7 +96,8 @@ Status CheckLayout(const ModelConfig& config, const ParallelLayout& layout, int3
   return OkStatus();
 }
 
-// Every expert somewhere, none outside, none twice on a rank.
+}  // namespace
+
 Status CheckPlacement(const ExpertPlacement& placement, int32_t ranks, int32_t num_experts) {
   std::vector<char> somewhere(static_cast<size_t>(num_experts), 0);
   bool fits = placement.experts_of_rank.size() == static_cast<size_t>(ranks);
@@ -115,8 +116,6 @@ Status CheckPlacement(const ExpertPlacement& placement, int32_t ranks, int32_t n
       "expert at least once",
       ranks, num_experts);
 }
-
-}  // namespace
 
 ExpertPlacement SpreadExperts(int32_t num_experts, const ParallelLayout& layout) {
   ExpertPlacement placement;

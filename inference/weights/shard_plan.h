@@ -41,6 +41,9 @@ struct ExpertPlacement {
   std::vector<std::vector<int32_t>> experts_of_rank;
 };
 
+/// INVALID_ARGUMENT unless every expert is on some rank, and each rank names its own ascending.
+Status CheckPlacement(const ExpertPlacement& placement, int32_t ranks, int32_t num_experts);
+
 /// Experts in their order, as even as it goes: ranks r, r + expert_parallel, ... hold the same
 /// ones.
 ExpertPlacement SpreadExperts(int32_t num_experts, const ParallelLayout& layout);

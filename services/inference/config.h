@@ -38,6 +38,9 @@ struct InferenceConfig {
   int64_t ranks = 0;  ///< processes that mpirun or srun starts to share each chat model; 0: alone
   int64_t expert_parallel = 0;  ///< ranks that hold one copy of all experts; 0: all ranks
   int64_t rank_timeout_s = 60;  ///< a rank that is silent for so long is given up
+  int64_t redundant_experts = 0;  ///< a rank holds beside its share of a layer
+  int64_t rebalance_tokens = int64_t{1} << 20;  ///< experts may move every so many; 0: never
+  int64_t rank_nodes = 0;  ///< machines, equal parts of the ranks; 0: found by their names
   int64_t max_calls = 320;  ///< gRPC calls at once; a generation is one
 };
 

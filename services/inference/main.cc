@@ -32,6 +32,9 @@ StatusOr<std::shared_ptr<RankGroup>> JoinRanks(const InferenceConfig& config) {
   options.ranks = static_cast<int32_t>(config.ranks);
   options.expert_parallel = static_cast<int32_t>(config.expert_parallel);
   options.timeout = absl::Seconds(config.rank_timeout_s);
+  options.redundant_experts = static_cast<int32_t>(config.redundant_experts);
+  options.rebalance_tokens = config.rebalance_tokens;
+  options.nodes = static_cast<int32_t>(config.rank_nodes);
   return RankGroup::Join(options);
 }
 
@@ -78,6 +81,8 @@ int main(int argc, char** argv) {
   auto* ranks = app.add_option("--ranks", flags.ranks,
                                "processes that share each chat model: mpirun -np N "
                                "hadal-inference --ranks N ..., or srun --mpi=pmix -n N ...");
+  auto* redundant = app.add_option("--redundant-experts", flags.redundant_experts,
+                                   "experts a rank holds beside its share of each layer");
   app.add_option("--config", config_file, "TOML file; flags go before it");
   app.add_flag("--print-config", print_config, "print the configuration as TOML, and exit");
   CLI11_PARSE(app, argc, argv);
@@ -95,6 +100,7 @@ int main(int argc, char** argv) {
   if (listen->count() > 0) config.listen = flags.listen;
   if (threads->count() > 0) config.threads = flags.threads;
   if (ranks->count() > 0) config.ranks = flags.ranks;
+  if (redundant->count() > 0) config.redundant_experts = flags.redundant_experts;
   if (print_config) {
     std::fputs(hadal::inference_service::FormatConfig(config).c_str(), stdout);
     return 0;

@@ -93,7 +93,7 @@ Status RunFollower(const InferenceConfig& config, inference::RankGroup& ranks) {
   const auto pool = inference::MakeThreadPool(static_cast<int32_t>(config.threads));
   for (const ModelEntry& entry : entries) {
     if (entry.kind != ModelKind::kChat) continue;  // the leader's alone
-    RETURN_IF_ERROR(Annotate(ranks.LoadAsFollower(entry.path, pool), entry.path));
+    RETURN_IF_ERROR(Annotate(ranks.LoadAsFollower(entry.path, EngineOptionsOf(config), pool), entry.path));
   }
   LogInfo("rank {} of {} follows", ranks.rank(), ranks.size());
   RETURN_IF_ERROR(ranks.Follow());

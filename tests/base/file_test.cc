@@ -41,5 +41,20 @@ TEST(FileTest, MapsContentAndEmptyFile) {
   EXPECT_TRUE(empty->bytes().empty());
 }
 
+// What keeps a reader of old mappings from bytes that are no longer there (SIGBUS).
+TEST(FileTest, AMappedFileThatShrankOrLeftIsNoticed) {
+  ASSERT_OK_AND_ASSIGN(auto dir, TempDir::Create());
+  const std::string path = dir->path() + "/model";
+  ASSERT_OK(WriteFileAtomic(path, "abcd"));
+  ASSERT_OK_AND_ASSIGN(auto file, MappedFile::Open(path));
+  EXPECT_OK(file->CheckStillThere());
+  ASSERT_EQ(::truncate(path.c_str(), 3), 0);
+  EXPECT_STATUS(file->CheckStillThere(), kFailedPrecondition, "has 3 bytes, but had 4");
+  ASSERT_OK(WriteFileAtomic(path, "another, longer"));
+  EXPECT_OK(file->CheckStillThere());
+  ASSERT_EQ(::unlink(path.c_str()), 0);
+  EXPECT_STATUS(file->CheckStillThere(), kNotFound, path);
+}
+
 }  // namespace
 }  // namespace hadal

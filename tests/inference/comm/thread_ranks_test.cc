@@ -3,6 +3,7 @@
 #include <functional>
 #include <thread>
 
+#include "inference/comm/nodes.h"
 #include "inference/comm/transport.h"
 #include "tests/inference/comm/collectives.h"
 
@@ -107,6 +108,23 @@ TEST(FindStuckRank, FollowsWhoWaitsForWhom) {
   EXPECT_EQ(find({1}, {2, 3}), 2);
   EXPECT_EQ(find({1}, {1}), 1);
   EXPECT_EQ(find({0, 3}, {}), -1);
+}
+
+TEST(CountNodes, WantsEquallyManyRanksOnEachOneAfterTheOther) {
+  const std::vector<std::pair<std::vector<std::string>, int32_t>> cases = {
+      {{"a", "a", "b", "b"}, 2}, {{"a", "b", "c", "d"}, 4}, {{"a", "a", "a", "a"}, 1},
+      {{"a", "b", "a", "b"}, 1}, {{"a", "a", "a", "b"}, 1}, {{"b", "b", "a"}, 1}};
+  for (const auto& [names, expected] : cases) {
+    auto ranks = CreateThreadRanks(static_cast<int32_t>(names.size()), absl::Seconds(60));
+    std::vector<std::thread> threads;
+    for (size_t r = 0; r < names.size(); ++r) {
+      threads.emplace_back([&, r] {
+        ASSERT_OK_AND_ASSIGN(const int32_t nodes, CountNodes(*ranks[r], names[r]));
+        EXPECT_EQ(nodes, expected) << names[0] << names[1] << names[2];
+      });
+    }
+    for (std::thread& thread : threads) thread.join();
+  }
 }
 
 }  // namespace

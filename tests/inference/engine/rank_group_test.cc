@@ -22,9 +22,17 @@ const SyntheticCheckpoint& TheCheckpoint() {
   static const SyntheticCheckpoint* checkpoint = [] {
     ModelConfig config = SyntheticCheckpoint::SmallConfig("deepseek_v3");
     config.vocabulary = testing::kVocabulary;
+    config.num_nextn_layers = 1;
     return new SyntheticCheckpoint(config, GgmlType::kF32, 3);
   }();
   return *checkpoint;
+}
+
+/// With its prediction layer.
+DecoderOptions Drafting() {
+  DecoderOptions options;
+  options.draft = true;
+  return options;
 }
 
 std::shared_ptr<ThreadPool> Pool() { return std::make_shared<ThreadPool>(1); }
@@ -85,7 +93,7 @@ void Follow(std::unique_ptr<Communicator> comm, const RankGroupOptions& options)
   const auto group = RankGroup::Over(std::move(comm), options);
   EXPECT_FALSE(group->leads());
   ASSERT_OK(group->Load(TheCheckpoint(), {}, Pool()));
-  ASSERT_OK(group->Load(TheCheckpoint(), {}, Pool()));
+  ASSERT_OK(group->Load(TheCheckpoint(), Drafting(), Pool()));
   EXPECT_OK(group->Follow());
   EXPECT_OK(group->Leave());
 }
@@ -104,7 +112,7 @@ TEST(RankGroup, EnginesOnRanksGenerateWhatOneRankDoes) {
   }
   const auto group = RankGroup::Over(std::move(ranks[0]), options);
   ASSERT_OK_AND_ASSIGN(auto first, group->Load(TheCheckpoint(), {}, Pool()));
-  ASSERT_OK_AND_ASSIGN(auto second, group->Load(TheCheckpoint(), {}, Pool()));
+  ASSERT_OK_AND_ASSIGN(auto second, group->Load(TheCheckpoint(), Drafting(), Pool()));
   ASSERT_OK(group->Lead([](const Status& status) { ADD_FAILURE() << StatusMessage(status); }));
   {
     const auto one = MakeEngine(first);
@@ -114,6 +122,7 @@ TEST(RankGroup, EnginesOnRanksGenerateWhatOneRankDoes) {
     std::thread other([&] { EXPECT_EQ(Generate(*two), expected); });
     EXPECT_EQ(Generate(*one), expected);
     other.join();
+    EXPECT_GT(two->Stats().drafted_tokens, 0);
   }
   EXPECT_OK(group->Leave());
   for (std::thread& follower : followers) follower.join();
@@ -156,13 +165,14 @@ TEST(BatchMessage, CarriesABatchOfAnySize) {
   for (const size_t size : {0, 1, 100, 5000}) {
     auto ranks = CreateThreadRanks(2, absl::Seconds(20));
     const std::vector<int32_t> tokens(size, 3), blocks(size / 2 + 1, 6);
-    const std::vector<SequenceSlice> batch = {{tokens, 5, blocks, 1}, {blocks, 0, tokens, 0}};
+    const std::vector<SequenceSlice> batch = {{tokens, 5, blocks, 1, 7}, {blocks, 0, tokens, 0}};
+    const auto message = BatchMessage::Run(BatchMessage::Kind::kDraft, 2, batch, *cache);
     std::thread leader([&] {
-      EXPECT_OK(BatchMessage::Run(2, batch, *cache).Broadcast(*ranks[0]));
+      EXPECT_OK(message.Broadcast(*ranks[0]));
       EXPECT_OK(BatchMessage::Leave().Broadcast(*ranks[0]));
     });
     ASSERT_OK_AND_ASSIGN(const BatchMessage found, BatchMessage::Receive(*ranks[1]));
-    EXPECT_TRUE(found.says_run());
+    EXPECT_EQ(found.kind(), BatchMessage::Kind::kDraft);
     EXPECT_EQ(found.model(), 2);
     EXPECT_EQ(found.num_blocks(), 7);
     EXPECT_EQ(found.block_size(), 4);
@@ -172,9 +182,10 @@ TEST(BatchMessage, CarriesABatchOfAnySize) {
     EXPECT_EQ(slices[0].block_table, absl::MakeConstSpan(blocks));
     EXPECT_EQ(slices[0].position, 5);
     EXPECT_EQ(slices[0].num_logits, 1);
+    EXPECT_EQ(slices[0].first_row, 7);
     EXPECT_EQ(slices[1].tokens, absl::MakeConstSpan(blocks));
     ASSERT_OK_AND_ASSIGN(const BatchMessage last, BatchMessage::Receive(*ranks[1]));
-    EXPECT_TRUE(last.says_leave());
+    EXPECT_EQ(last.kind(), BatchMessage::Kind::kLeave);
     leader.join();
   }
 }

@@ -38,12 +38,13 @@ class SyntheticCheckpoint final : public Checkpoint {
     Matrix("token_embd.weight", type, config.vocabulary, hidden);
     if (!config.tied_embeddings) Matrix("output.weight", type, config.vocabulary, hidden);
     Vector("output_norm.weight", hidden, 1.0f);
-    for (int32_t i = 0; i < config.num_layers; ++i) {
+    for (int32_t i = 0; i < config.num_layers + config.num_nextn_layers; ++i) {
       const std::string prefix = "blk." + std::to_string(i) + ".";
       Vector(prefix + "attn_norm.weight", hidden, 1.0f);
       Vector(prefix + "ffn_norm.weight", hidden, 1.0f);
       if (config.mla.kv_lora_rank > 0) {
         DeepseekLayer(prefix, i, type);
+        if (i >= config.num_layers) PredictionLayer(prefix + "nextn.", type);
         continue;
       }
       Matrix(prefix + "attn_q.weight", type, q_dim, hidden);
@@ -122,6 +123,13 @@ class SyntheticCheckpoint final : public Checkpoint {
       mlp("." + std::to_string(e) + ".weight", moe.expert_ffn_dim);
     }
     if (moe.num_shared_experts > 0) mlp("_shexp.weight", moe.expert_ffn_dim);
+  }
+
+  void PredictionLayer(const std::string& prefix, GgmlType type) {
+    for (const char* norm : {"enorm.weight", "hnorm.weight", "shared_head_norm.weight"}) {
+      Vector(prefix + norm, config_.hidden_dim, 1.0f);
+    }
+    Matrix(prefix + "eh_proj.weight", type, config_.hidden_dim, 2 * int64_t{config_.hidden_dim});
   }
 
   void Matrix(const std::string& name, GgmlType type, int64_t rows, int64_t cols) {

@@ -22,12 +22,6 @@ std::vector<double> SkewedLoad(size_t experts, uint64_t seed) {
   return load;
 }
 
-double Imbalance(const ExpertPlacement& placement, const std::vector<double>& load) {
-  const std::vector<double> ranks = LoadOfRanks(placement, load);
-  return *std::max_element(ranks.begin(), ranks.end()) * static_cast<double>(ranks.size()) /
-         std::accumulate(ranks.begin(), ranks.end(), 0.0);
-}
-
 void CheckValid(const ExpertPlacement& placement, const PlacementOptions& options, size_t experts) {
   ASSERT_EQ(placement.experts_of_rank.size(), static_cast<size_t>(options.ranks));
   std::vector<int32_t> replicas(experts, 0);
@@ -185,6 +179,37 @@ TEST(BalanceExperts, RefusesWhatDoesNotFit) {
   EXPECT_STATUS(BalanceExperts({}, {1, 1, 1, 1}), kInvalidArgument, "0 experts");
   EXPECT_STATUS(BalanceExperts({1, -1}, {2, 1, 1, 1}), kInvalidArgument, "-1");
   EXPECT_STATUS(BalanceExperts({1, std::nan("")}, {2, 1, 1, 1}), kInvalidArgument, "nan");
+}
+
+TEST(Imbalance, IsTheMostLoadedRankOfTheMean) {
+  const ExpertPlacement placement = {{{0, 1}, {1, 2}}};
+  EXPECT_DOUBLE_EQ(Imbalance(placement, {3, 2, 0}), 4 / 2.5);
+  EXPECT_DOUBLE_EQ(Imbalance(placement, {0, 0, 0}), 1);
+}
+
+// Balanced for a load that changed a little, few experts move; the loads are those of the balance.
+TEST(KeepInPlace, ExchangesRanksInsideNodesAndNodes) {
+  EXPECT_EQ(KeepInPlace({{{0, 1}, {2, 3}, {4, 5}, {6, 7}}}, {{{6, 7}, {4, 5}, {3, 2}, {0, 1}}}, 2)
+                .experts_of_rank,
+            (std::vector<std::vector<int32_t>>{{0, 1}, {3, 2}, {4, 5}, {6, 7}}));
+  for (uint64_t seed = 0; seed < 20; ++seed) {
+    PlacementOptions options{16, 9, seed % 2 == 0 ? 1 : 4, 8};
+    std::vector<double> load = SkewedLoad(128, seed);
+    ASSERT_OK_AND_ASSIGN(const ExpertPlacement now, BalanceExperts(load, options));
+    std::mt19937_64 random(seed);
+    for (double& one : load) one *= 1 + 0.2 * static_cast<double>(random() % 100) / 100;
+    ASSERT_OK_AND_ASSIGN(const ExpertPlacement best, BalanceExperts(load, options));
+    const ExpertPlacement kept = KeepInPlace(now, best, options.nodes);
+    CheckValid(kept, options, 128);
+    EXPECT_DOUBLE_EQ(Imbalance(kept, load), Imbalance(best, load));
+    EXPECT_LE(CountLoads(now, kept), CountLoads(now, best));
+    EXPECT_LE(CountLoads(now, now), 0);
+    auto sorted = [](ExpertPlacement placement) {
+      std::sort(placement.experts_of_rank.begin(), placement.experts_of_rank.end());
+      return placement.experts_of_rank;
+    };
+    EXPECT_EQ(sorted(kept), sorted(best));
+  }
 }
 
 }  // namespace
