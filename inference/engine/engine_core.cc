@@ -14,7 +14,9 @@ EngineCore::EngineCore(const EngineOptions& options, std::shared_ptr<Decoder> de
     : tokenizer_(std::move(tokenizer)),
       clock_(std::move(clock)),
       pool_(cache->num_blocks(), cache->block_size()),
-      scheduler_({options.max_running, options.max_batch_tokens, options.speculation_rows}, &pool_),
+      scheduler_({options.max_running, options.max_batch_tokens, options.speculation_rows,
+                  options.aging_steps},
+                 &pool_),
       runner_(std::move(decoder), std::move(cache)) {}
 
 bool EngineCore::Step() {
