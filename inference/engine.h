@@ -27,6 +27,9 @@ struct EngineOptions {
   /// model's prediction layer. The model checks them: tokens stay the same. With many rows a guess
   /// costs more than it saves, docs/measurements/speculation.md.
   int32_t speculation_rows = 8;
+  /// A request that waits for so many steps is as urgent as one of the next higher priority. Less
+  /// of it, and in an overload tenants take turns rather than get equal shares of tokens.
+  int32_t aging_steps = 1024;
   /// Deltas a slow reader may lag behind, for each choice, before it is cancelled.
   int32_t stream_capacity = 1024;
   std::string draft;  ///< checkpoint of a model with the same tokenizer that drafts; empty: none

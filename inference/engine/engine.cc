@@ -29,6 +29,7 @@ Status ValidateOptions(const EngineOptions& options) {
   RETURN_IF_ERROR(
       check("max_batch_tokens", options.max_batch_tokens, options.max_running, 1 << 20));
   RETURN_IF_ERROR(check("speculation_rows", options.speculation_rows, 0, 1 << 20));
+  RETURN_IF_ERROR(check("aging_steps", options.aging_steps, 1, 1 << 30));
   return check("stream_capacity", options.stream_capacity, 1, 1 << 20);
 }
 

@@ -16,7 +16,7 @@ EngineCore::EngineCore(const EngineOptions& options, std::shared_ptr<Decoder> de
       clock_(std::move(clock)),
       pool_(cache->num_blocks(), cache->block_size()),
       scheduler_({options.max_running, options.max_batch_tokens, options.speculation_rows,
-                  drafter != nullptr ? drafter->max_length() : 0},
+                  drafter != nullptr ? drafter->max_length() : 0, options.aging_steps},
                  &pool_),
       runner_(std::move(decoder), std::move(cache)),
       drafter_(std::move(drafter)) {}

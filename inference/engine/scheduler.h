@@ -33,7 +33,7 @@ struct SchedulerLimits {
   int32_t max_batch_tokens = 0;  ///< at least max_running, so that every decode fits a step
   int32_t speculation_rows = 0;  ///< sequences that generate, and guesses, of one step
   int32_t drafter_length = 0;    ///< tokens a Drafter guesses ahead; 0: there is none
-  int32_t aging_steps = 1024;    ///< a wait of so many steps counts as one priority more
+  int32_t aging_steps = 0;       ///< a wait of so many steps counts as one priority more
 };
 
 /// Decides what runs in each step. Sequences that generate get their token first; what is left of

@@ -105,7 +105,10 @@ StatusOr<Generation> PrepareGeneration(const internal::v1::GenerateRequest& wire
                            request.prompt_tokens.size(), model.context_length);
   }
   request.sampling.max_tokens = std::min(request.sampling.max_tokens, room);
+  request.n = wire.n() == 0 ? 1 : wire.n();
   request.cache_namespace = wire.cache_namespace();
+  request.tenant = wire.tenant();
+  request.priority = wire.priority();
   request.deadline = deadline;
 
   ASSIGN_OR_RETURN(const std::string asked,

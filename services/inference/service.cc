@@ -52,26 +52,40 @@ Status CheckTexts(int count) {
 class GenerationCall {
  public:
   GenerationCall(grpc::ServerContext* context, const inference::Tokenizer& tokenizer,
-                 bool begins_inside_reasoning,
+                 bool begins_inside_reasoning, int32_t num_choices,
                  grpc::ServerWriter<internal::v1::GenerateEvent>* writer)
       : context_(context),
         tokenizer_(tokenizer),
         writer_(writer),
-        splitter_(begins_inside_reasoning) {}
+        choices_(static_cast<size_t>(num_choices), Choice(begins_inside_reasoning)) {}
 
+  /// An error of one choice is the call's.
   Status Run(inference::GenerationStream& stream) {
-    while (true) {
+    for (size_t unfinished = choices_.size(); unfinished > 0;) {
       std::optional<GenerateDelta> delta = stream.Next(absl::Now() + kCancelPoll);
       if (context_->IsCancelled()) return GivenUp(*context_);
       if (!delta) continue;
-      token_ids_.insert(token_ids_.end(), delta->token_ids.begin(), delta->token_ids.end());
-      KeepLogprobs(*delta);
-      if (!Write(splitter_.Append(delta->text))) return GivenUp(*context_);
-      if (delta->finished) return Finish(*delta);
+      Choice& choice = choices_[static_cast<size_t>(delta->choice)];
+      choice.token_ids.insert(choice.token_ids.end(), delta->token_ids.begin(),
+                              delta->token_ids.end());
+      KeepLogprobs(*delta, choice);
+      if (!Write(delta->choice, choice.splitter.Append(delta->text))) return GivenUp(*context_);
+      if (!delta->finished) continue;
+      RETURN_IF_ERROR(FinishChoice(*delta, choice));
+      --unfinished;
     }
+    return WriteResult() ? OkStatus() : GivenUp(*context_);
   }
 
  private:
+  struct Choice {
+    explicit Choice(bool begins_inside_reasoning) : splitter(begins_inside_reasoning) {}
+    inference::ReasoningSplitter splitter;
+    std::vector<int32_t> token_ids;
+    internal::v1::GenerateDelta unsent;  ///< log probabilities of tokens whose text is held back
+    const char* finish_reason = "";
+  };
+
   internal::v1::TokenLogprob LogprobOf(int32_t token, float logprob) const {
     internal::v1::TokenLogprob wire;
     wire.set_token(token);
@@ -81,45 +95,58 @@ class GenerationCall {
   }
 
   /// They go out with the next piece of text.
-  void KeepLogprobs(const GenerateDelta& delta) {
+  void KeepLogprobs(const GenerateDelta& delta, Choice& choice) const {
     for (size_t i = 0; i < delta.logprobs.size(); ++i) {
       const inference::TokenLogprobs& of = delta.logprobs[i];
-      internal::v1::TokenLogprob& wire = *unsent_.add_logprobs();
+      internal::v1::TokenLogprob& wire = *choice.unsent.add_logprobs();
       wire = LogprobOf(delta.token_ids[i], of.logprob);
       for (const auto& other : of.top) *wire.add_top() = LogprobOf(other.token, other.logprob);
     }
   }
 
-  bool Write(inference::ReasoningSplitter::Piece piece, bool last = false) {
+  bool Write(int32_t index, inference::ReasoningSplitter::Piece piece, bool last = false) {
+    internal::v1::GenerateDelta& unsent = choices_[static_cast<size_t>(index)].unsent;
     const bool empty = piece.reasoning.empty() && piece.content.empty();
-    if (empty && !(last && unsent_.logprobs_size() > 0)) return true;
+    if (empty && !(last && unsent.logprobs_size() > 0)) return true;
     internal::v1::GenerateEvent event;
-    unsent_.set_reasoning(std::move(piece.reasoning));
-    unsent_.set_content(std::move(piece.content));
-    *event.mutable_delta() = std::exchange(unsent_, {});
+    unsent.set_choice(index);
+    unsent.set_reasoning(std::move(piece.reasoning));
+    unsent.set_content(std::move(piece.content));
+    *event.mutable_delta() = std::exchange(unsent, {});
     return writer_->Write(event);
   }
 
-  Status Finish(const GenerateDelta& last) {
+  Status FinishChoice(const GenerateDelta& last, Choice& choice) {
     if (last.finish_reason == FinishReason::kError) return last.error;
     if (last.finish_reason == FinishReason::kCancelled) return Cancelled("cancelled");
-    if (!Write(splitter_.Finish(), /*last=*/true)) return GivenUp(*context_);
+    choice.finish_reason = last.finish_reason == FinishReason::kStop ? "stop" : "length";
+    usage_.prompt_tokens += last.usage.prompt_tokens;
+    usage_.cached_tokens += last.usage.cached_tokens;
+    usage_.completion_tokens += last.usage.completion_tokens;
+    if (Write(last.choice, choice.splitter.Finish(), /*last=*/true)) return OkStatus();
+    return GivenUp(*context_);
+  }
+
+  bool WriteResult() {
     internal::v1::GenerateEvent event;
     internal::v1::GenerateResult& result = *event.mutable_result();
-    result.set_finish_reason(last.finish_reason == FinishReason::kStop ? "stop" : "length");
-    result.set_prompt_tokens(last.usage.prompt_tokens);
-    result.set_cached_tokens(last.usage.cached_tokens);
-    result.set_completion_tokens(last.usage.completion_tokens);
-    result.mutable_token_ids()->Assign(token_ids_.begin(), token_ids_.end());
-    return writer_->Write(event) ? OkStatus() : GivenUp(*context_);
+    const auto fill = [](const Choice& choice, auto& wire) {
+      wire.set_finish_reason(choice.finish_reason);
+      wire.mutable_token_ids()->Assign(choice.token_ids.begin(), choice.token_ids.end());
+    };
+    fill(choices_[0], result);
+    for (size_t i = 1; i < choices_.size(); ++i) fill(choices_[i], *result.add_others());
+    result.set_prompt_tokens(usage_.prompt_tokens);
+    result.set_cached_tokens(usage_.cached_tokens);
+    result.set_completion_tokens(usage_.completion_tokens);
+    return writer_->Write(event);
   }
 
   grpc::ServerContext* const context_;
   const inference::Tokenizer& tokenizer_;
   grpc::ServerWriter<internal::v1::GenerateEvent>* const writer_;
-  inference::ReasoningSplitter splitter_;
-  std::vector<int32_t> token_ids_;
-  internal::v1::GenerateDelta unsent_;  ///< log probabilities of tokens whose text is held back
+  std::vector<Choice> choices_;
+  inference::Usage usage_;  ///< of the choices that have ended
 };
 
 Status RunGenerate(grpc::ServerContext* context, const internal::v1::GenerateRequest& request,
@@ -128,8 +155,9 @@ Status RunGenerate(grpc::ServerContext* context, const internal::v1::GenerateReq
   ASSIGN_OR_RETURN(const ServedModel* model, models.Find(request.model(), ModelKind::kChat));
   ASSIGN_OR_RETURN(Generation generation,
                    PrepareGeneration(request, *model->chat, DeadlineOf(*context)));
+  const int32_t n = generation.request.n;
   ASSIGN_OR_RETURN(const auto stream, model->chat->engine->Submit(std::move(generation.request)));
-  return GenerationCall(context, *model->chat->tokenizer, generation.begins_inside_reasoning,
+  return GenerationCall(context, *model->chat->tokenizer, generation.begins_inside_reasoning, n,
                         writer)
       .Run(*stream);
 }

@@ -74,6 +74,7 @@ TEST_F(EngineTest, RefusesOptionsOutOfRange) {
   expect_refused("max_running", [](auto& o) { o.max_running = 0; });
   expect_refused("max_waiting", [](auto& o) { o.max_waiting = 0; });
   expect_refused("max_batch_tokens", [](auto& o) { o.max_batch_tokens = o.max_running - 1; });
+  expect_refused("aging_steps", [](auto& o) { o.aging_steps = 0; });
   expect_refused("stream_capacity", [](auto& o) { o.stream_capacity = 0; });
   expect_refused("kv_blocks", [](auto& o) { o.kv_blocks = -1; });
   expect_refused("kv_cache_bytes", [](auto& o) { o.kv_blocks = 0, o.kv_cache_bytes = 31; });
@@ -200,14 +201,14 @@ TEST_F(EngineTest, LivesOnAfterDecoderErrors) {
   EXPECT_EQ(engine_->Stats().free_blocks, engine_->Stats().total_blocks);
 }
 
-// 500 requests from 4 threads over 40 blocks, half of them cancelled or timed out somewhere on the
+// 2,000 requests from 4 threads over 40 blocks, half of them cancelled or timed out somewhere on the
 // way: every answer that ends by itself is right, and every block comes back.
 TEST_F(EngineTest, AStormLeaksNothing) {
   EngineOptions options = SmallOptions();
   options.max_waiting = 64;
   Start(options);
   constexpr int kThreads = 4;
-  constexpr int kRequestsPerThread = 125;
+  constexpr int kRequestsPerThread = 500;
   std::atomic<int> answered = 0;
   std::atomic<int> cancelled = 0;
   const auto client = [&](uint32_t seed) {
@@ -245,6 +246,8 @@ TEST_F(EngineTest, AStormLeaksNothing) {
       request.sampling.temperature = random() % 2 == 0 ? 0.0f : 0.8f;
       request.sampling.seed = random();
       if (random() % 2 == 0) request.cache_namespace = random() % 2 == 0 ? "a" : "b";
+      request.tenant = random() % 2 == 0 ? "a" : "b";
+      request.priority = static_cast<int32_t>(random() % 3) - 1;
       if (random() % 8 == 0) request.deadline = absl::Now() + absl::Microseconds(random() % 2000);
       auto stream = engine_->Submit(request);
       if (stream.ok()) {

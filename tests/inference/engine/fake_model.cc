@@ -146,11 +146,14 @@ Status FakeDecoder::Draft(absl::Span<const SequenceSlice> batch, KvCache& cache,
   return OkStatus();
 }
 
-FakeTokenizer::FakeTokenizer() {
+FakeTokenizer::FakeTokenizer(int32_t vocabulary) {
   pieces_ = {"<|im_start|>", "<|im_end|>", "\xE4",     "\xB8",     "\xAD",
              "\xE6\x96",     "\x87",       "\xF0\x9F", "\x99\x82", "中文"};
   for (char c = 'a'; pieces_.size() < kVocabulary; c = c == 'z' ? 'A' : static_cast<char>(c + 1)) {
     pieces_.push_back(std::string(1 + pieces_.size() % 2, c));
+  }
+  for (size_t i = kVocabulary; i < static_cast<size_t>(vocabulary); ++i) {
+    pieces_.push_back({static_cast<char>('a' + i % 26), static_cast<char>('a' + i / 26)});
   }
 }
 
@@ -167,7 +170,7 @@ std::string FakeTokenizer::Decode(const std::vector<int32_t>& ids, bool) const {
 }
 
 std::string FakeTokenizer::TokenBytes(int32_t id) const {
-  if (id < 0 || id >= kVocabulary || IsSpecial(id)) return {};
+  if (id < 0 || id >= vocabulary_size() || IsSpecial(id)) return {};
   return pieces_[static_cast<size_t>(id)];
 }
 

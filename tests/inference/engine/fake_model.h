@@ -57,11 +57,11 @@ class FakeDecoder final : public Decoder {
 /// markers.
 class FakeTokenizer final : public Tokenizer {
  public:
-  FakeTokenizer();
+  explicit FakeTokenizer(int32_t vocabulary = kVocabulary);  ///< up to 700
   std::vector<int32_t> Encode(std::string_view text, const EncodeOptions& options) const override;
   std::string Decode(const std::vector<int32_t>& ids, bool skip_special) const override;
   std::string TokenBytes(int32_t id) const override;
-  int32_t vocabulary_size() const override { return kVocabulary; }
+  int32_t vocabulary_size() const override { return static_cast<int32_t>(pieces_.size()); }
   bool IsSpecial(int32_t id) const override { return id <= kEndToken; }
   int32_t TokenId(std::string_view piece) const override;
   const std::vector<int32_t>& end_tokens() const override { return end_tokens_; }

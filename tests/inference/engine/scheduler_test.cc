@@ -14,7 +14,9 @@ class SchedulerTest : public ::testing::Test {
  protected:
   void Start(int32_t num_blocks, int32_t max_running, int32_t max_batch_tokens) {
     pool_.emplace(num_blocks, kBlockSize);
-    scheduler_.emplace(SchedulerLimits{max_running, max_batch_tokens}, &*pool_);
+    scheduler_.emplace(SchedulerLimits{max_running, max_batch_tokens, /*speculation_rows=*/0,
+                                       /*aging_steps=*/1000},
+                       &*pool_);
   }
 
   Sequence* Add(int32_t num_prompt, std::string cache_namespace = "") {

@@ -37,7 +37,14 @@ TEST_F(GenerationTest, TakesOverWhatTheRequestSays) {
   wire_.mutable_sampling()->set_max_tokens(33);
   wire_.mutable_sampling()->add_stop("x");
   wire_.set_cache_namespace(std::string("\0\1secret", 8));
+  EXPECT_EQ(Prepare()->request.n, 1);
+  wire_.set_tenant("works");
+  wire_.set_priority(-2);
+  wire_.set_n(3);
   ASSERT_OK_AND_ASSIGN(const Generation generation, Prepare());
+  EXPECT_EQ(generation.request.tenant, "works");
+  EXPECT_EQ(generation.request.priority, -2);
+  EXPECT_EQ(generation.request.n, 3);
   EXPECT_EQ(generation.request.sampling.temperature, 0.5f);
   EXPECT_EQ(generation.request.sampling.seed, 9u);
   EXPECT_EQ(generation.request.sampling.max_tokens, 33);

@@ -179,6 +179,58 @@ TEST_F(ServiceTest, StreamsWhatTheEngineGenerates) {
   }
 }
 
+// Each choice has its own text, reasoning and ending; the prompt is counted once.
+TEST_F(ServiceTest, StreamsEveryChoice) {
+  Serve();
+  for (const char* prefix : {"", "<think>"}) {
+    internal::v1::GenerateRequest request = Request(20);
+    request.mutable_sampling()->set_temperature(1);
+    request.mutable_sampling()->set_seed(5);
+    request.mutable_sampling()->set_top_logprobs(0);
+    request.set_assistant_prefix(prefix);
+    request.set_n(3);
+    ASSERT_OK_AND_ASSIGN(const Generation prepared,
+                         PrepareGeneration(request, *chat_, absl::InfiniteFuture()));
+    grpc::ClientContext context;
+    const auto reader = stub_->Generate(&context, request);
+    std::vector<std::string> reasoning(3);
+    std::vector<std::string> content(3);
+    std::vector<int> logprobs(3);
+    internal::v1::GenerateResult result;
+    internal::v1::GenerateEvent event;
+    while (reader->Read(&event)) {
+      const auto k = static_cast<size_t>(event.delta().choice());
+      reasoning.at(k) += event.delta().reasoning();
+      content.at(k) += event.delta().content();
+      logprobs.at(k) += event.delta().logprobs_size();
+      if (event.has_result()) result = event.result();
+    }
+    ASSERT_TRUE(reader->Finish().ok());
+    ASSERT_EQ(result.others_size(), 2);
+    int32_t completion_tokens = 0;
+    for (int k = 0; k < 3; ++k) {
+      inference::GenerateRequest alone = prepared.request;
+      alone.sampling.seed = inference::ChoiceSeed(5, k);
+      const auto expected = ReferenceGenerate(alone);
+      const auto i = static_cast<size_t>(k);
+      EXPECT_EQ(*prefix == 0 ? content[i] : reasoning[i], expected.text);
+      EXPECT_EQ(*prefix == 0 ? reasoning[i] : content[i], "");
+      EXPECT_EQ(logprobs[i], static_cast<int>(expected.tokens.size()));
+      const auto& ids = k == 0 ? result.token_ids() : result.others(k - 1).token_ids();
+      EXPECT_EQ(std::vector<int32_t>(ids.begin(), ids.end()), expected.tokens);
+      EXPECT_EQ(k == 0 ? result.finish_reason() : result.others(k - 1).finish_reason(),
+                expected.reason == inference::FinishReason::kStop ? "stop" : "length");
+      completion_tokens += static_cast<int32_t>(expected.tokens.size());
+    }
+    EXPECT_EQ(result.prompt_tokens(), static_cast<int32_t>(prepared.request.prompt_tokens.size()));
+    EXPECT_EQ(result.completion_tokens(), completion_tokens);
+  }
+  internal::v1::GenerateRequest too_many = Request(5);
+  too_many.set_n(1000);
+  EXPECT_EQ(Generate(too_many).status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  ExpectAllBlocksFree();
+}
+
 TEST_F(ServiceTest, AChainOfThoughtOpenedByThePromptIsReasoning) {
   Serve();
   internal::v1::GenerateRequest request = Request(30);
