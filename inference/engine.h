@@ -27,6 +27,7 @@ struct EngineOptions {
   /// it saves, docs/measurements/speculation.md.
   int32_t speculation_rows = 8;
   int32_t stream_capacity = 1024;  ///< deltas a slow reader may lag behind before it is cancelled
+  std::string draft;  ///< checkpoint of a model with the same tokenizer that drafts; empty: none
 };
 
 struct EngineStats {

@@ -15,6 +15,10 @@ std::shared_ptr<ThreadPool> MakeThreadPool(int32_t num_threads) {
 
 StatusOr<ChatModel> LoadChatModel(const std::string& path, const EngineOptions& options,
                                   std::shared_ptr<ThreadPool> pool, RankGroup* ranks) {
+  if (!options.draft.empty()) {
+    return Unimplemented("{} as the draft of {}: this engine drafts by prompt lookup only",
+                         options.draft, path);
+  }
   ChatModel model;
   ASSIGN_OR_RETURN(model.checkpoint, Checkpoint::Open(path));
   ASSIGN_OR_RETURN(model.tokenizer, LoadTokenizer(path));
