@@ -100,8 +100,8 @@ StatusOr<std::string> ModelDigests::DigestOfFile(const std::string& path) {
   }
   const UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (!file.valid()) return ErrnoStatus("open", path);
-  ASSIGN_OR_RETURN(std::string digest,
-                   model_store::HashFile(file.get(), path, [this](int64_t) { return !stopping(); }));
+  const auto go_on = [this](int64_t) { return !stopping(); };
+  ASSIGN_OR_RETURN(std::string digest, model_store::HashFile(file.get(), path, go_on));
   ASSIGN_OR_RETURN(const std::string identity_after, IdentityOf(path));
   if (identity_after != identity) return DataLoss("{} changed while it was read", path);
   used_[identity] = digest;
