@@ -11,6 +11,13 @@ inline constexpr std::string_view kAssistantAsk = "assistant.ask";
 inline constexpr std::string_view kModelChat = "model.chat";
 inline constexpr std::string_view kModelEmbed = "model.embed";
 inline constexpr std::string_view kModelList = "model.list";
+// An area of its own: roles that hold "model.*" use models and change nothing.
+inline constexpr std::string_view kModelStoreList = "model_store.list";  ///< what is not served too
+inline constexpr std::string_view kModelStoreImport = "model_store.import";
+inline constexpr std::string_view kModelStoreVerify = "model_store.verify";
+inline constexpr std::string_view kModelStoreLoad = "model_store.load";
+inline constexpr std::string_view kModelStoreUnload = "model_store.unload";
+inline constexpr std::string_view kModelStoreRemove = "model_store.remove";
 inline constexpr std::string_view kKnowledgeSearch = "knowledge.search";
 inline constexpr std::string_view kKnowledgeList = "knowledge.list";      ///< bases and documents
 inline constexpr std::string_view kKnowledgeCreate = "knowledge.create";  ///< a knowledge base
@@ -37,6 +44,7 @@ inline constexpr std::array kAll = {
     kKnowledgeList,   kKnowledgeCreate, kKnowledgeDelete, kKnowledgeAdd, kKnowledgeRemove,
     kUserCreate,      kUserList,        kUserRevoke,   kKeyCreate,       kKeyList,
     kKeyRevoke,       kRoleCreate,      kRoleList,     kRoleRevoke,      kStatusRead,
-    kAuditList,       kAuditVerify,     kAuditExport,  kAuditProve};
+    kAuditList,       kAuditVerify,     kAuditExport,  kAuditProve,      kModelStoreList,
+    kModelStoreImport, kModelStoreVerify, kModelStoreLoad, kModelStoreUnload, kModelStoreRemove};
 
 }  // namespace hadal::auth::actions

@@ -32,6 +32,8 @@ StatusOr<ModelInfo> DescribeModel(const std::string& path) {
   const ModelConfig& config = checkpoint->config();
   ModelInfo info;
   info.architecture = config.architecture;
+  info.embedding = config.architecture == "bert";
+  info.chat_template = config.chat_template;
   info.size_bytes = SizeOnDisk(path);
   info.context_length = config.context_length;
   info.vocabulary = config.vocabulary;

@@ -218,6 +218,12 @@ StatusOr<PackedMatrix> PackedMatrix::Pack(ElementType type, int64_t rows, int64_
   return matrix;
 }
 
+int64_t PackedMatrix::PackedBytes(ElementType type, int64_t rows, int64_t cols,
+                                  PackPrecision precision) {
+  const ElementType packed = precision == PackPrecision::kFloat32 ? ElementType::kF32 : type;
+  return (rows + kPackRows - 1) / kPackRows * GroupBytes(packed, cols);
+}
+
 void PackedMatrix::UnpackRow(int64_t r, float* out) const {
   const uint8_t* from = group(r / kGroupRows);
   const int row = static_cast<int>(r % kGroupRows);

@@ -32,6 +32,10 @@ class PackedMatrix {
                                      absl::Span<const uint8_t> data, PackPrecision precision,
                                      ThreadPool& pool, absl::Span<const float> scales = {});
 
+  /// What Pack() takes in memory for such a matrix, without looking at one.
+  static int64_t PackedBytes(ElementType type, int64_t rows, int64_t cols,
+                             PackPrecision precision = PackPrecision::kStored);
+
   ElementType type() const { return type_; }
   int64_t rows() const { return rows_; }
   int64_t cols() const { return cols_; }

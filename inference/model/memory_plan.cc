@@ -1,8 +1,10 @@
 #include "inference/model/memory_plan.h"
 
 #include <algorithm>
+#include <charconv>
 
 #include "inference/kernels/packed_matrix.h"
+#include "inference/model/load_weight.h"
 
 namespace hadal::inference {
 namespace {
@@ -28,6 +30,48 @@ int64_t ValuesPerRow(const ModelConfig& config, const ShardPlan& plan) {
   return values;
 }
 
+/// The same of an encoder: five rows as wide as the stream, one as wide as its feed-forward part.
+int64_t EncoderValuesPerRow(const ModelConfig& config) {
+  return 5 * int64_t{config.hidden_dim} + config.ffn_dim;
+}
+
+/// What the loaders keep of `name`, of which a rank has its part.
+StatusOr<int64_t> PackedBytesOf(const Checkpoint& checkpoint, const std::string& name,
+                                const ShardPlan& plan) {
+  const Weight& weight = *checkpoint.Find(name);
+  const int64_t rows = weight.shape.empty() ? 1 : weight.shape[0];
+  const int64_t cols = weight.shape.size() < 2 ? 1 : weight.shape[1];
+  const TensorPart part = plan.PartOf(name, rows, cols);
+  if (part.empty()) return 0;
+  if (weight.shape.size() < 2) return part.rows.count() * int64_t{sizeof(float)};
+  const auto type = ToElementType(weight.type);
+  if (!type.ok()) return Annotate(type.status(), name);
+  // Routers are widened; so are the keys and values of latent attention where their heads cannot be
+  // cut out of blocks.
+  const bool wide = name.ends_with("ffn_gate_inp.weight") ||
+                    (name.ends_with("attn_kv_b.weight") && !IsFloat(*type));
+  return PackedMatrix::PackedBytes(*type, part.rows.count(), part.cols.count(),
+                                   wide ? PackPrecision::kFloat32 : PackPrecision::kStored);
+}
+
+/// Layers behind num_layers are those of multi-token prediction.
+bool IsOfDraft(const ModelConfig& config, std::string_view name) {
+  if (!name.starts_with("blk.")) return false;
+  int32_t layer = 0;
+  std::from_chars(name.data() + 4, name.data() + name.size(), layer);
+  return layer >= config.num_layers;
+}
+
+Status CheckFits(const MemoryPlan& plan, const MemoryPlanOptions& options) {
+  const int64_t left = options.memory_bytes - plan.weight_bytes - plan.buffer_bytes;
+  if (left >= plan.kv_bytes_per_token) return OkStatus();
+  return ResourceExhausted(
+      "{} bytes a rank do not hold {} of weights, {} of buffers and {} a token of KV cache; use "
+      "more ranks, or fewer max_batch_tokens than {}",
+      options.memory_bytes, plan.weight_bytes, plan.buffer_bytes, plan.kv_bytes_per_token,
+      options.max_batch_tokens);
+}
+
 }  // namespace
 
 StatusOr<MemoryPlan> PlanMemory(const ModelConfig& config, const MemoryPlanOptions& options) {
@@ -47,14 +91,44 @@ StatusOr<MemoryPlan> PlanMemory(const ModelConfig& config, const MemoryPlanOptio
     fullest.buffer_bytes = 4 * (options.max_batch_tokens * ValuesPerRow(config, plan) +
                                 int64_t{options.max_running} * config.vocabulary);
   }
-  const int64_t left = options.memory_bytes - fullest.weight_bytes - fullest.buffer_bytes;
-  fullest.kv_tokens = left / fullest.kv_bytes_per_token;
-  if (left < fullest.kv_bytes_per_token) {
-    return ResourceExhausted(
-        "{} bytes a rank do not hold {} of weights, {} of buffers and {} a token of KV cache; use "
-        "more ranks, or fewer max_batch_tokens than {}",
-        options.memory_bytes, fullest.weight_bytes, fullest.buffer_bytes,
-        fullest.kv_bytes_per_token, options.max_batch_tokens);
+  RETURN_IF_ERROR(CheckFits(fullest, options));
+  fullest.kv_tokens = (options.memory_bytes - fullest.weight_bytes - fullest.buffer_bytes) /
+                      fullest.kv_bytes_per_token;
+  return fullest;
+}
+
+StatusOr<MemoryPlan> PlanMemory(const Checkpoint& checkpoint, const MemoryPlanOptions& options) {
+  const ModelConfig& config = checkpoint.config();
+  const ParallelLayout& layout = options.decoder.layout;
+  const bool encoder = config.architecture == "bert";
+  const std::vector<std::string> names = checkpoint.names();
+  MemoryPlan fullest;
+  for (int32_t rank = 0; rank < layout.ranks; ++rank) {
+    ASSIGN_OR_RETURN(const ShardPlan plan,
+                     ShardPlan::Create(config, layout, rank, ColumnBlockOf(checkpoint),
+                                       options.decoder.placements));
+    int64_t weights = 0;
+    for (const std::string& name : names) {
+      if (!options.decoder.draft && IsOfDraft(config, name)) continue;
+      ASSIGN_OR_RETURN(const int64_t bytes, PackedBytesOf(checkpoint, name, plan));
+      weights += bytes;
+    }
+    if (weights <= fullest.weight_bytes) continue;
+    fullest.weight_bytes = weights;
+    const int64_t per_row = encoder ? EncoderValuesPerRow(config) : ValuesPerRow(config, plan);
+    const int64_t logits = encoder ? 0 : int64_t{options.max_running} * config.vocabulary;
+    fullest.buffer_bytes =
+        int64_t{sizeof(float)} * (int64_t{options.max_batch_tokens} * per_row + logits);
+    if (encoder) continue;
+    ModelConfig local = config;
+    local.num_kv_heads = plan.num_kv_heads(config);
+    fullest.kv_bytes_per_token = KvLayoutOf(local, options.decoder).BytesPerToken();
+  }
+  if (options.memory_bytes == 0) return fullest;
+  RETURN_IF_ERROR(CheckFits(fullest, options));
+  if (!encoder) {
+    fullest.kv_tokens = (options.memory_bytes - fullest.weight_bytes - fullest.buffer_bytes) /
+                        fullest.kv_bytes_per_token;
   }
   return fullest;
 }

@@ -16,7 +16,8 @@ struct MemoryPlanOptions {
 
 /// What the fullest rank holds; a multi-token prediction layer is not counted.
 struct MemoryPlan {
-  /// Of the file's part (FP8 or BF16 folders); packing for the CPU adds at most 3 %.
+  /// From a configuration alone: of the file's part (FP8 or BF16 folders); packing for the CPU adds
+  /// at most 3 %. From a checkpoint: as packed.
   int64_t weight_bytes = 0;
   int64_t buffer_bytes = 0;        ///< activations of one step, float32, as if all lived at once
   int64_t kv_bytes_per_token = 0;  ///< on one rank
@@ -27,5 +28,11 @@ struct MemoryPlan {
 /// RESOURCE_EXHAUSTED with the numbers when weights and buffers leave no room for one token;
 /// INVALID_ARGUMENT when the layout does not fit the model.
 StatusOr<MemoryPlan> PlanMemory(const ModelConfig& config, const MemoryPlanOptions& options);
+
+/// The same of a model whose files are there, in any container and type: weights as they are packed
+/// for the CPU (a rank whose cut splits blocks of a type widens its part, which is not counted).
+/// Encoders keep no KV. memory_bytes 0: nothing is refused and kv_tokens is 0. UNIMPLEMENTED naming
+/// a tensor of a type there are no kernels for.
+StatusOr<MemoryPlan> PlanMemory(const Checkpoint& checkpoint, const MemoryPlanOptions& options);
 
 }  // namespace hadal::inference

@@ -47,6 +47,8 @@ void AddUser(CLI::App& app, Invocation& invocation);
 void AddKey(CLI::App& app, Invocation& invocation);
 void AddRole(CLI::App& app, Invocation& invocation);
 void AddModel(CLI::App& app, Invocation& invocation);
+void AddModelImport(CLI::App& model, Invocation& invocation);
+void AddModelServe(CLI::App& model, Invocation& invocation);
 void AddAudit(CLI::App& app, Invocation& invocation);
 void AddCompletion(CLI::App& app, Invocation& invocation);
 

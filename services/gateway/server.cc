@@ -58,6 +58,7 @@ struct GatewayServer::State {
   std::unique_ptr<Admission> admission;
 
   std::unique_ptr<InferenceClient> inference;
+  std::unique_ptr<ModelAdminClient> models;
   std::unique_ptr<RetrievalClient> retrieval;
   std::vector<std::unique_ptr<HealthProbe>> probes;
   std::unique_ptr<answer::Answerer> answerer;
@@ -99,6 +100,7 @@ Status GatewayServer::State::ConnectServices() {
   ASSIGN_OR_RETURN(auto retrieval_channel,
                    rpc::MakeInternalChannel(config.retrieval_address, "retrieval", files));
   inference = std::make_unique<InferenceClient>(inference_channel);
+  models = std::make_unique<ModelAdminClient>(inference_channel);
   retrieval = std::make_unique<RetrievalClient>(retrieval_channel);
   probes.push_back(std::make_unique<HealthProbe>("retrieval", config.retrieval_address,
                                                  std::move(retrieval_channel)));
@@ -122,7 +124,8 @@ void GatewayServer::State::BuildServices() {
   knowledge_service =
       std::make_unique<KnowledgeService>(environment, retrieval.get(), config.max_document_bytes);
   models_service =
-      std::make_unique<ModelsService>(environment, inference.get(), config.embeddings.max_inputs);
+      std::make_unique<ModelsService>(environment, inference.get(), models.get(),
+                                      config.embeddings.max_inputs);
   AdminService::Dependencies dependencies{stores.identities.get(), inference.get(), {}};
   for (const auto& probe : probes) dependencies.services.push_back(probe.get());
   admin_service = std::make_unique<AdminService>(environment, std::move(dependencies));

@@ -33,9 +33,13 @@ constexpr TextField kTextFields[] = {
     {"chat_model", &InferenceConfig::chat_model, "default chat model, in the models folder"},
     {"embedding_model", &InferenceConfig::embedding_model,
      "embedding model, in the models folder; empty: none"},
+    {"import_folder", &InferenceConfig::import_folder,
+     "'hadal model import' reads models below this folder; empty: DATA/import"},
 };
 constexpr NumberField kNumberFields[] = {
     {"threads", &InferenceConfig::threads, 0, 1024, "compute threads; 0: one per hardware thread"},
+    {"memory_budget_mib", &InferenceConfig::memory_budget_mib, 0, int64_t{1} << 30,
+     "weights, KV caches and buffers of all models, MiB; 0: memory of the machine or its cgroup"},
     {"kv_cache_mib", &InferenceConfig::kv_cache_mib, 1, int64_t{1} << 24,
      "KV cache of each chat model, MiB"},
     {"block_size", &InferenceConfig::block_size, 1, 1024, "tokens of one KV block"},
@@ -209,6 +213,10 @@ StatusOr<std::vector<ModelEntry>> ModelsToServe(const InferenceConfig& config) {
     }
   }
   return entries;
+}
+
+std::string ImportFolderOf(const InferenceConfig& config) {
+  return config.import_folder.empty() ? config.data_folder + "/import" : config.import_folder;
 }
 
 std::string ModelIdFromPath(std::string_view path) {

@@ -28,6 +28,8 @@ struct InferenceConfig {
   std::string chat_model = "qwen2.5-coder-0.5b-instruct-q4_k_m.gguf";
   std::string embedding_model = "multilingual-e5-small-q4_0.gguf";
   std::vector<ModelEntry> models;  ///< further ones
+  std::string import_folder;       ///< models are imported from below it; empty: DATA/import
+  int64_t memory_budget_mib = 0;   ///< of all models, by plan; 0: what machine or cgroup has
   int64_t kv_cache_mib = 512;      ///< of each chat model
   int64_t block_size = 16;
   int64_t max_running = 16;
@@ -60,6 +62,9 @@ std::string FormatConfig(const InferenceConfig& config);
 /// All models in the order they are listed: default chat, embedding, further ones; ids and full
 /// paths filled in. INVALID_ARGUMENT when two have the same id.
 StatusOr<std::vector<ModelEntry>> ModelsToServe(const InferenceConfig& config);
+
+/// The folder that administrators' imports may read.
+std::string ImportFolderOf(const InferenceConfig& config);
 
 /// The file name without extension and quantisation: "a/qwen2.5-0.5b-q4_k_m.gguf" is
 /// "qwen2.5-0.5b".

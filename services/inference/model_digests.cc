@@ -2,10 +2,8 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <system_error>
@@ -14,11 +12,11 @@
 #include "base/file.h"
 #include "base/hex.h"
 #include "base/log.h"
+#include "services/model_store/file_digest.h"
 
 namespace hadal::inference_service {
 namespace {
 
-constexpr size_t kReadBytes = 1 << 20;
 constexpr size_t kMaxCacheBytes = 1 << 20;
 constexpr size_t kMaxFolderFiles = 4096;
 
@@ -100,26 +98,14 @@ StatusOr<std::string> ModelDigests::DigestOfFile(const std::string& path) {
     used_[identity] = it->second;
     return it->second;
   }
-  ASSIGN_OR_RETURN(std::string digest, HashFile(path));
+  const UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!file.valid()) return ErrnoStatus("open", path);
+  const auto go_on = [this](int64_t) { return !stopping(); };
+  ASSIGN_OR_RETURN(std::string digest, model_store::HashFile(file.get(), path, go_on));
   ASSIGN_OR_RETURN(const std::string identity_after, IdentityOf(path));
   if (identity_after != identity) return DataLoss("{} changed while it was read", path);
   used_[identity] = digest;
   return digest;
-}
-
-StatusOr<std::string> ModelDigests::HashFile(const std::string& path) {
-  const UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!file.valid()) return ErrnoStatus("open", path);
-  std::string buffer(kReadBytes, '\0');
-  auth::Sha256Hasher hasher;
-  while (true) {
-    if (stopping()) return Cancelled("the service is shutting down");
-    const ssize_t size = ::read(file.get(), buffer.data(), buffer.size());
-    if (size < 0 && errno == EINTR) continue;
-    if (size < 0) return ErrnoStatus("read", path);
-    if (size == 0) return HexEncode(hasher.Finish());
-    hasher.Update(std::string_view(buffer).substr(0, static_cast<size_t>(size)));
-  }
 }
 
 void ModelDigests::LoadCache() {

@@ -31,7 +31,6 @@ class ModelDigests {
   void Run(const std::vector<std::string>& paths);
   StatusOr<std::string> DigestOf(const std::string& path);
   StatusOr<std::string> DigestOfFile(const std::string& path);
-  StatusOr<std::string> HashFile(const std::string& path);
   void LoadCache();
   void SaveCache();
   bool stopping() const;

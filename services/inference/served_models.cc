@@ -1,74 +1,58 @@
 #include "services/inference/served_models.h"
 
+#include <algorithm>
 #include <utility>
 
-#include "absl/time/clock.h"
-#include "absl/time/time.h"
-#include "base/log.h"
+#include "base/check.h"
 
 namespace hadal::inference_service {
-namespace {
 
 const char* NameOf(ModelKind kind) { return kind == ModelKind::kChat ? "chat" : "embedding"; }
 
-StatusOr<ServedModel> LoadOne(const ModelEntry& entry, const inference::EngineOptions& options,
-                              const std::shared_ptr<inference::ThreadPool>& pool,
-                              inference::RankGroup* ranks) {
-  ServedModel model;
-  model.entry = entry;
-  ASSIGN_OR_RETURN(model.info, inference::DescribeModel(entry.path));
-  if (entry.kind == ModelKind::kChat) {
-    ASSIGN_OR_RETURN(inference::ChatModel chat,
-                     inference::LoadChatModel(entry.path, options, pool, ranks));
-    model.chat = std::make_shared<inference::ChatModel>(std::move(chat));
-  } else {
-    ASSIGN_OR_RETURN(model.embedder, inference::Embedder::Load(entry.path, pool));
-  }
+void ServedModels::Add(Model model) {
+  absl::MutexLock lock(&mu_);
+  CHECK(std::none_of(models_.begin(), models_.end(),
+                     [&model](const Model& other) { return other->entry.id == model->entry.id; }));
+  models_.push_back(std::move(model));
+}
+
+ServedModels::Model ServedModels::Remove(const std::string& id) {
+  absl::MutexLock lock(&mu_);
+  const auto found = std::find_if(models_.begin(), models_.end(),
+                                  [&id](const Model& model) { return model->entry.id == id; });
+  if (found == models_.end()) return nullptr;
+  Model model = std::move(*found);
+  models_.erase(found);
   return model;
 }
 
-}  // namespace
-
-StatusOr<std::unique_ptr<ServedModels>> ServedModels::Load(const InferenceConfig& config,
-                                                           inference::RankGroup* ranks) {
-  ASSIGN_OR_RETURN(const std::vector<ModelEntry> entries, ModelsToServe(config));
-  const auto pool = inference::MakeThreadPool(static_cast<int32_t>(config.threads));
-  std::vector<ServedModel> models;
-  for (const ModelEntry& entry : entries) {
-    const absl::Time begin = absl::Now();
-    StatusOr<ServedModel> model = LoadOne(entry, EngineOptionsOf(config), pool, ranks);
-    if (!model.ok()) {
-      return Annotate(model.status(), fmt::format("cannot load the {} model {} from {}",
-                                                  NameOf(entry.kind), entry.id, entry.path));
-    }
-    LogInfo("loaded {} model {} ({}, {:.0f} M parameters) in {:.2f} s", NameOf(entry.kind),
-            entry.id, model->info.architecture, static_cast<double>(model->info.parameters) / 1e6,
-            absl::ToDoubleSeconds(absl::Now() - begin));
-    models.push_back(*std::move(model));
-  }
-  return std::make_unique<ServedModels>(std::move(models));
+std::vector<ServedModels::Model> ServedModels::all() const {
+  absl::MutexLock lock(&mu_);
+  return models_;
 }
 
-StatusOr<const ServedModel*> ServedModels::Find(const std::string& id, ModelKind kind) const {
+StatusOr<ServedModels::Model> ServedModels::Find(const std::string& id, ModelKind kind) const {
   if (id.empty()) {
-    for (const ServedModel& model : models_) {
-      if (model.entry.kind == kind) return &model;
+    absl::MutexLock lock(&mu_);
+    for (const Model& model : models_) {
+      if (model->entry.kind == kind) return model;
     }
-    return FailedPrecondition("no {} model is served here; name one in the configuration",
+    return FailedPrecondition("no {} model is served here; load one with 'hadal model load'",
                               NameOf(kind));
   }
-  ASSIGN_OR_RETURN(const ServedModel* model, Find(id));
+  ASSIGN_OR_RETURN(Model model, Find(id));
   if (model->entry.kind != kind) {
     return InvalidArgument("{} is not a model of the kind {}", id, NameOf(kind));
   }
   return model;
 }
 
-StatusOr<const ServedModel*> ServedModels::Find(const std::string& id) const {
+StatusOr<ServedModels::Model> ServedModels::Find(const std::string& id) const {
+  absl::MutexLock lock(&mu_);
   std::string known;
-  for (const ServedModel& model : models_) {
-    if (id.empty() || model.entry.id == id) return &model;
-    known += (known.empty() ? "" : ", ") + model.entry.id;
+  for (const Model& model : models_) {
+    if (id.empty() || model->entry.id == id) return model;
+    known += (known.empty() ? "" : ", ") + model->entry.id;
   }
   return NotFound("there is no model {}; there are: {}", id, known);
 }

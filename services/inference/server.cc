@@ -5,7 +5,9 @@
 #include <utility>
 
 #include "base/log.h"
+#include "services/inference/model_admin_service.h"
 #include "services/inference/model_digests.h"
+#include "services/inference/model_host.h"
 #include "services/inference/service.h"
 #include "services/rpc/run_file.h"
 #include "services/rpc/server.h"
@@ -18,7 +20,8 @@ namespace {
 constexpr absl::Duration kShutdownGrace = absl::Seconds(5);
 
 StatusOr<std::unique_ptr<rpc::RpcServer>> Listen(const InferenceConfig& config,
-                                                 InferenceService* service) {
+                                                 InferenceService* service,
+                                                 ModelAdminService* admin) {
   rpc::RpcServerOptions options;
   options.listen = config.listen;
   options.max_threads = static_cast<int>(config.max_calls);
@@ -31,15 +34,19 @@ StatusOr<std::unique_ptr<rpc::RpcServer>> Listen(const InferenceConfig& config,
                                 config.data_folder));
   }
   options.credentials = *std::move(credentials);
-  return rpc::RpcServer::Start(options, {service}, {internal::v1::Inference::service_full_name()});
+  return rpc::RpcServer::Start(options, {service, admin},
+                               {internal::v1::Inference::service_full_name(),
+                                internal::v1::ModelAdmin::service_full_name()});
 }
 
 }  // namespace
 
 struct InferenceServer::Parts {
   std::shared_ptr<inference::RankGroup> ranks;  ///< may be null
+  std::unique_ptr<ModelHost> host;
   InferenceService service;
-  std::unique_ptr<rpc::RpcServer> rpc;  ///< destroyed before the service it calls
+  std::unique_ptr<ModelAdminService> admin;
+  std::unique_ptr<rpc::RpcServer> rpc;  ///< destroyed before the services it calls
 };
 
 InferenceServer::InferenceServer(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
@@ -60,19 +67,24 @@ StatusOr<std::unique_ptr<InferenceServer>> InferenceServer::Start(
   RETURN_IF_ERROR(ValidateConfig(config));
   ASSIGN_OR_RETURN(const std::vector<ModelEntry> entries, ModelsToServe(config));
   auto parts = std::make_unique<Parts>();
-  ASSIGN_OR_RETURN(parts->rpc, Listen(config, &parts->service));
+  const auto served = std::make_shared<ServedModels>();
+  ASSIGN_OR_RETURN(parts->host, ModelHost::Create(config, served, ranks));
+  parts->admin = std::make_unique<ModelAdminService>(parts->host.get());
+  ASSIGN_OR_RETURN(parts->rpc, Listen(config, &parts->service, parts->admin.get()));
   rpc::RunFile run_file;
   run_file.pid = ::getpid();
   run_file.endpoints["grpc"] = parts->rpc->address();
   RETURN_IF_ERROR(rpc::WriteRunFile(config.data_folder, "inference", run_file));
 
   std::vector<std::string> paths;
-  for (const ModelEntry& entry : entries) paths.push_back(entry.path);
+  for (const ModelEntry& entry : entries) {
+    ASSIGN_OR_RETURN(const ModelSource source, SourceOf(entry));
+    if (!source.stored) paths.push_back(entry.path);  // others are checked as they load
+  }
   auto digests = std::make_shared<ModelDigests>(std::move(paths),
                                                 config.data_folder + "/run/model_digests.json");
-  ASSIGN_OR_RETURN(std::shared_ptr<const ServedModels> models,
-                   ServedModels::Load(config, ranks.get()));
-  parts->service.Serve(std::move(models), std::move(digests));
+  RETURN_IF_ERROR(parts->host->LoadAtStart());
+  parts->service.Serve(served, std::move(digests));
   parts->rpc->SetServing(true);
   if (ranks != nullptr) {
     parts->ranks = ranks;
@@ -83,7 +95,7 @@ StatusOr<std::unique_ptr<InferenceServer>> InferenceServer::Start(
     }));
     LogInfo("leading {} ranks", ranks->size());
   }
-  LogInfo("serving {} models on {}", entries.size(), parts->rpc->address());
+  LogInfo("serving {} models on {}", served->all().size(), parts->rpc->address());
   return std::unique_ptr<InferenceServer>(new InferenceServer(std::move(parts)));
 }
 
@@ -93,7 +105,14 @@ Status RunFollower(const InferenceConfig& config, inference::RankGroup& ranks) {
   const auto pool = inference::MakeThreadPool(static_cast<int32_t>(config.threads));
   for (const ModelEntry& entry : entries) {
     if (entry.kind != ModelKind::kChat) continue;  // the leader's alone
-    RETURN_IF_ERROR(Annotate(ranks.LoadAsFollower(entry.path, EngineOptionsOf(config), pool), entry.path));
+    ASSIGN_OR_RETURN(const ModelSource source, SourceOf(entry));
+    if (source.stored) {
+      const model_store::StoredModel& stored = *source.stored;
+      RETURN_IF_ERROR(model_store::RequireFiles(stored.folder, stored.manifest,
+                                                [](int64_t) { return true; }));
+    }
+    RETURN_IF_ERROR(Annotate(ranks.LoadAsFollower(source.entry.path, EngineOptionsOf(config), pool),
+                             source.entry.path));
   }
   LogInfo("rank {} of {} follows", ranks.rank(), ranks.size());
   RETURN_IF_ERROR(ranks.Follow());

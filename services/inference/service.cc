@@ -8,6 +8,7 @@
 
 #include "inference/reasoning_splitter.h"
 #include "services/inference/generation.h"
+#include "services/inference/model_description.h"
 #include "services/rpc/status.h"
 
 namespace hadal::inference_service {
@@ -51,11 +52,11 @@ Status CheckTexts(int count) {
 /// One generation on its way from the engine to the client.
 class GenerationCall {
  public:
-  GenerationCall(grpc::ServerContext* context, const inference::Tokenizer& tokenizer,
+  GenerationCall(grpc::ServerContext* context, const ServedModel& model,
                  bool begins_inside_reasoning, int32_t num_choices,
                  grpc::ServerWriter<internal::v1::GenerateEvent>* writer)
       : context_(context),
-        tokenizer_(tokenizer),
+        model_(model),
         writer_(writer),
         choices_(static_cast<size_t>(num_choices), Choice(begins_inside_reasoning)) {}
 
@@ -64,6 +65,7 @@ class GenerationCall {
     for (size_t unfinished = choices_.size(); unfinished > 0;) {
       std::optional<GenerateDelta> delta = stream.Next(absl::Now() + kCancelPoll);
       if (context_->IsCancelled()) return GivenUp(*context_);
+      if (model_.retired) return model_.Retired();
       if (!delta) continue;
       Choice& choice = choices_[static_cast<size_t>(delta->choice)];
       choice.token_ids.insert(choice.token_ids.end(), delta->token_ids.begin(),
@@ -89,7 +91,7 @@ class GenerationCall {
   internal::v1::TokenLogprob LogprobOf(int32_t token, float logprob) const {
     internal::v1::TokenLogprob wire;
     wire.set_token(token);
-    wire.set_text(tokenizer_.TokenBytes(token));
+    wire.set_text(model_.chat->tokenizer->TokenBytes(token));
     wire.set_logprob(logprob);
     return wire;
   }
@@ -143,7 +145,7 @@ class GenerationCall {
   }
 
   grpc::ServerContext* const context_;
-  const inference::Tokenizer& tokenizer_;
+  const ServedModel& model_;
   grpc::ServerWriter<internal::v1::GenerateEvent>* const writer_;
   std::vector<Choice> choices_;
   inference::Usage usage_;  ///< of the choices that have ended
@@ -152,14 +154,12 @@ class GenerationCall {
 Status RunGenerate(grpc::ServerContext* context, const internal::v1::GenerateRequest& request,
                    const ServedModels& models,
                    grpc::ServerWriter<internal::v1::GenerateEvent>* writer) {
-  ASSIGN_OR_RETURN(const ServedModel* model, models.Find(request.model(), ModelKind::kChat));
+  ASSIGN_OR_RETURN(const auto model, models.Find(request.model(), ModelKind::kChat));
   ASSIGN_OR_RETURN(Generation generation,
                    PrepareGeneration(request, *model->chat, DeadlineOf(*context)));
   const int32_t n = generation.request.n;
   ASSIGN_OR_RETURN(const auto stream, model->chat->engine->Submit(std::move(generation.request)));
-  return GenerationCall(context, *model->chat->tokenizer, generation.begins_inside_reasoning, n,
-                        writer)
-      .Run(*stream);
+  return GenerationCall(context, *model, generation.begins_inside_reasoning, n, writer).Run(*stream);
 }
 
 StatusOr<inference::EmbedKind> KindOf(v1::EmbedKind kind) {
@@ -177,7 +177,7 @@ StatusOr<inference::EmbedKind> KindOf(v1::EmbedKind kind) {
 
 Status RunEmbed(const grpc::ServerContext& context, const v1::EmbedRequest& request,
                 const ServedModels& models, Foreground& foreground, v1::EmbedResponse& response) {
-  ASSIGN_OR_RETURN(const ServedModel* model, models.Find(request.model(), ModelKind::kEmbedding));
+  ASSIGN_OR_RETURN(const auto model, models.Find(request.model(), ModelKind::kEmbedding));
   ASSIGN_OR_RETURN(const inference::EmbedKind kind, KindOf(request.kind()));
   RETURN_IF_ERROR(CheckTexts(request.texts_size()));
   const bool background = request.priority() == v1::EMBED_PRIORITY_BACKGROUND;
@@ -188,6 +188,7 @@ Status RunEmbed(const grpc::ServerContext& context, const v1::EmbedRequest& requ
   for (int begin = 0; begin < request.texts_size(); begin += group) {
     if (background) foreground.WaitUntilIdle(kBackgroundYield);
     if (context.IsCancelled()) return GivenUp(context);
+    if (model->retired) return model->Retired();
     const int end = std::min(begin + group, request.texts_size());
     ASSIGN_OR_RETURN(const inference::Embeddings embeddings,
                      model->embedder->Embed(
@@ -205,7 +206,7 @@ Status RunEmbed(const grpc::ServerContext& context, const v1::EmbedRequest& requ
 Status RunCountTokens(const grpc::ServerContext& context,
                       const internal::v1::CountTokensRequest& request, const ServedModels& models,
                       internal::v1::CountTokensResponse& response) {
-  ASSIGN_OR_RETURN(const ServedModel* model, models.Find(request.model()));
+  ASSIGN_OR_RETURN(const auto model, models.Find(request.model()));
   RETURN_IF_ERROR(CheckTexts(request.texts_size()));
   for (const std::string& text : request.texts()) {
     if (context.IsCancelled()) return GivenUp(context);
@@ -218,26 +219,14 @@ Status RunCountTokens(const grpc::ServerContext& context,
 
 Status RunListModels(const grpc::ServerContext& context, const ServedModels& models,
                      ModelDigests& digests, v1::ListModelsResponse& response) {
-  for (const ServedModel& served : models.all()) {
+  for (const ServedModels::Model& served : models.all()) {
     v1::Model& model = *response.add_models();
-    model.set_id(served.entry.id);
-    model.set_kind(served.entry.kind == ModelKind::kChat ? "chat" : "embedding");
-    model.set_architecture(served.info.architecture);
-    const size_t slash = served.entry.path.find_last_of('/');
-    model.set_file(served.entry.path.substr(slash == std::string::npos ? 0 : slash + 1));
-    model.set_size_bytes(served.info.size_bytes);
-    model.set_parameters(served.info.parameters);
-    model.set_context_length(served.info.context_length);
-    model.set_vocabulary(served.info.vocabulary);
-    if (served.embedder != nullptr) {
-      model.set_embedding_dim(served.embedder->dim());
-      model.set_context_length(served.embedder->max_tokens());
-    }
-    model.mutable_details()->insert(served.info.details.begin(), served.info.details.end());
+    model = DescribeServed(*served);
+    if (!served->sha256.empty()) continue;
     StatusOr<std::string> digest = DeadlineExceeded("not asked yet");
     while (absl::IsDeadlineExceeded(digest.status())) {
       if (context.IsCancelled()) return GivenUp(context);
-      digest = digests.Wait(served.entry.path, absl::Now() + kCancelPoll);
+      digest = digests.Wait(served->entry.path, absl::Now() + kCancelPoll);
     }
     RETURN_IF_ERROR(digest.status());
     model.set_sha256(*std::move(digest));

@@ -48,6 +48,7 @@ class Appliance:
         self.data = self.folder / "data"
         self.prefix = list(prefix)
         self.options = ()
+        self.models = MODELS
 
     def run(self, *args, key=None, check=True, timeout=300, user_data=True):
         command = [*self.prefix, str(BIN / "hadal"), *map(str, args)]
@@ -74,7 +75,7 @@ class Appliance:
         return path
 
     def start(self):
-        self.run("up", "--detach", "--models", MODELS, "--https-port", self._free(),
+        self.run("up", "--detach", "--models", self.models, "--https-port", self._free(),
                  "--grpc-port", self._free(), *self.options, timeout=240)
         self.status = self.json("status")
         assert self.status["ready"], self.status

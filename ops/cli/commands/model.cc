@@ -4,26 +4,11 @@
 #include "hadal/v1/models.grpc.pb.h"
 #include "ops/cli/connection.h"
 #include "ops/cli/invocation.h"
+#include "ops/cli/model_state.h"
 #include "ops/cli/output.h"
 
 namespace hadal::cli {
 namespace {
-
-nlohmann::json ToJson(const v1::Model& model) {
-  nlohmann::json details = nlohmann::json::object();
-  for (const auto& [name, value] : model.details()) details[name] = value;
-  return {{"id", model.id()},
-          {"kind", model.kind()},
-          {"architecture", model.architecture()},
-          {"file", model.file()},
-          {"sha256", model.sha256()},
-          {"size_bytes", model.size_bytes()},
-          {"parameters", model.parameters()},
-          {"context_length", model.context_length()},
-          {"embedding_dim", model.embedding_dim()},
-          {"vocabulary", model.vocabulary()},
-          {"details", details}};
-}
 
 Status RunLs(const Invocation& invocation) {
   ASSIGN_OR_RETURN(
@@ -35,12 +20,13 @@ Status RunLs(const Invocation& invocation) {
     json.push_back(ToJson(model));
     rows.push_back({model.id(), model.kind(), model.architecture(),
                     std::to_string(model.size_bytes() >> 20) + " MiB",
-                    std::to_string(model.context_length()), model.sha256().substr(0, 12)});
+                    std::to_string(model.memory_bytes() >> 20) + " MiB",
+                    model.sha256().substr(0, 12), StateOf(model)});
   }
   if (invocation.json) {
     PrintJson({{"models", json}});
   } else {
-    PrintTable({"ID", "KIND", "ARCHITECTURE", "SIZE", "CONTEXT", "SHA-256"}, rows);
+    PrintTable({"ID", "KIND", "ARCHITECTURE", "SIZE", "MEMORY", "SHA-256", "STATE"}, rows);
   }
   return OkStatus();
 }
@@ -58,6 +44,8 @@ Status RunInspect(const Invocation& invocation, const std::string& id) {
   for (const auto& [name, value] : ToJson(model).items()) {
     if (value.is_object()) {
       for (const auto& [detail, text] : value.items()) rows.push_back({detail, text});
+    } else if (value.is_array()) {
+      for (const auto& file : value) rows.push_back({file["name"], file["sha256"]});
     } else {
       rows.push_back({name, value.is_string() ? value.get<std::string>() : value.dump()});
     }
@@ -69,9 +57,9 @@ Status RunInspect(const Invocation& invocation, const std::string& id) {
 }  // namespace
 
 void AddModel(CLI::App& app, Invocation& invocation) {
-  CLI::App* model = app.add_subcommand("model", "Models that are served");
+  CLI::App* model = app.add_subcommand("model", "Models: import, load, unload");
   model->require_subcommand(1);
-  CLI::App* ls = model->add_subcommand("ls", "List models");
+  CLI::App* ls = model->add_subcommand("ls", "List models and what they are doing");
   ls->footer("Example:\n  hadal model ls");
   ls->callback([&invocation] { invocation.run = [&invocation] { return RunLs(invocation); }; });
   auto id = std::make_shared<std::string>();
@@ -81,6 +69,8 @@ void AddModel(CLI::App& app, Invocation& invocation) {
   inspect->callback([&invocation, id] {
     invocation.run = [&invocation, id] { return RunInspect(invocation, *id); };
   });
+  AddModelImport(*model, invocation);
+  AddModelServe(*model, invocation);
 }
 
 }  // namespace hadal::cli

@@ -2,6 +2,7 @@
 
 #include "base/file.h"
 #include "inference/weights/model_config.h"
+#include "tests/inference/model/synthetic_checkpoint.h"
 #include "tests/support/paths.h"
 #include "tests/support/status_matchers.h"
 
@@ -56,6 +57,44 @@ TEST(MemoryPlan, TensorParallelismCutsKvHeads) {
   ASSERT_OK_AND_ASSIGN(const MemoryPlan four, PlanMemory(qwen, On(4, 4, 1, 80)));
   EXPECT_EQ(one.kv_bytes_per_token, 4 * four.kv_bytes_per_token);
   EXPECT_STATUS(PlanMemory(qwen, On(3, 3, 1, 80)), kInvalidArgument, "");
+}
+
+// What the loaders pack, byte for byte: SmolLM2's own matrices, and a synthetic one of each type.
+TEST(MemoryPlan, WeightsOfACheckpointAreThoseThatArePacked) {
+  ThreadPool pool(1);
+  for (const GgmlType type : {GgmlType::kF32, GgmlType::kBF16, GgmlType::kQ8_0, GgmlType::kQ4_0,
+                              GgmlType::kQ5_1, GgmlType::kQ4_K, GgmlType::kQ6_K}) {
+    const SyntheticCheckpoint checkpoint(SyntheticCheckpoint::SmallConfig("llama"), type, 1);
+    int64_t packed = 0;
+    for (const std::string& name : checkpoint.names()) {
+      const Weight& weight = *checkpoint.Find(name);
+      if (weight.shape.size() == 1) {
+        packed += 4 * weight.shape[0];
+        continue;
+      }
+      ASSERT_OK_AND_ASSIGN(const PackedMatrix matrix,
+                           LoadMatrix(checkpoint, name, weight.shape[0], weight.shape[1],
+                                      PackPrecision::kStored, pool));
+      packed += static_cast<int64_t>(matrix.size_bytes());
+    }
+    ASSERT_OK_AND_ASSIGN(const MemoryPlan plan, PlanMemory(checkpoint, MemoryPlanOptions()));
+    EXPECT_EQ(plan.weight_bytes, packed) << TraitsOf(type).name;
+    EXPECT_EQ(plan.kv_tokens, 0);
+  }
+}
+
+TEST(MemoryPlan, ACheckpointIsRefusedWithNumbersAndCutOverRanks) {
+  const SyntheticCheckpoint checkpoint(SyntheticCheckpoint::SmallConfig("qwen2"), GgmlType::kQ8_0,
+                                       1);
+  MemoryPlanOptions options = On(1, 1, 1, 1);
+  ASSERT_OK_AND_ASSIGN(const MemoryPlan one, PlanMemory(checkpoint, options));
+  EXPECT_GT(one.kv_tokens, 0);
+  ASSERT_OK_AND_ASSIGN(const MemoryPlan two, PlanMemory(checkpoint, On(2, 2, 1, 1)));
+  EXPECT_LT(two.weight_bytes, one.weight_bytes);
+  EXPECT_EQ(one.kv_bytes_per_token, 2 * two.kv_bytes_per_token);
+  options.memory_bytes = one.weight_bytes + one.buffer_bytes;
+  EXPECT_STATUS(PlanMemory(checkpoint, options), kResourceExhausted,
+                std::to_string(one.weight_bytes));
 }
 
 }  // namespace

@@ -85,17 +85,18 @@ class ServiceTest : public ::testing::Test {
     chat_->context_length = decoder_->config().context_length;
     ASSERT_OK_AND_ASSIGN(chat_->engine,
                          inference::Engine::Create(options, decoder_, chat_->tokenizer));
-    ServedModel chat;
-    chat.entry = {"chatter", folder_->path() + "/chat.gguf", ModelKind::kChat};
-    chat.info.architecture = "fake";
-    chat.chat = chat_;
-    ServedModel embedder;
-    embedder.entry = {"embedder", folder_->path() + "/embed.gguf", ModelKind::kEmbedding};
-    embedder.embedder = embedder_;
-    service_.Serve(std::make_shared<ServedModels>(std::vector<ServedModel>{chat, embedder}),
-                   std::make_shared<ModelDigests>(
-                       std::vector<std::string>{chat.entry.path, embedder.entry.path},
-                       folder_->path() + "/digests.json"));
+    auto chat = std::make_shared<ServedModel>();
+    chat->entry = {"chatter", folder_->path() + "/chat.gguf", ModelKind::kChat};
+    chat->info.architecture = "fake";
+    chat->chat = chat_;
+    auto embedder = std::make_shared<ServedModel>();
+    embedder->entry = {"embedder", folder_->path() + "/embed.gguf", ModelKind::kEmbedding};
+    embedder->embedder = embedder_;
+    served_->Add(chat);
+    served_->Add(embedder);
+    service_.Serve(served_, std::make_shared<ModelDigests>(
+                                std::vector<std::string>{chat->entry.path, embedder->entry.path},
+                                folder_->path() + "/digests.json"));
   }
 
   static internal::v1::GenerateRequest Request(int32_t max_tokens) {
@@ -142,6 +143,7 @@ class ServiceTest : public ::testing::Test {
   const std::shared_ptr<FakeDecoder> decoder_ = std::make_shared<FakeDecoder>();
   const std::shared_ptr<FakeEmbedder> embedder_ = std::make_shared<FakeEmbedder>();
   std::unique_ptr<TempDir> folder_;
+  const std::shared_ptr<ServedModels> served_ = std::make_shared<ServedModels>();
   std::shared_ptr<inference::ChatModel> chat_;
   InferenceService service_;
   std::unique_ptr<grpc::Server> server_;
@@ -394,6 +396,27 @@ TEST_F(ServiceTest, ListsModelsWithTheDigestOfTheirFiles) {
             "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
   EXPECT_EQ(response.models(1).kind(), "embedding");
   EXPECT_EQ(response.models(1).embedding_dim(), 2);
+}
+
+TEST_F(ServiceTest, AnUnloadedModelIsNotFoundAndEndsWhatRunsWhenItsGraceIsOver) {
+  Serve();
+  grpc::ClientContext context;
+  auto request = Request(3000);
+  request.set_model("chatter");
+  const auto reader = stub_->Generate(&context, request);
+  internal::v1::GenerateEvent event;
+  ASSERT_TRUE(reader->Read(&event));
+  ServedModels::Model model = served_->Remove("chatter");
+  ASSERT_NE(model, nullptr);
+  EXPECT_EQ(Generate(request).status.error_code(), grpc::StatusCode::NOT_FOUND);
+  ASSERT_TRUE(reader->Read(&event));  // the running one goes on
+  model->retired = true;
+  while (reader->Read(&event)) {
+  }
+  const grpc::Status ended = reader->Finish();
+  EXPECT_EQ(ended.error_code(), grpc::StatusCode::UNAVAILABLE);
+  EXPECT_THAT(ended.error_message(), ::testing::HasSubstr("chatter was unloaded"));
+  ExpectAllBlocksFree();
 }
 
 }  // namespace
