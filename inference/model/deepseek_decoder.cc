@@ -30,22 +30,7 @@ Status CheckConfig(const ModelConfig& config) {
         mla.qk_nope_head_dim, mla.qk_rope_head_dim, mla.v_head_dim, mla.q_lora_rank,
         mla.kv_lora_rank, config.rope_freq_factors.size(), config.ffn_dim, config.vocabulary);
   }
-  const MoeConfig& moe = config.moe;
-  const bool groups_fit = moe.num_experts > 0 && moe.num_groups > 0 &&
-                          moe.num_experts % moe.num_groups == 0 && moe.groups_per_token > 0 &&
-                          moe.groups_per_token <= moe.num_groups;
-  const int32_t choices = !groups_fit ? 0
-                          : moe.gate == ExpertGate::kSoftmax
-                              ? moe.num_experts
-                              : moe.num_experts / moe.num_groups * moe.groups_per_token;
-  if (moe.experts_per_token <= 0 || moe.experts_per_token > choices || moe.expert_ffn_dim <= 0 ||
-      moe.num_shared_experts < 0 || moe.first_dense_layers < 0) {
-    return InvalidArgument(
-        "{}: expected {} of {} experts in {} of {} groups to be a choice, {} wide",
-        config.architecture, moe.experts_per_token, moe.num_experts, moe.groups_per_token,
-        moe.num_groups, moe.expert_ffn_dim);
-  }
-  return OkStatus();
+  return CheckExperts(config);
 }
 
 }  // namespace
@@ -61,8 +46,7 @@ DeepseekDecoder::DeepseekDecoder(const ModelConfig& config, const DecoderOptions
                                    config.rope_freq_factors),
             config.rope_magnitude),
       attention_(ranks_->LocalConfig(config), device),
-      experts_(device),
-      spread_experts_(std::move(device), options.ranks) {}
+      feed_forward_(config, options, *ranks_, std::move(device)) {}
 
 StatusOr<std::unique_ptr<Decoder>> DeepseekDecoder::Load(const Checkpoint& checkpoint,
                                                          const DecoderOptions& options,
@@ -109,63 +93,15 @@ void DeepseekDecoder::Resize(int64_t num_rows) {
   const auto grow = [num_rows](std::vector<float>& buffer, int64_t cols) {
     buffer.resize(std::max(buffer.size(), static_cast<size_t>(num_rows * cols)));
   };
-  const MoeConfig& moe = config_.moe;
-  const int64_t widest =
-      std::max<int64_t>(config_.ffn_dim, int64_t{moe.num_shared_experts} * moe.expert_ffn_dim);
   grow(residual_, config_.hidden_dim);
   grow(normed_, config_.hidden_dim);
   grow(part_, config_.hidden_dim);
-  grow(gate_, widest);
-  grow(up_, widest);
-  grow(router_logits_, moe.num_experts);
 }
 
 void DeepseekDecoder::Trace(const char* part, int32_t layer, ConstMatrixView x) const {
   if (trace_ != nullptr && x.rows > 0) {
     trace_->OnHidden(fmt::format("layer.{}.{}", layer, part), x);
   }
-}
-
-// y = mlp(x); without one, zeros.
-void DeepseekDecoder::RunMlp(const Expert& mlp, ConstMatrixView x, MatrixView y) {
-  if (mlp.gate.rows() == 0) {
-    std::fill_n(y.data, y.rows * y.cols, 0.0f);
-    return;
-  }
-  const MatrixView gate(gate_.data(), x.rows, mlp.gate.rows());
-  const MatrixView up(up_.data(), x.rows, mlp.up.rows());
-  const MatMulTask tasks[] = {{&mlp.gate, nullptr, gate, false}, {&mlp.up, nullptr, up, false}};
-  MatMul(device_, x, tasks);
-  SiluMul(device_, gate, up, gate);
-  MatMul(device_, gate, mlp.down, nullptr, y);
-}
-
-void DeepseekDecoder::RouteRows(int32_t index, ConstMatrixView x) {
-  const DeepseekLayer& layer = layers_[static_cast<size_t>(index)];
-  const MatrixView logits(router_logits_.data(), x.rows, config_.moe.num_experts);
-  MatMul(device_, x, layer.router, nullptr, logits);
-  Route(device_, config_.moe, logits,
-        layer.router_bias.empty() ? nullptr : layer.router_bias.data(), &routing_);
-  if (trace_ != nullptr && x.rows > 0) {
-    trace_->OnRouting(index, logits, routing_.experts, routing_.weights);
-  }
-}
-
-// Ranks of one group have the same rows; each sends its part of them to the experts and gives the
-// results to the others. y holds partial sums of the shared experts.
-Status DeepseekDecoder::RunSpreadExperts(int32_t index, ConstMatrixView x, MatrixView y) {
-  RETURN_IF_ERROR(ranks_->SumOwnRows(y));
-  const ShardRange own = ranks_->OwnRows(x.rows);
-  const auto slice = [&](const auto& all) {
-    return std::decay_t<decltype(all)>(all.begin() + own.begin * routing_.top_k,
-                                       all.begin() + own.end * routing_.top_k);
-  };
-  own_routing_ = {routing_.top_k, slice(routing_.experts), slice(routing_.weights)};
-  RETURN_IF_ERROR(spread_experts_.Run(layers_[static_cast<size_t>(index)].experts,
-                                      ranks_->plan().placement(index), own_routing_,
-                                      ConstMatrixView(x.row(own.begin), own.count(), x.cols),
-                                      MatrixView(y.row(own.begin), own.count(), y.cols)));
-  return ranks_->GatherRows(y);
 }
 
 Status DeepseekDecoder::RunLayer(int32_t index, int64_t num_rows) {
@@ -181,14 +117,7 @@ Status DeepseekDecoder::RunLayer(int32_t index, int64_t num_rows) {
   AddInPlace(device_, part, residual);
 
   RmsNorm(device_, residual, layer.ffn_norm.data(), config_.norm_eps, normed);
-  RunMlp(layer.mlp, normed, part);
-  if (!layer.experts.empty()) RouteRows(index, normed);
-  if (!layer.experts.empty() && ranks_->plan().spreads_experts()) {
-    RETURN_IF_ERROR(RunSpreadExperts(index, normed, part));
-  } else {
-    if (!layer.experts.empty()) experts_.Run(layer.experts, routing_, normed, part);
-    RETURN_IF_ERROR(ranks_->Sum(part));
-  }
+  RETURN_IF_ERROR(feed_forward_.Run(layer.feed_forward, index, normed, part));
   Trace("mlp", index, part);
   AddInPlace(device_, part, residual);
   Trace("out", index, residual);

@@ -11,11 +11,9 @@
 #include "inference/model/batch_plan.h"
 #include "inference/model/decoder.h"
 #include "inference/model/deepseek_weights.h"
+#include "inference/model/feed_forward.h"
 #include "inference/model/mla_attention.h"
 #include "inference/model/model_ranks.h"
-#include "inference/moe/expert_parallel.h"
-#include "inference/moe/experts.h"
-#include "inference/moe/router.h"
 
 namespace hadal::inference {
 
@@ -48,9 +46,6 @@ class DeepseekDecoder final : public Decoder {
   Status CombineForDraft(absl::Span<const int32_t> tokens, ConstMatrixView hidden, MatrixView out);
   Status ProjectLast(const BatchPlan& plan, const std::vector<float>& norm,
                      const PackedMatrix& output, absl::Span<float> logits);
-  void RunMlp(const Expert& mlp, ConstMatrixView x, MatrixView y);
-  void RouteRows(int32_t index, ConstMatrixView x);
-  Status RunSpreadExperts(int32_t index, ConstMatrixView x, MatrixView y);
   void Trace(const char* part, int32_t layer, ConstMatrixView x) const;
 
   const ModelConfig config_;
@@ -65,16 +60,11 @@ class DeepseekDecoder final : public Decoder {
   std::optional<DeepseekDraft> draft_;
   RopeTable rope_;
   MlaAttention attention_;
-  ExpertRunner experts_;
-  ExpertParallel spread_experts_;
-  Routing routing_;
-  Routing own_routing_;  ///< of the rows that are this rank's to dispatch
+  FeedForward feed_forward_;
   LayerKv kv_;
   int64_t hidden_rows_ = 0;                      // of normed_: the last hidden states
   std::vector<float> pair_;                      // [rows, 2 * hidden]
   std::vector<float> residual_, normed_, part_;  // [rows, hidden]
-  std::vector<float> gate_, up_;                 // [rows, the widest feed-forward part]
-  std::vector<float> router_logits_;             // [rows, experts]
 };
 
 }  // namespace hadal::inference

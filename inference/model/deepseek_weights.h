@@ -5,7 +5,7 @@
 
 #include "inference/kernels/packed_matrix.h"
 #include "inference/kernels/thread_pool.h"
-#include "inference/moe/experts.h"
+#include "inference/model/feed_forward.h"
 #include "inference/weights/checkpoint.h"
 #include "inference/weights/shard_plan.h"
 
@@ -28,11 +28,7 @@ struct DeepseekLayer {
   std::vector<float> attention_norm;
   MlaWeights attention;
   std::vector<float> ffn_norm;
-  Expert mlp;  ///< the dense feed-forward part, or the shared experts; empty when there are none
-  PackedMatrix router;             ///< [experts, hidden] f32; empty in dense layers
-  std::vector<float> router_bias;  ///< [experts] where the router has one
-  /// Empty in dense layers; all, or those of ShardPlan::placement where experts are spread.
-  std::vector<Expert> experts;
+  FeedForwardWeights feed_forward;
 };
 
 /// The multi-token prediction layer, apart from its transformer layer.
@@ -45,8 +41,8 @@ struct DeepseekDraft {
 };
 
 /// Loads what `plan` gives this rank of layer `index`. In PackPrecision::kStored weights keep their
-/// bits, the router's apart: it is float32. E4M3 scales lie on a grid over all heads; where a head
-/// is no multiple of 128 rows high, k_b and v_b are widened to float32.
+/// bits, those of gates apart (LoadFeedForward). E4M3 scales lie on a grid over all heads; where a
+/// head is no multiple of 128 rows high, k_b and v_b are widened to float32.
 StatusOr<DeepseekLayer> LoadDeepseekLayer(const Checkpoint& checkpoint, const ShardPlan& plan,
                                           int32_t index, PackPrecision precision, ThreadPool& pool);
 

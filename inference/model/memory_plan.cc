@@ -13,8 +13,7 @@ int64_t ValuesPerRow(const ModelConfig& config, const ShardPlan& plan) {
   const MoeConfig& moe = config.moe;
   const int64_t heads = plan.num_heads(config);
   int64_t values = 3 * int64_t{config.hidden_dim};  // residual, normed, part
-  values += 2 * std::max<int64_t>(config.ffn_dim,
-                                  int64_t{moe.num_shared_experts} * moe.expert_ffn_dim);
+  values += 2 * std::max(config.ffn_dim, moe.shared_ffn_dim);
   if (mla.kv_lora_rank > 0) {
     const int64_t cached = int64_t{mla.kv_lora_rank} + mla.qk_rope_head_dim;
     values += mla.q_lora_rank + cached;

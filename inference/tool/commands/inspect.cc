@@ -50,8 +50,8 @@ nlohmann::ordered_json Describe(const Checkpoint& checkpoint, const Options& opt
   if (config.moe.num_experts > 0) {
     out["experts"] = config.moe.num_experts;
     out["experts_per_token"] = config.moe.experts_per_token;
-    out["shared_experts"] = config.moe.num_shared_experts;
     out["expert_ffn_dim"] = config.moe.expert_ffn_dim;
+    out["shared_ffn_dim"] = config.moe.shared_ffn_dim;
   }
   out["vocabulary"] = config.vocabulary;
   out["context_length"] = config.context_length;
