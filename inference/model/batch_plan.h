@@ -14,6 +14,8 @@ struct BatchPlan {
   std::vector<int32_t> tokens;
   std::vector<int32_t> positions;
   std::vector<int64_t> logits_rows;  ///< rows of the batch whose logits are wanted
+  /// Per slice: how many of its rows, the first ones, DecoderOptions::expanded_prefill expands.
+  std::vector<int32_t> expanded_rows;
 };
 
 /// One layer's part of the cache for the slices of a batch.
@@ -29,7 +31,8 @@ Status ValidateBatch(const ModelConfig& config, const KvLayout& layout,
                      absl::Span<const SequenceSlice> batch, const KvCache& cache,
                      size_t num_logits);
 
-BatchPlan PlanBatch(absl::Span<const SequenceSlice> batch);
+/// `expanded_prefill` as in DecoderOptions.
+BatchPlan PlanBatch(absl::Span<const SequenceSlice> batch, int32_t expanded_prefill = 0);
 
 /// Points `kv` at `layer`. With KvLayout::v_values 0 there are no value blocks and rows.
 void BindLayer(int32_t layer, absl::Span<const SequenceSlice> batch, const BatchPlan& plan,

@@ -41,6 +41,7 @@ DeepseekDecoder::DeepseekDecoder(const ModelConfig& config, const DecoderOptions
       kv_layout_(KvLayoutOf(config, options)),
       device_(device),
       trace_(options.trace),
+      expanded_prefill_(options.expanded_prefill),
       ranks_(std::move(ranks)),
       rope_(RopeInverseFrequencies(config.mla.qk_rope_head_dim, config.rope_theta,
                                    config.rope_freq_factors),
@@ -56,6 +57,13 @@ StatusOr<std::unique_ptr<Decoder>> DeepseekDecoder::Load(const Checkpoint& check
   if (options.draft && config.num_nextn_layers == 0) {
     return InvalidArgument("{}: the model has no multi-token prediction layer to draft with",
                            checkpoint.path());
+  }
+  if (options.expanded_prefill < 0 ||
+      (options.expanded_prefill > 0 && config.mla.v_head_dim > config.head_dim)) {
+    return InvalidArgument("{}: expanded prefill of {} tokens with values of {}; expected 0 or more "
+                           "tokens, and values no wider than the {} of a query",
+                           checkpoint.path(), options.expanded_prefill, config.mla.v_head_dim,
+                           config.head_dim);
   }
   ASSIGN_OR_RETURN(auto ranks, ModelRanks::Create(checkpoint, options));
   std::unique_ptr<DeepseekDecoder> decoder(
@@ -80,6 +88,9 @@ Status DeepseekDecoder::LoadWeights(const Checkpoint& checkpoint, PackPrecision 
                    LoadVector(checkpoint, plan, "output_norm.weight", config_.hidden_dim));
   for (int32_t i = 0; i < kv_layout_.num_layers; ++i) {
     ASSIGN_OR_RETURN(DeepseekLayer layer, LoadDeepseekLayer(checkpoint, plan, i, precision, pool));
+    if (expanded_prefill_ > 0) {
+      ASSIGN_OR_RETURN(layer.attention.k_up, TransposeKeys(layer.attention.k_b, pool));
+    }
     layers_.push_back(std::move(layer));
   }
   if (kv_layout_.num_layers > config_.num_layers) {
@@ -104,14 +115,15 @@ void DeepseekDecoder::Trace(const char* part, int32_t layer, ConstMatrixView x) 
   }
 }
 
-Status DeepseekDecoder::RunLayer(int32_t index, int64_t num_rows) {
+Status DeepseekDecoder::RunLayer(int32_t index, int64_t num_rows,
+                                 absl::Span<const int32_t> expanded_rows) {
   const DeepseekLayer& layer = layers_[static_cast<size_t>(index)];
   const MatrixView residual(residual_.data(), num_rows, config_.hidden_dim);
   const MatrixView normed(normed_.data(), num_rows, config_.hidden_dim);
   const MatrixView part(part_.data(), num_rows, config_.hidden_dim);
 
   RmsNorm(device_, residual, layer.attention_norm.data(), config_.norm_eps, normed);
-  attention_.Run(layer.attention, normed, rope_, kv_, part);
+  attention_.Run(layer.attention, normed, rope_, kv_, expanded_rows, part);
   RETURN_IF_ERROR(ranks_->Sum(part));
   Trace("attn", index, part);
   AddInPlace(device_, part, residual);
@@ -127,7 +139,7 @@ Status DeepseekDecoder::RunLayer(int32_t index, int64_t num_rows) {
 Status DeepseekDecoder::Forward(absl::Span<const SequenceSlice> batch, KvCache& cache,
                                 absl::Span<float> logits) {
   RETURN_IF_ERROR(ValidateBatch(config_, kv_layout_, batch, cache, logits.size()));
-  const BatchPlan plan = PlanBatch(batch);
+  const BatchPlan plan = PlanBatch(batch, expanded_prefill_);
   // A group without work still computes the experts of others.
   if (plan.num_rows == 0 && !ranks_->plan().spreads_experts()) return OkStatus();
   Resize(plan.num_rows);
@@ -137,7 +149,7 @@ Status DeepseekDecoder::Forward(absl::Span<const SequenceSlice> batch, KvCache& 
   rope_.Compute(device_, plan.positions);
   for (int32_t i = 0; i < config_.num_layers; ++i) {
     BindLayer(i, batch, plan, cache, &kv_);
-    RETURN_IF_ERROR(RunLayer(i, plan.num_rows));
+    RETURN_IF_ERROR(RunLayer(i, plan.num_rows, plan.expanded_rows));
   }
   RETURN_IF_ERROR(
       ProjectLast(plan, output_norm_, config_.tied_embeddings ? embedding_ : output_, logits));
@@ -177,7 +189,7 @@ Status DeepseekDecoder::Draft(absl::Span<const SequenceSlice> batch, ConstMatrix
                               KvCache& cache, absl::Span<float> logits) {
   if (!draft_) return Decoder::Draft(batch, hidden, cache, logits);
   RETURN_IF_ERROR(ValidateBatch(config_, kv_layout_, batch, cache, logits.size()));
-  const BatchPlan plan = PlanBatch(batch);
+  const BatchPlan plan = PlanBatch(batch, expanded_prefill_);
   if (hidden.rows != plan.num_rows || hidden.cols != config_.hidden_dim) {
     return InvalidArgument("hidden states [{}, {}] for {} tokens, expected one of {} for each",
                            hidden.rows, hidden.cols, plan.num_rows, config_.hidden_dim);
@@ -188,7 +200,7 @@ Status DeepseekDecoder::Draft(absl::Span<const SequenceSlice> batch, ConstMatrix
       plan.tokens, hidden, MatrixView(residual_.data(), plan.num_rows, config_.hidden_dim)));
   rope_.Compute(device_, plan.positions);
   BindLayer(config_.num_layers, batch, plan, cache, &kv_);
-  RETURN_IF_ERROR(RunLayer(config_.num_layers, plan.num_rows));
+  RETURN_IF_ERROR(RunLayer(config_.num_layers, plan.num_rows, plan.expanded_rows));
   const PackedMatrix& own_output = config_.tied_embeddings ? embedding_ : output_;
   return ProjectLast(plan, draft_->output_norm,
                      draft_->output.rows() > 0 ? draft_->output : own_output, logits);

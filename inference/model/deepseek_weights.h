@@ -21,6 +21,8 @@ struct MlaWeights {
   std::vector<float> kv_a_norm;
   std::vector<PackedMatrix> k_b;  ///< per head [kv_lora_rank, nope]
   std::vector<PackedMatrix> v_b;  ///< per head [v_head_dim, kv_lora_rank]
+  /// Per head [nope, kv_lora_rank] f32, k_b transposed; only for DecoderOptions::expanded_prefill.
+  std::vector<PackedMatrix> k_up;
   PackedMatrix o;                 ///< [hidden, heads * v_head_dim]
 };
 
