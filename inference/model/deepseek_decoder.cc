@@ -87,7 +87,8 @@ Status DeepseekDecoder::LoadWeights(const Checkpoint& checkpoint, PackPrecision 
   ASSIGN_OR_RETURN(output_norm_,
                    LoadVector(checkpoint, plan, "output_norm.weight", config_.hidden_dim));
   for (int32_t i = 0; i < kv_layout_.num_layers; ++i) {
-    ASSIGN_OR_RETURN(DeepseekLayer layer, LoadDeepseekLayer(checkpoint, plan, i, precision, pool));
+    ASSIGN_OR_RETURN(DeepseekLayer layer,
+                     LoadDeepseekLayer(checkpoint, plan, i, precision, pool));
     if (expanded_prefill_ > 0) {
       ASSIGN_OR_RETURN(layer.attention.k_up, TransposeKeys(layer.attention.k_b, pool));
     }

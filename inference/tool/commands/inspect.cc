@@ -27,6 +27,11 @@ const char* TemplateName(const std::string& jinja) {
     case ChatTemplate::kR1DistillQwen: return "r1-distill-qwen";
     case ChatTemplate::kDeepSeekR1: return "deepseek-r1";
     case ChatTemplate::kSmolLm2: return "smollm2";
+    case ChatTemplate::kDeepSeekV2: return "deepseek-v2";
+    case ChatTemplate::kDeepSeekV25: return "deepseek-v2.5";
+    case ChatTemplate::kDeepSeekV3: return "deepseek-v3";
+    case ChatTemplate::kLlama3: return "llama-3";
+    case ChatTemplate::kLlama31: return "llama-3.1";
   }
   return "unknown";
 }
