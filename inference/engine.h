@@ -26,6 +26,10 @@ struct EngineOptions {
   /// 0: none. The model checks them: tokens stay the same. With many rows a guess costs more than
   /// it saves, docs/measurements/speculation.md.
   int32_t speculation_rows = 8;
+  /// Latent attention takes the expanded form in aligned chunks of so many prompt tokens that lie
+  /// wholly in the prompt, whole KV blocks; 0: nowhere. Worth it where max_batch_tokens is as many
+  /// and at least 512, docs/measurements/mla-prefill.md. The decoder is loaded for it.
+  int32_t expanded_prefill = 0;
   int32_t stream_capacity = 1024;  ///< deltas a slow reader may lag behind before it is cancelled
 };
 

@@ -6,7 +6,7 @@ namespace hadal::inference {
 namespace {
 
 constexpr size_t kFixedWords = 5;
-constexpr size_t kSliceWords = 4;
+constexpr size_t kSliceWords = 5;
 // What every message has room for: a decode step of some ten sequences is one broadcast.
 constexpr size_t kFirstWords = 1024;
 constexpr int32_t kMaxWords = 1 << 26;
@@ -22,7 +22,8 @@ BatchMessage BatchMessage::Run(int32_t model, absl::Span<const SequenceSlice> ba
   words[4] = cache.block_size();
   for (const SequenceSlice& slice : batch) {
     words.insert(words.end(), {static_cast<int32_t>(slice.tokens.size()), slice.position,
-                               slice.num_logits, static_cast<int32_t>(slice.block_table.size())});
+                               slice.num_logits, static_cast<int32_t>(slice.block_table.size()),
+                               slice.expanded_tokens});
     words.insert(words.end(), slice.tokens.begin(), slice.tokens.end());
     words.insert(words.end(), slice.block_table.begin(), slice.block_table.end());
   }
@@ -72,6 +73,7 @@ StatusOr<std::vector<SequenceSlice>> BatchMessage::Slices() const {
     slice.tokens = left.subspan(kSliceWords, static_cast<size_t>(left[0]));
     slice.position = left[1];
     slice.num_logits = left[2];
+    slice.expanded_tokens = left[4];
     slice.block_table =
         left.subspan(kSliceWords + slice.tokens.size(), static_cast<size_t>(left[3]));
     left.remove_prefix(kSliceWords + slice.tokens.size() + slice.block_table.size());

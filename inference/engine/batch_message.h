@@ -36,7 +36,7 @@ class BatchMessage {
   enum : int32_t { kTick = 0, kRun = 1, kLeave = 2 };
   explicit BatchMessage(int32_t kind) : words_{kind, 5, 0, 0, 0} {}
   /// kind, number of words, model, blocks and block size of the cache; per slice: tokens, position,
-  /// logits, blocks, and then the tokens and the blocks.
+  /// logits, blocks, expanded tokens, and then the tokens and the blocks.
   std::vector<int32_t> words_;
 };
 

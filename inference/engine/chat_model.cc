@@ -22,10 +22,15 @@ StatusOr<ChatModel> LoadChatModel(const std::string& path, const EngineOptions& 
   ASSIGN_OR_RETURN(model.chat_template,
                    IdentifyChatTemplate(model.checkpoint->config().chat_template));
   std::shared_ptr<Decoder> decoder;
+  DecoderOptions decoder_options;
+  decoder_options.expanded_prefill = options.expanded_prefill > 0;
   if (ranks == nullptr) {
-    ASSIGN_OR_RETURN(decoder, LoadDecoder(*model.checkpoint, DecoderOptions(), std::move(pool)));
+    ASSIGN_OR_RETURN(decoder, LoadDecoder(*model.checkpoint, decoder_options, std::move(pool)));
+  } else if (decoder_options.expanded_prefill) {
+    return Unimplemented(
+        "expanded_prefill on ranks: those that follow load without it; set it to 0");
   } else {
-    ASSIGN_OR_RETURN(decoder, ranks->Load(*model.checkpoint, DecoderOptions(), std::move(pool)));
+    ASSIGN_OR_RETURN(decoder, ranks->Load(*model.checkpoint, decoder_options, std::move(pool)));
   }
   model.context_length = decoder->config().context_length;
   ASSIGN_OR_RETURN(model.engine, Engine::Create(options, std::move(decoder), model.tokenizer));

@@ -13,9 +13,17 @@ EngineCore::EngineCore(const EngineOptions& options, std::shared_ptr<Decoder> de
                        std::shared_ptr<const Clock> clock)
     : tokenizer_(std::move(tokenizer)),
       clock_(std::move(clock)),
+      expanded_prefill_(options.expanded_prefill),
       pool_(cache->num_blocks(), cache->block_size()),
       scheduler_({options.max_running, options.max_batch_tokens, options.speculation_rows}, &pool_),
       runner_(std::move(decoder), std::move(cache)) {}
+
+void EngineCore::Add(std::unique_ptr<Sequence> sequence) {
+  if (expanded_prefill_ > 0) {
+    sequence->expanded_tokens = sequence->num_prompt() / expanded_prefill_ * expanded_prefill_;
+  }
+  scheduler_.Add(std::move(sequence));
+}
 
 bool EngineCore::Step() {
   RetireAbandoned();
@@ -60,7 +68,7 @@ void EngineCore::Publish(const Batch& batch) {
     row += slice.num_logits();
     if (sequence.shares_blocks()) {
       sequence.blocks->PublishComputed(sequence.request.cache_namespace, sequence.tokens,
-                                       sequence.num_computed);
+                                       sequence.num_computed, sequence.expanded_tokens);
     }
   }
   if (endings.empty()) return;

@@ -18,7 +18,8 @@ Status ModelRunner::Run(const Batch& batch) {
       tokens = both;
     }
     slices_.push_back(
-        {tokens, sequence.num_computed, sequence.blocks->blocks(), scheduled.num_logits()});
+        {tokens, sequence.num_computed, sequence.blocks->blocks(), scheduled.num_logits(),
+         sequence.expanded_tokens});
     num_rows += static_cast<size_t>(scheduled.num_logits());
   }
   logits_.resize(num_rows * static_cast<size_t>(decoder_->config().vocabulary));

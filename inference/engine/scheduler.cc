@@ -73,7 +73,8 @@ bool Scheduler::AdmitNext() {
     // The last token always runs: its logits are what comes next.
     next.num_computed =
         next.blocks->TakePrefix(next.request.cache_namespace,
-                                absl::MakeConstSpan(next.tokens).first(next.tokens.size() - 1));
+                                absl::MakeConstSpan(next.tokens).first(next.tokens.size() - 1),
+                                next.expanded_tokens);
   }
   // A free block for every running sequence, or the newcomer is soon preempted again.
   if (!next.blocks->Grow(next.num_tokens()) || pool_->num_free() < num_running()) {

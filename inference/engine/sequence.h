@@ -40,6 +40,7 @@ struct Sequence {
   std::vector<int32_t> tokens;       ///< the prompt, then what was generated
   int32_t num_computed = 0;          ///< tokens whose K and V are in `blocks`
   std::optional<BlockTable> blocks;  ///< set while running
+  int32_t expanded_tokens = 0;       ///< SequenceSlice::expanded_tokens, from the prompt's length
   std::vector<int32_t> draft;        ///< guessed to follow `tokens`, for the next step only
   PromptLookup lookup;
   std::optional<ConstraintState> constraint;  ///< behind the generated tokens

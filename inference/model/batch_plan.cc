@@ -21,9 +21,6 @@ Status ValidateBatch(const ModelConfig& config, const KvLayout& layout,
       return InvalidArgument("a slice of {} tokens at position {} does not fit its {} blocks of {}",
                              count, slice.position, slice.block_table.size(), cache.block_size());
     }
-    if (slice.prompt_tokens < 0) {
-      return InvalidArgument("a prompt of {} tokens", slice.prompt_tokens);
-    }
     if (slice.num_logits < 0 || slice.num_logits > count) {
       return InvalidArgument("logits of {} of {} tokens were asked for", slice.num_logits, count);
     }
@@ -47,13 +44,11 @@ Status ValidateBatch(const ModelConfig& config, const KvLayout& layout,
   return OkStatus();
 }
 
-BatchPlan PlanBatch(absl::Span<const SequenceSlice> batch, int32_t expanded_prefill) {
+BatchPlan PlanBatch(absl::Span<const SequenceSlice> batch) {
   BatchPlan plan;
   for (const SequenceSlice& slice : batch) {
-    const int32_t chunk = expanded_prefill;
-    const int32_t expanded = chunk > 0 ? slice.prompt_tokens / chunk * chunk : 0;
-    plan.expanded_rows.push_back(
-        std::clamp(expanded - slice.position, 0, static_cast<int32_t>(slice.tokens.size())));
+    const auto count = static_cast<int32_t>(slice.tokens.size());
+    plan.expanded_rows.push_back(std::clamp(slice.expanded_tokens - slice.position, 0, count));
     for (size_t i = 0; i < slice.tokens.size(); ++i) {
       plan.tokens.push_back(slice.tokens[i]);
       plan.positions.push_back(slice.position + static_cast<int32_t>(i));

@@ -14,8 +14,7 @@ struct BatchPlan {
   std::vector<int32_t> tokens;
   std::vector<int32_t> positions;
   std::vector<int64_t> logits_rows;  ///< rows of the batch whose logits are wanted
-  /// Per slice: how many of its rows, the first ones, DecoderOptions::expanded_prefill expands.
-  std::vector<int32_t> expanded_rows;
+  std::vector<int32_t> expanded_rows;  ///< per slice: the rows before its expanded_tokens
 };
 
 /// One layer's part of the cache for the slices of a batch.
@@ -31,8 +30,7 @@ Status ValidateBatch(const ModelConfig& config, const KvLayout& layout,
                      absl::Span<const SequenceSlice> batch, const KvCache& cache,
                      size_t num_logits);
 
-/// `expanded_prefill` as in DecoderOptions.
-BatchPlan PlanBatch(absl::Span<const SequenceSlice> batch, int32_t expanded_prefill = 0);
+BatchPlan PlanBatch(absl::Span<const SequenceSlice> batch);
 
 /// Points `kv` at `layer`. With KvLayout::v_values 0 there are no value blocks and rows.
 void BindLayer(int32_t layer, absl::Span<const SequenceSlice> batch, const BatchPlan& plan,

@@ -23,9 +23,9 @@ struct SequenceSlice {
   int32_t position = 0;                   ///< tokens already in the cache
   absl::Span<const int32_t> block_table;  ///< blocks for positions [0, position + tokens.size())
   int32_t num_logits = 1;                 ///< logits wanted for the last so many tokens (0: none)
-  /// How many positions are the request's prompt, for DecoderOptions::expanded_prefill; the same in
-  /// every slice of a sequence.
-  int32_t prompt_tokens = 0;
+  /// Positions before this one take the expanded form of latent attention, the others the absorbed
+  /// one; the same in every slice of a sequence. Without DecoderOptions::expanded_prefill: 0.
+  int32_t expanded_tokens = 0;
 };
 
 /// A causal language model over a paged KV cache. Batch-invariant: a row of logits depends on its
@@ -80,12 +80,10 @@ class DecoderTrace {
 struct DecoderOptions {
   ComputeMode mode = ComputeMode::kNative;
   bool draft = false;  ///< load the multi-token prediction layer; INVALID_ARGUMENT without one
-  /// Latent attention of a prompt's first positions, as many as are whole chunks of so many tokens,
-  /// expands K and V (ExpandedMlaAttention) instead of absorbing weights; 0: none. Which form a
-  /// position takes depends on it and the prompt's length alone, so batches and chunking still
-  /// change no bit; but a cache row is good only for a prompt that gives its positions the same
-  /// form.
-  int32_t expanded_prefill = 0;
+  /// Latent attention can take the expanded form (ExpandedMlaAttention, SequenceSlice), for which
+  /// k_b is kept a second time, in float32. The forms round differently: cached rows are good only
+  /// for a sequence whose positions have the same. Nothing in models without latent attention.
+  bool expanded_prefill = false;
   DecoderTrace* trace = nullptr;  ///< outlives the decoder
   /// Many ranks compute one model when this is set; outlives the decoder. Its size is layout.ranks.
   Communicator* ranks = nullptr;

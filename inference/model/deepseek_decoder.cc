@@ -58,12 +58,11 @@ StatusOr<std::unique_ptr<Decoder>> DeepseekDecoder::Load(const Checkpoint& check
     return InvalidArgument("{}: the model has no multi-token prediction layer to draft with",
                            checkpoint.path());
   }
-  if (options.expanded_prefill < 0 ||
-      (options.expanded_prefill > 0 && config.mla.v_head_dim > config.head_dim)) {
-    return InvalidArgument("{}: expanded prefill of {} tokens with values of {}; expected 0 or more "
-                           "tokens, and values no wider than the {} of a query",
-                           checkpoint.path(), options.expanded_prefill, config.mla.v_head_dim,
-                           config.head_dim);
+  if (options.expanded_prefill && config.mla.v_head_dim > config.head_dim) {
+    return InvalidArgument(
+        "{}: expanded prefill takes values no wider than the {} of a query, found {}; load the "
+        "model without it",
+        checkpoint.path(), config.head_dim, config.mla.v_head_dim);
   }
   ASSIGN_OR_RETURN(auto ranks, ModelRanks::Create(checkpoint, options));
   std::unique_ptr<DeepseekDecoder> decoder(
@@ -89,7 +88,7 @@ Status DeepseekDecoder::LoadWeights(const Checkpoint& checkpoint, PackPrecision 
   for (int32_t i = 0; i < kv_layout_.num_layers; ++i) {
     ASSIGN_OR_RETURN(DeepseekLayer layer,
                      LoadDeepseekLayer(checkpoint, plan, i, precision, pool));
-    if (expanded_prefill_ > 0) {
+    if (expanded_prefill_) {
       ASSIGN_OR_RETURN(layer.attention.k_up, TransposeKeys(layer.attention.k_b, pool));
     }
     layers_.push_back(std::move(layer));
@@ -140,7 +139,8 @@ Status DeepseekDecoder::RunLayer(int32_t index, int64_t num_rows,
 Status DeepseekDecoder::Forward(absl::Span<const SequenceSlice> batch, KvCache& cache,
                                 absl::Span<float> logits) {
   RETURN_IF_ERROR(ValidateBatch(config_, kv_layout_, batch, cache, logits.size()));
-  const BatchPlan plan = PlanBatch(batch, expanded_prefill_);
+  const BatchPlan plan = PlanBatch(batch);
+  RETURN_IF_ERROR(CheckExpanded(plan));
   // A group without work still computes the experts of others.
   if (plan.num_rows == 0 && !ranks_->plan().spreads_experts()) return OkStatus();
   Resize(plan.num_rows);
@@ -156,6 +156,15 @@ Status DeepseekDecoder::Forward(absl::Span<const SequenceSlice> batch, KvCache& 
       ProjectLast(plan, output_norm_, config_.tied_embeddings ? embedding_ : output_, logits));
   if (trace_ != nullptr && hidden_rows_ > 0) trace_->OnHidden("final_norm", hidden());
   return OkStatus();
+}
+
+Status DeepseekDecoder::CheckExpanded(const BatchPlan& plan) const {
+  const auto& rows = plan.expanded_rows;
+  if (expanded_prefill_ || std::count(rows.begin(), rows.end(), 0) == std::ssize(rows)) {
+    return OkStatus();
+  }
+  return InvalidArgument("the batch asks for the expanded form of latent attention, for which the "
+                         "model was not loaded; load it with expanded_prefill");
 }
 
 // The rows whose logits are wanted, normed, meet the vocabulary; they stay as hidden().
@@ -190,7 +199,8 @@ Status DeepseekDecoder::Draft(absl::Span<const SequenceSlice> batch, ConstMatrix
                               KvCache& cache, absl::Span<float> logits) {
   if (!draft_) return Decoder::Draft(batch, hidden, cache, logits);
   RETURN_IF_ERROR(ValidateBatch(config_, kv_layout_, batch, cache, logits.size()));
-  const BatchPlan plan = PlanBatch(batch, expanded_prefill_);
+  const BatchPlan plan = PlanBatch(batch);
+  RETURN_IF_ERROR(CheckExpanded(plan));
   if (hidden.rows != plan.num_rows || hidden.cols != config_.hidden_dim) {
     return InvalidArgument("hidden states [{}, {}] for {} tokens, expected one of {} for each",
                            hidden.rows, hidden.cols, plan.num_rows, config_.hidden_dim);

@@ -42,6 +42,7 @@ class DeepseekDecoder final : public Decoder {
                   std::unique_ptr<ModelRanks> ranks);
   Status LoadWeights(const Checkpoint& checkpoint, PackPrecision precision);
   void Resize(int64_t num_rows);
+  Status CheckExpanded(const BatchPlan& plan) const;
   Status RunLayer(int32_t index, int64_t num_rows, absl::Span<const int32_t> expanded_rows);
   Status CombineForDraft(absl::Span<const int32_t> tokens, ConstMatrixView hidden, MatrixView out);
   Status ProjectLast(const BatchPlan& plan, const std::vector<float>& norm,
@@ -52,7 +53,7 @@ class DeepseekDecoder final : public Decoder {
   const KvLayout kv_layout_;
   const CpuDevice device_;
   DecoderTrace* const trace_;
-  const int32_t expanded_prefill_;
+  const bool expanded_prefill_;
   const std::unique_ptr<ModelRanks> ranks_;
   PackedMatrix embedding_;
   PackedMatrix output_;  ///< empty when tied: the embedding is used

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "inference/kernels/packed_matrix.h"
+#include "inference/model/mla_expanded.h"
 
 namespace hadal::inference {
 namespace {
@@ -36,7 +37,12 @@ StatusOr<MemoryPlan> PlanMemory(const ModelConfig& config, const MemoryPlanOptio
     ASSIGN_OR_RETURN(const ShardPlan plan,
                      ShardPlan::Create(config, layout, rank, config.fp8_weights ? kFp8Block : 1,
                                        options.decoder.placements));
+    const bool expands = options.decoder.expanded_prefill && config.mla.kv_lora_rank > 0;
     int64_t weights = 0;
+    if (expands) {  // MlaWeights::k_up
+      weights += 4 * int64_t{config.num_layers} * plan.num_heads(config) *
+                 config.mla.qk_nope_head_dim * config.mla.kv_lora_rank;
+    }
     for (const PlannedTensor& tensor : plan.Tensors(config)) weights += tensor.bytes;
     if (weights <= fullest.weight_bytes) continue;
     fullest.weight_bytes = weights;
@@ -45,6 +51,7 @@ StatusOr<MemoryPlan> PlanMemory(const ModelConfig& config, const MemoryPlanOptio
     fullest.kv_bytes_per_token = KvLayoutOf(local, options.decoder).BytesPerToken();
     fullest.buffer_bytes = 4 * (options.max_batch_tokens * ValuesPerRow(config, plan) +
                                 int64_t{options.max_running} * config.vocabulary);
+    if (expands) fullest.buffer_bytes += 4 * ExpandedBufferValues(config, config.context_length);
   }
   const int64_t left = options.memory_bytes - fullest.weight_bytes - fullest.buffer_bytes;
   fullest.kv_tokens = left / fullest.kv_bytes_per_token;

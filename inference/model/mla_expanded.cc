@@ -97,6 +97,12 @@ void ExpandedMlaAttention::Run(const MlaWeights& weights, const CausalSlice& sli
   }
 }
 
+int64_t ExpandedBufferValues(const ModelConfig& config, int64_t positions) {
+  const MlaConfig& mla = config.mla;
+  return positions * (int64_t{mla.kv_lora_rank} + mla.qk_rope_head_dim) +
+         2 * std::max(kMaxKeyValues, positions * config.head_dim);
+}
+
 StatusOr<std::vector<PackedMatrix>> TransposeKeys(absl::Span<const PackedMatrix> k_b,
                                                   ThreadPool& pool) {
   std::vector<PackedMatrix> transposed;

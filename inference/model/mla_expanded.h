@@ -38,6 +38,9 @@ class ExpandedMlaAttention {
   std::vector<MatMulTask> tasks_;
 };
 
+/// Float32 values of the buffers for a sequence of so many positions.
+int64_t ExpandedBufferValues(const ModelConfig& config, int64_t positions);
+
 /// k_b of every head, transposed: what `MlaWeights::k_up` is. RESOURCE_EXHAUSTED without memory.
 StatusOr<std::vector<PackedMatrix>> TransposeKeys(absl::Span<const PackedMatrix> k_b,
                                                   ThreadPool& pool);

@@ -31,11 +31,11 @@ std::vector<int32_t> SomeTokens(size_t count, uint64_t seed) {
   return tokens;
 }
 
-/// Logits of `tokens`, whose first `prompt` are the prompt, fed in chunks.
+/// Logits of `tokens`, whose first `expanded` take the expanded form, fed in chunks.
 std::vector<float> FeedInChunks(Decoder& decoder, const std::vector<int32_t>& tokens,
-                                int32_t prompt, size_t chunk) {
+                                int32_t expanded, size_t chunk) {
   OneSequence sequence(decoder, static_cast<int32_t>(tokens.size()));
-  sequence.set_prompt_tokens(prompt);
+  sequence.set_expanded_tokens(expanded);
   std::vector<float> all;
   for (size_t begin = 0; begin < tokens.size(); begin += chunk) {
     const size_t end = std::min(tokens.size(), begin + chunk);
@@ -64,7 +64,7 @@ class ExpandedPrefill : public ::testing::TestWithParam<const char*> {
     ASSERT_FALSE(expected.empty());
     const auto greedy = Values<int32_t>(*golden_, prefix + "greedy");
     OneSequence sequence(decoder, static_cast<int32_t>(ids.size() + greedy.size()));
-    sequence.set_prompt_tokens(static_cast<int32_t>(ids.size()));
+    sequence.set_expanded_tokens(static_cast<int32_t>(ids.size()) / 4 * 4);
     const std::vector<float> logits = sequence.Feed(ids);
     float worst = 0;
     for (size_t i = 0; i < expected.size(); ++i) {
@@ -86,14 +86,14 @@ class ExpandedPrefill : public ::testing::TestWithParam<const char*> {
 
 TEST_P(ExpandedPrefill, GivesTheReference) {
   DecoderOptions options{ComputeMode::kFloat32};
-  options.expanded_prefill = 4;  // of five tokens four, of 33 all but the last
+  options.expanded_prefill = true;
   ASSERT_OK_AND_ASSIGN(auto decoder, LoadDecoder(*checkpoint_, options, Pool(2)));
   for (int prompt = 0; prompt < 5; ++prompt) CheckPrompt(*decoder, prompt);
 }
 
 TEST_P(ExpandedPrefill, GivesTheReferenceOnRanks) {
   DecoderOptions base{ComputeMode::kFloat32};
-  base.expanded_prefill = 16;
+  base.expanded_prefill = true;
   OnRanks({2, 2, 2}, base, [&](int32_t, const DecoderOptions& options) {
     auto decoder = LoadDecoder(*checkpoint_, options, Pool(1));
     ASSERT_OK(decoder);
@@ -115,33 +115,35 @@ TEST(ExpandedPrefillBits, ChunksThreadsAndNeighboursChangeNothing) {
        {std::pair{"deepseek_v3", GgmlType::kF8E4M3}, std::pair{"deepseek_v2", GgmlType::kQ8_0}}) {
     const SyntheticCheckpoint checkpoint(SyntheticCheckpoint::SmallConfig(architecture), type, 7);
     DecoderOptions options;
-    options.expanded_prefill = 32;
+    options.expanded_prefill = true;
     ASSERT_OK_AND_ASSIGN(auto one, LoadDecoder(checkpoint, options, Pool(1)));
     ASSERT_OK_AND_ASSIGN(auto three, LoadDecoder(checkpoint, options, Pool(3)));
     const std::vector<int32_t> tokens = SomeTokens(150, 1);
-    const std::vector<float> whole = FeedInChunks(*one, tokens, 120, 150);
+    const std::vector<float> whole = FeedInChunks(*one, tokens, 96, 150);
     for (const size_t chunk : {1, 7, 32, 90}) {
-      EXPECT_TRUE(FeedInChunks(*three, tokens, 120, chunk) == whole) << "chunks of " << chunk;
+      EXPECT_TRUE(FeedInChunks(*three, tokens, 96, chunk) == whole) << "chunks of " << chunk;
     }
-    // A longer prompt gives the same to the positions that both expand.
-    const std::vector<float> longer = FeedInChunks(*one, tokens, 140, 150);
+    // More expanded positions leave those before them as they are.
+    const std::vector<float> longer = FeedInChunks(*one, tokens, 128, 150);
     const size_t same = 96 * 500;
     EXPECT_TRUE(std::equal(whole.begin(), whole.begin() + same, longer.begin()));
-    EXPECT_FALSE(longer == whole);  // of 140 tokens 128 are expanded, of 120 only 96
+    EXPECT_FALSE(longer == whole);
 
-    // One batch: a decode, a prompt that is expanded in part, a short one that is not.
+    // One batch: a token, a prompt that is expanded but for its end, one that is expanded as a
+    // whole.
     const std::vector<std::vector<int32_t>> prompts = {SomeTokens(1, 2), SomeTokens(70, 3),
                                                        SomeTokens(9, 4)};
     ASSERT_OK_AND_ASSIGN(auto cache, KvCache::Create(three->kv_layout(), 12, 32));
     const std::vector<std::vector<int32_t>> tables = {{4, 1, 9, 0}, {2, 3, 8, 5}, {11, 6, 10, 7}};
+    const int32_t expanded[] = {0, 64, 9};
     std::vector<SequenceSlice> batch;
     for (size_t i = 0; i < prompts.size(); ++i) {
-      batch.push_back({prompts[i], 0, tables[i], 1, static_cast<int32_t>(prompts[i].size())});
+      batch.push_back({prompts[i], 0, tables[i], 1, expanded[i]});
     }
     std::vector<float> together(prompts.size() * 500);
     ASSERT_OK(three->Forward(batch, *cache, absl::MakeSpan(together)));
     for (size_t i = 0; i < prompts.size(); ++i) {
-      const auto alone = FeedInChunks(*one, prompts[i], static_cast<int32_t>(prompts[i].size()), 5);
+      const auto alone = FeedInChunks(*one, prompts[i], expanded[i], 5);
       EXPECT_TRUE(std::equal(alone.end() - 500, alone.end(),
                              together.begin() + static_cast<ptrdiff_t>(i * 500)))
           << "sequence " << i;
@@ -149,32 +151,33 @@ TEST(ExpandedPrefillBits, ChunksThreadsAndNeighboursChangeNothing) {
   }
 }
 
-TEST(ExpandedPrefillBits, WithoutAPromptNothingIsExpanded) {
+TEST(ExpandedPrefillBits, OnlyWhereItIsAskedFor) {
   const SyntheticCheckpoint checkpoint(SyntheticCheckpoint::SmallConfig("deepseek_v3"),
                                        GgmlType::kBF16, 7);
   DecoderOptions options;
   ASSERT_OK_AND_ASSIGN(auto absorbed, LoadDecoder(checkpoint, options, Pool(1)));
-  options.expanded_prefill = 32;
-  ASSERT_OK_AND_ASSIGN(auto expanded, LoadDecoder(checkpoint, options, Pool(1)));
+  options.expanded_prefill = true;
+  ASSERT_OK_AND_ASSIGN(auto both, LoadDecoder(checkpoint, options, Pool(1)));
   const std::vector<int32_t> tokens = SomeTokens(70, 1);
-  const std::vector<float> expected = FeedInChunks(*absorbed, tokens, 70, 70);
-  EXPECT_TRUE(FeedInChunks(*expanded, tokens, 0, 70) == expected);
-  EXPECT_TRUE(FeedInChunks(*expanded, tokens, 31, 70) == expected);
-  EXPECT_FALSE(FeedInChunks(*expanded, tokens, 32, 70) == expected);
+  const std::vector<float> expected = FeedInChunks(*absorbed, tokens, 0, 70);
+  EXPECT_TRUE(FeedInChunks(*both, tokens, 0, 70) == expected);
+  EXPECT_FALSE(FeedInChunks(*both, tokens, 32, 70) == expected);
+
+  ASSERT_OK_AND_ASSIGN(auto cache, KvCache::Create(absorbed->kv_layout(), 1, 16));
+  const std::vector<int32_t> table = {0};
+  const SequenceSlice slice{absl::MakeConstSpan(tokens).first(4), 0, table, 0, 4};
+  EXPECT_STATUS(absorbed->Forward(absl::MakeConstSpan(&slice, 1), *cache, {}), kInvalidArgument,
+                "expanded_prefill");
 }
 
-TEST(ExpandedPrefillBits, RefusesWhatItCannotDo) {
+TEST(ExpandedPrefillBits, RefusesValuesWiderThanAQuery) {
   ModelConfig config = SyntheticCheckpoint::SmallConfig("deepseek_v3");
-  DecoderOptions options;
-  options.expanded_prefill = -1;
-  const auto load = [&] {
-    return LoadDecoder(SyntheticCheckpoint(config, GgmlType::kF32, 1), options, Pool(1)).status();
-  };
-  EXPECT_STATUS(load(), kInvalidArgument, "expanded prefill of -1");
-  options.expanded_prefill = 64;
-  EXPECT_OK(load());
   config.mla.v_head_dim = 320;
-  EXPECT_STATUS(load(), kInvalidArgument, "values of 320");
+  const SyntheticCheckpoint checkpoint(config, GgmlType::kF32, 1);
+  EXPECT_OK(LoadDecoder(checkpoint, {}, Pool(1)));
+  DecoderOptions options;
+  options.expanded_prefill = true;
+  EXPECT_STATUS(LoadDecoder(checkpoint, options, Pool(1)), kInvalidArgument, "found 320");
 }
 
 }  // namespace
