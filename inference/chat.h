@@ -20,6 +20,8 @@ enum class ChatTemplate {
   kQwen25,
   kR1DistillQwen,  ///< R1-Distill of Qwen and of Llama
   kDeepSeekR1,
+  kR1DistillThinks,   ///< the same as published later: the prompt opens the chain of thought
+  kDeepSeekR1Thinks,  ///< likewise
   kSmolLm2,
   kDeepSeekV2,   ///< V2 and V2-Lite
   kDeepSeekV25,  ///< V2.5

@@ -15,6 +15,7 @@ constexpr std::string_view kUser = "<｜User｜>";
 constexpr std::string_view kAssistant = "<｜Assistant｜>";
 constexpr std::string_view kImStart = "<|im_start|>";
 constexpr std::string_view kImEnd = "<|im_end|>";
+constexpr std::string_view kThink = "<think>";
 constexpr std::string_view kThinkEnd = "</think>";
 constexpr std::string_view kBeginOfText = "<|begin_of_text|>";
 constexpr std::string_view kStartHeader = "<|start_header_id|>";
@@ -69,6 +70,7 @@ std::vector<Part> BuildChatMl(const std::vector<ChatMessage>& messages, bool add
 struct DeepSeekStyle {
   bool join_systems;   ///< system messages with an empty line between them, else the last one
   bool drop_thoughts;  ///< the chain of thought of earlier turns is not shown again
+  bool open_thought;   ///< the answer begins inside a chain of thought
 };
 
 std::vector<Part> BuildDeepSeek(const std::vector<ChatMessage>& messages,
@@ -91,6 +93,7 @@ std::vector<Part> BuildDeepSeek(const std::vector<ChatMessage>& messages,
     prompt.Marker(kAssistant).Text(content).Marker(kEnd);
   }
   if (add_generation_prompt) prompt.Marker(kAssistant);
+  if (add_generation_prompt && style.open_thought) prompt.Marker(kThink).Text("\n");
   return prompt.Take();
 }
 
@@ -160,13 +163,17 @@ StatusOr<std::vector<Part>> Build(ChatTemplate chat_template,
     case ChatTemplate::kQwen25: return BuildChatMl(messages, add_generation_prompt, kQwenSystem);
     case ChatTemplate::kSmolLm2: return BuildChatMl(messages, add_generation_prompt, kSmolSystem);
     case ChatTemplate::kR1DistillQwen:
-      return BuildDeepSeek(messages, add_generation_prompt, {false, true});
+      return BuildDeepSeek(messages, add_generation_prompt, {false, true, false});
     case ChatTemplate::kDeepSeekR1:
-      return BuildDeepSeek(messages, add_generation_prompt, {true, true});
+      return BuildDeepSeek(messages, add_generation_prompt, {true, true, false});
+    case ChatTemplate::kR1DistillThinks:
+      return BuildDeepSeek(messages, add_generation_prompt, {false, true, true});
+    case ChatTemplate::kDeepSeekR1Thinks:
+      return BuildDeepSeek(messages, add_generation_prompt, {true, true, true});
     case ChatTemplate::kDeepSeekV25:
-      return BuildDeepSeek(messages, add_generation_prompt, {false, false});
+      return BuildDeepSeek(messages, add_generation_prompt, {false, false, false});
     case ChatTemplate::kDeepSeekV3:
-      return BuildDeepSeek(messages, add_generation_prompt, {true, false});
+      return BuildDeepSeek(messages, add_generation_prompt, {true, false, false});
     case ChatTemplate::kDeepSeekV2: return BuildDeepSeekV2(messages, add_generation_prompt);
     case ChatTemplate::kLlama3: return BuildLlama(messages, add_generation_prompt, false);
     case ChatTemplate::kLlama31: return BuildLlama(messages, add_generation_prompt, true);
@@ -183,6 +190,9 @@ StatusOr<ChatTemplate> IdentifyChatTemplate(std::string_view jinja) {
   // From V3.1 on a variable says whether to think, and the prompt opens or closes the thought.
   if (has(kAssistant) && has(kUser) && !has("thinking")) {
     const bool joins = has("is_first_sp");
+    if (has(kThinkEnd) && has(kThink)) {
+      return joins ? ChatTemplate::kDeepSeekR1Thinks : ChatTemplate::kR1DistillThinks;
+    }
     if (has(kThinkEnd)) return joins ? ChatTemplate::kDeepSeekR1 : ChatTemplate::kR1DistillQwen;
     return joins ? ChatTemplate::kDeepSeekV3 : ChatTemplate::kDeepSeekV25;
   }
@@ -199,7 +209,9 @@ StatusOr<ChatTemplate> IdentifyChatTemplate(std::string_view jinja) {
 
 bool MayReason(ChatTemplate chat_template) {
   return chat_template == ChatTemplate::kDeepSeekR1 ||
-         chat_template == ChatTemplate::kR1DistillQwen;
+         chat_template == ChatTemplate::kR1DistillQwen ||
+         chat_template == ChatTemplate::kDeepSeekR1Thinks ||
+         chat_template == ChatTemplate::kR1DistillThinks;
 }
 
 StatusOr<std::string> RenderChat(ChatTemplate chat_template,

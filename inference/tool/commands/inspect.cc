@@ -26,6 +26,8 @@ const char* TemplateName(const std::string& jinja) {
     case ChatTemplate::kQwen25: return "qwen2.5";
     case ChatTemplate::kR1DistillQwen: return "r1-distill-qwen";
     case ChatTemplate::kDeepSeekR1: return "deepseek-r1";
+    case ChatTemplate::kR1DistillThinks: return "r1-distill-qwen, thinking";
+    case ChatTemplate::kDeepSeekR1Thinks: return "deepseek-r1, thinking";
     case ChatTemplate::kSmolLm2: return "smollm2";
     case ChatTemplate::kDeepSeekV2: return "deepseek-v2";
     case ChatTemplate::kDeepSeekV25: return "deepseek-v2.5";

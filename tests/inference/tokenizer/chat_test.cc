@@ -39,6 +39,9 @@ TEST(Chat, IdentifiesTheFamily) {
       {"is_first_sp" + deepseek, ChatTemplate::kDeepSeekV3},
       {deepseek + "split('</think>')", ChatTemplate::kR1DistillQwen},
       {"is_first_sp" + deepseek + "split('</think>')", ChatTemplate::kDeepSeekR1},
+      {deepseek + "split('</think>') '<｜Assistant｜><think>\\n'", ChatTemplate::kR1DistillThinks},
+      {"is_first_sp" + deepseek + "split('</think>') '<｜Assistant｜><think>\\n'",
+       ChatTemplate::kDeepSeekR1Thinks},
       {"{{ 'User: ' + m }}{{ 'Assistant: ' + m + eos_token }}", ChatTemplate::kDeepSeekV2},
       {llama, ChatTemplate::kLlama3},
       {"{{- \"Cutting Knowledge Date: December 2023\\n\" }}" + llama, ChatTemplate::kLlama31}};
@@ -54,6 +57,7 @@ TEST(Chat, IdentifiesTheFamily) {
 TEST(Chat, OnlyModelsThatThinkMayReason) {
   EXPECT_TRUE(MayReason(ChatTemplate::kDeepSeekR1));
   EXPECT_TRUE(MayReason(ChatTemplate::kR1DistillQwen));
+  EXPECT_TRUE(MayReason(ChatTemplate::kR1DistillThinks));
   for (const ChatTemplate plain : {ChatTemplate::kDeepSeekV2, ChatTemplate::kDeepSeekV25,
                                    ChatTemplate::kDeepSeekV3, ChatTemplate::kLlama31}) {
     EXPECT_FALSE(MayReason(plain));
