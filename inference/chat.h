@@ -16,7 +16,19 @@ struct ChatMessage {
 };
 
 /// Templates are compiled in; a template inside a model file only selects one of them.
-enum class ChatTemplate { kQwen25, kR1DistillQwen, kDeepSeekR1, kSmolLm2 };
+enum class ChatTemplate {
+  kQwen25,
+  kR1DistillQwen,  ///< R1-Distill of Qwen and of Llama
+  kDeepSeekR1,
+  kR1DistillThinks,   ///< the same as published later: the prompt opens the chain of thought
+  kDeepSeekR1Thinks,  ///< likewise
+  kSmolLm2,
+  kDeepSeekV2,   ///< V2 and V2-Lite
+  kDeepSeekV25,  ///< V2.5
+  kDeepSeekV3,
+  kLlama3,   ///< Llama 3 Instruct
+  kLlama31,  ///< Llama 3.1, 3.2 and 3.3 Instruct, with their template's own date (26 Jul 2024)
+};
 
 /// Picks the template from the text of the one in the model file. INVALID_ARGUMENT when unknown.
 StatusOr<ChatTemplate> IdentifyChatTemplate(std::string_view jinja);

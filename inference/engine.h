@@ -27,6 +27,10 @@ struct EngineOptions {
   /// model's prediction layer. The model checks them: tokens stay the same. With many rows a guess
   /// costs more than it saves, docs/measurements/speculation.md.
   int32_t speculation_rows = 8;
+  /// Latent attention takes the expanded form in aligned chunks of so many prompt tokens that lie
+  /// wholly in the prompt, whole KV blocks; 0: nowhere. Worth it where max_batch_tokens is as many
+  /// and at least 512, docs/measurements/mla-prefill.md. The decoder is loaded for it.
+  int32_t expanded_prefill = 0;
   /// A request that waits for so many steps is as urgent as one of the next higher priority. Less
   /// of it, and in an overload tenants take turns rather than get equal shares of tokens.
   int32_t aging_steps = 1024;

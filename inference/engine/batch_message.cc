@@ -6,7 +6,7 @@ namespace hadal::inference {
 namespace {
 
 constexpr size_t kFixedWords = 5;
-constexpr size_t kSliceWords = 5;
+constexpr size_t kSliceWords = 6;
 // What every message has room for: a decode step of some ten sequences is one broadcast.
 constexpr size_t kFirstWords = 1024;
 constexpr int32_t kMaxWords = 1 << 26;
@@ -21,7 +21,7 @@ BatchMessage BatchMessage::Run(Kind kind, int32_t model, absl::Span<const Sequen
   words[4] = cache.block_size();
   for (const SequenceSlice& slice : batch) {
     words.insert(words.end(), {static_cast<int32_t>(slice.tokens.size()), slice.position,
-                               slice.num_logits, slice.first_row,
+                               slice.num_logits, slice.expanded_tokens, slice.first_row,
                                static_cast<int32_t>(slice.block_table.size())});
     words.insert(words.end(), slice.tokens.begin(), slice.tokens.end());
     words.insert(words.end(), slice.block_table.begin(), slice.block_table.end());
@@ -73,17 +73,18 @@ StatusOr<std::vector<SequenceSlice>> BatchMessage::Slices() const {
   std::vector<SequenceSlice> batch;
   absl::Span<const int32_t> left = absl::MakeConstSpan(words_).subspan(kFixedWords);
   while (!left.empty()) {
-    if (left.size() < kSliceWords || left[0] < 0 || left[4] < 0 ||
-        left.size() - kSliceWords < static_cast<size_t>(left[0]) + static_cast<size_t>(left[4])) {
+    if (left.size() < kSliceWords || left[0] < 0 || left[5] < 0 ||
+        left.size() - kSliceWords < static_cast<size_t>(left[0]) + static_cast<size_t>(left[5])) {
       return Internal("rank 0 sent a batch that ends inside its slice {}", batch.size());
     }
     SequenceSlice slice;
     slice.tokens = left.subspan(kSliceWords, static_cast<size_t>(left[0]));
     slice.position = left[1];
     slice.num_logits = left[2];
-    slice.first_row = left[3];
+    slice.expanded_tokens = left[3];
+    slice.first_row = left[4];
     slice.block_table =
-        left.subspan(kSliceWords + slice.tokens.size(), static_cast<size_t>(left[4]));
+        left.subspan(kSliceWords + slice.tokens.size(), static_cast<size_t>(left[5]));
     left.remove_prefix(kSliceWords + slice.tokens.size() + slice.block_table.size());
     batch.push_back(slice);
   }

@@ -37,8 +37,8 @@ std::unique_ptr<Drafter> MakePredictionLayerDrafter(std::shared_ptr<Decoder> dec
 std::unique_ptr<Drafter> MakeModelDrafter(std::shared_ptr<Decoder> decoder,
                                           std::shared_ptr<KvCache> cache);
 
-/// What an engine with `options` loads the decoder of `checkpoint` with: its prediction layer, where
-/// it has one and is to draft with it.
+/// What an engine with `options` loads the decoder of `checkpoint` with: among others its prediction
+/// layer, where it has one and is to draft with it.
 DecoderOptions DecoderOptionsFor(const Checkpoint& checkpoint, const EngineOptions& options);
 
 }  // namespace hadal::inference

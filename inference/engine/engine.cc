@@ -30,6 +30,11 @@ Status ValidateOptions(const EngineOptions& options) {
       check("max_batch_tokens", options.max_batch_tokens, options.max_running, 1 << 20));
   RETURN_IF_ERROR(check("speculation_rows", options.speculation_rows, 0, 1 << 20));
   RETURN_IF_ERROR(check("aging_steps", options.aging_steps, 1, 1 << 30));
+  RETURN_IF_ERROR(check("expanded_prefill", options.expanded_prefill, 0, 1 << 20));
+  if (options.expanded_prefill % options.block_size != 0) {
+    return InvalidArgument("expanded_prefill is {}; it must be whole blocks of block_size {}",
+                           options.expanded_prefill, options.block_size);
+  }
   return check("stream_capacity", options.stream_capacity, 1, 1 << 20);
 }
 

@@ -14,12 +14,22 @@ EngineCore::EngineCore(const EngineOptions& options, std::shared_ptr<Decoder> de
                        std::shared_ptr<const Clock> clock)
     : tokenizer_(std::move(tokenizer)),
       clock_(std::move(clock)),
+      expanded_prefill_(options.expanded_prefill),
       pool_(cache->num_blocks(), cache->block_size()),
       scheduler_({options.max_running, options.max_batch_tokens, options.speculation_rows,
                   drafter != nullptr ? drafter->max_length() : 0, options.aging_steps},
                  &pool_),
       runner_(std::move(decoder), std::move(cache)),
       drafter_(std::move(drafter)) {}
+
+void EngineCore::Add(std::unique_ptr<Sequence> sequence) {
+  if (expanded_prefill_ > 0) {
+    const int32_t tokens = sequence->num_prompt() / expanded_prefill_ * expanded_prefill_;
+    sequence->expanded_tokens = tokens;
+    for (const auto& fork : sequence->forks) fork->expanded_tokens = tokens;
+  }
+  scheduler_.Add(std::move(sequence));
+}
 
 bool EngineCore::Step() {
   RetireAbandoned();
@@ -66,7 +76,8 @@ void EngineCore::Publish(Batch& batch) {
     }
     row += slice.num_logits();
     if (sequence.shares_blocks()) {
-      sequence.blocks->PublishComputed(sequence.prefix_key, sequence.tokens, sequence.num_computed);
+      sequence.blocks->PublishComputed(sequence.prefix_key, sequence.tokens, sequence.num_computed,
+                                       sequence.expanded_tokens);
     }
   }
   if (endings.empty()) return;

@@ -28,7 +28,7 @@ class EngineCore {
              std::shared_ptr<const Tokenizer> tokenizer, std::shared_ptr<const Clock> clock);
 
   /// `sequence` passed the checks of Engine::Submit().
-  void Add(std::unique_ptr<Sequence> sequence) { scheduler_.Add(std::move(sequence)); }
+  void Add(std::unique_ptr<Sequence> sequence);
 
   /// One forward pass and what comes before and after it. False when nothing was left to do.
   bool Step();
@@ -60,6 +60,7 @@ class EngineCore {
 
   const std::shared_ptr<const Tokenizer> tokenizer_;
   const std::shared_ptr<const Clock> clock_;
+  const int32_t expanded_prefill_;
   BlockPool pool_;  ///< outlives the sequences in scheduler_
   Scheduler scheduler_;
   ModelRunner runner_;

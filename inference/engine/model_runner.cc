@@ -19,7 +19,8 @@ Status ModelRunner::Run(Batch& batch) {
       tokens = both;
     }
     slices_.push_back(
-        {tokens, scheduled.position, sequence.blocks->blocks(), scheduled.num_logits()});
+        {tokens, scheduled.position, sequence.blocks->blocks(), scheduled.num_logits(),
+         sequence.expanded_tokens});
     scheduled.first_row = num_tokens;
     num_tokens += static_cast<int32_t>(tokens.size());
     num_rows += static_cast<size_t>(scheduled.num_logits());

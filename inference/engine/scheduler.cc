@@ -136,8 +136,8 @@ bool Scheduler::ReserveBlocks(Sequence& sequence) {
   if (sequence.shares_blocks()) {
     // The last token always runs: its logits are what comes next.
     sequence.num_computed = sequence.blocks->TakePrefix(
-        sequence.prefix_key,
-        absl::MakeConstSpan(sequence.tokens).first(sequence.tokens.size() - 1));
+        sequence.prefix_key, absl::MakeConstSpan(sequence.tokens).first(sequence.tokens.size() - 1),
+        sequence.expanded_tokens);
   }
   // A free block for every running sequence, or the newcomer is soon preempted again.
   if (sequence.blocks->Grow(sequence.num_tokens()) && pool_->num_free() >= num_running()) {

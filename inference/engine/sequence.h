@@ -51,6 +51,7 @@ struct Sequence {
   std::string prefix_key;
   /// The choices that wait for this one to run the prompt, whose blocks they then share.
   std::vector<std::unique_ptr<Sequence>> forks;
+  int32_t expanded_tokens = 0;  ///< SequenceSlice::expanded_tokens, from the prompt's length
   std::vector<int32_t> draft;  ///< guessed to follow `tokens`, for the next step only
   PromptLookup lookup;
   DraftLength drafter_length;              ///< of the Drafter's guesses

@@ -32,7 +32,8 @@ struct HeadShape {
 };
 
 HeadShape HeadsOf(const AttentionShape& shape) {
-  return {shape.num_heads, shape.num_kv_heads, shape.head_dim, shape.head_dim, shape.scale};
+  const int32_t value_dim = shape.value_dim > 0 ? shape.value_dim : shape.head_dim;
+  return {shape.num_heads, shape.num_kv_heads, shape.head_dim, value_dim, shape.scale};
 }
 
 void CheckShape(const HeadShape& shape, const ConstMatrixView& q, const MatrixView& out) {

@@ -14,6 +14,8 @@ struct AttentionShape {
   int32_t num_kv_heads = 0;  ///< divides num_heads; head h reads KV head h / (heads / kv heads)
   int32_t head_dim = 0;      ///< at most kMaxHeadDim
   float scale = 0;           ///< on the dot products, usually head_dim^-0.5
+  /// Of a head of V, at most head_dim; V's heads lie head_dim apart, as K's do. 0: head_dim.
+  int32_t value_dim = 0;
 };
 inline constexpr int32_t kMaxHeadDim = 1024;
 
@@ -36,7 +38,8 @@ struct CausalSlice {
 };
 
 /// Causal attention over the paged cache with a running softmax over tiles of 64 positions
-/// (FlashAttention, arXiv:2205.14135), grouped-query heads. q, out [rows, num_heads * head_dim].
+/// (FlashAttention, arXiv:2205.14135), grouped-query heads. q [rows, num_heads * head_dim], out
+/// [rows, num_heads * value_dim].
 /// K and V of the rows themselves are already in the cache. A row's result depends on its own query
 /// and cache only, whatever the batch and the chunking. Thread-safe.
 void CausalAttention(const CpuDevice& device, const AttentionShape& shape, ConstMatrixView q,

@@ -33,12 +33,15 @@ std::optional<int32_t> BlockPool::Allocate() {
 }
 
 std::vector<int32_t> BlockPool::AcquirePrefix(std::string_view cache_namespace,
-                                              absl::Span<const int32_t> tokens) {
+                                              absl::Span<const int32_t> tokens,
+                                              int32_t expanded_tokens) {
+  CHECK(expanded_tokens % block_size_ == 0);
   std::vector<int32_t> blocks;
   const auto size = static_cast<size_t>(block_size_);
   int32_t parent = PrefixIndex::kNone;
   for (size_t at = 0; at + size <= tokens.size(); at += size) {
-    parent = index_.Find(cache_namespace, parent, tokens.subspan(at, size));
+    parent = index_.Find(cache_namespace, parent, tokens.subspan(at, size),
+                         at < static_cast<size_t>(expanded_tokens));
     if (parent == PrefixIndex::kNone) break;
     Acquire(parent);
     blocks.push_back(parent);
@@ -47,12 +50,12 @@ std::vector<int32_t> BlockPool::AcquirePrefix(std::string_view cache_namespace,
 }
 
 int32_t BlockPool::Publish(std::string_view cache_namespace, int32_t parent,
-                           absl::Span<const int32_t> tokens, int32_t block) {
+                           absl::Span<const int32_t> tokens, int32_t block, bool expanded) {
   CHECK(references(block) > 0 && !index_.Contains(block));
   CHECK(parent == PrefixIndex::kNone || references(parent) > 0);
-  const int32_t twin = index_.Find(cache_namespace, parent, tokens);
+  const int32_t twin = index_.Find(cache_namespace, parent, tokens, expanded);
   if (twin == PrefixIndex::kNone) {
-    index_.Insert(cache_namespace, parent, tokens, block);
+    index_.Insert(cache_namespace, parent, tokens, block, expanded);
     return block;
   }
   Acquire(twin);
@@ -85,9 +88,10 @@ void BlockPool::ReleaseOne(int32_t block, bool keep) {
   empty_.push_back(block);
 }
 
-int32_t BlockTable::TakePrefix(std::string_view cache_namespace, absl::Span<const int32_t> tokens) {
+int32_t BlockTable::TakePrefix(std::string_view cache_namespace, absl::Span<const int32_t> tokens,
+                               int32_t expanded_tokens) {
   CHECK(blocks_.empty());
-  blocks_ = pool_->AcquirePrefix(cache_namespace, tokens);
+  blocks_ = pool_->AcquirePrefix(cache_namespace, tokens, expanded_tokens);
   published_ = blocks_.size();
   return static_cast<int32_t>(blocks_.size()) * pool_->block_size();
 }
@@ -101,12 +105,14 @@ bool BlockTable::Grow(int32_t num_tokens) {
 }
 
 void BlockTable::PublishComputed(std::string_view cache_namespace, absl::Span<const int32_t> tokens,
-                                 int32_t computed) {
+                                 int32_t computed, int32_t expanded_tokens) {
   const auto size = static_cast<size_t>(pool_->block_size());
   for (; (published_ + 1) * size <= static_cast<size_t>(computed); ++published_) {
     const int32_t parent = published_ == 0 ? PrefixIndex::kNone : blocks_[published_ - 1];
-    blocks_[published_] = pool_->Publish(
-        cache_namespace, parent, tokens.subspan(published_ * size, size), blocks_[published_]);
+    const size_t at = published_ * size;
+    blocks_[published_] =
+        pool_->Publish(cache_namespace, parent, tokens.subspan(at, size), blocks_[published_],
+                       at < static_cast<size_t>(expanded_tokens));
   }
 }
 

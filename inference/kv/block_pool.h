@@ -31,15 +31,16 @@ class BlockPool {
   /// A block with one reference and unknown content; nullopt when none is free.
   std::optional<int32_t> Allocate();
 
-  /// Takes a reference to each block of the longest indexed prefix of `tokens`, full blocks only.
+  /// Takes a reference to each block of the longest indexed prefix of `tokens`, full blocks only,
+  /// of which the first `expanded_tokens`, whole blocks, are in the expanded form.
   std::vector<int32_t> AcquirePrefix(std::string_view cache_namespace,
-                                     absl::Span<const int32_t> tokens);
+                                     absl::Span<const int32_t> tokens, int32_t expanded_tokens = 0);
 
   /// Makes a held block findable: it holds `tokens` [block_size] and continues `parent` (kNone:
   /// none), which the caller holds and which is indexed. Returns the block to use from now on:
   /// `block`, or the one that holds the same already; then the caller's reference has moved to it.
   int32_t Publish(std::string_view cache_namespace, int32_t parent,
-                  absl::Span<const int32_t> tokens, int32_t block);
+                  absl::Span<const int32_t> tokens, int32_t block, bool expanded = false);
 
   /// Gives back one reference to each of `blocks`, a prefix in order. Without `keep`, those that
   /// nobody holds any more are forgotten, too.
@@ -73,15 +74,16 @@ class BlockTable {
   const std::vector<int32_t>& blocks() const { return blocks_; }
 
   /// Takes up the longest indexed prefix of `tokens`; returns its length in tokens. The table is
-  /// empty before.
-  int32_t TakePrefix(std::string_view cache_namespace, absl::Span<const int32_t> tokens);
+  /// empty before. expanded_tokens: SequenceSlice::expanded_tokens, whole blocks.
+  int32_t TakePrefix(std::string_view cache_namespace, absl::Span<const int32_t> tokens,
+                     int32_t expanded_tokens = 0);
 
   /// Blocks for `num_tokens` tokens in all. False, and nothing changed, when too few are free.
   bool Grow(int32_t num_tokens);
 
   /// Publishes every full block of tokens [0, computed) that is not published yet.
   void PublishComputed(std::string_view cache_namespace, absl::Span<const int32_t> tokens,
-                       int32_t computed);
+                       int32_t computed, int32_t expanded_tokens = 0);
 
   void Clear();
 

@@ -31,11 +31,11 @@ size_t PrefixIndex::HashOf(std::string_view cache_namespace, int32_t parent,
 }
 
 int32_t PrefixIndex::Find(std::string_view cache_namespace, int32_t parent,
-                          absl::Span<const int32_t> tokens) const {
+                          absl::Span<const int32_t> tokens, bool expanded) const {
   const auto [first, last] = blocks_by_hash_.equal_range(HashOf(cache_namespace, parent, tokens));
   for (auto it = first; it != last; ++it) {
     const Node& node = nodes_[static_cast<size_t>(it->second)];
-    if (node.parent == parent &&
+    if (node.parent == parent && node.expanded == expanded &&
         std::equal(node.tokens.begin(), node.tokens.end(), tokens.begin(), tokens.end()) &&
         (parent != kNone || node.cache_namespace == cache_namespace)) {
       return it->second;
@@ -45,12 +45,13 @@ int32_t PrefixIndex::Find(std::string_view cache_namespace, int32_t parent,
 }
 
 void PrefixIndex::Insert(std::string_view cache_namespace, int32_t parent,
-                         absl::Span<const int32_t> tokens, int32_t block) {
+                         absl::Span<const int32_t> tokens, int32_t block, bool expanded) {
   CHECK(static_cast<int32_t>(tokens.size()) == block_size_);
   CHECK(parent == kNone || Contains(parent));
   Node& node = nodes_[static_cast<size_t>(block)];
   CHECK(!node.present);
   node.present = true;
+  node.expanded = expanded;
   node.parent = parent;
   node.hash = HashOf(cache_namespace, parent, tokens);
   node.tokens.assign(tokens.begin(), tokens.end());

@@ -12,9 +12,9 @@
 namespace hadal::inference {
 
 /// Which full blocks of the KV cache hold which tokens: a tree per cache namespace, one node a
-/// block, found by a chained hash and then compared in full (parent node, tokens, and at the root
-/// the namespace). A collision of hashes therefore costs time, never shows one tenant's blocks to
-/// another. Thread-compatible: confined to the engine thread.
+/// block, found by a chained hash and then compared in full (parent node, tokens, form of
+/// attention, and at the root the namespace). A collision of hashes therefore costs time, never
+/// shows one tenant's blocks to another. Thread-compatible: confined to the engine thread.
 class PrefixIndex {
  public:
   static constexpr int32_t kNone = -1;
@@ -23,13 +23,14 @@ class PrefixIndex {
   PrefixIndex(int32_t num_blocks, int32_t block_size, size_t hash_mask = ~size_t{0});
 
   /// The child of `parent` (kNone: a root of `cache_namespace`) holding exactly `tokens`
-  /// [block_size]; kNone when there is none.
-  int32_t Find(std::string_view cache_namespace, int32_t parent,
-               absl::Span<const int32_t> tokens) const;
+  /// [block_size], computed in the expanded form (SequenceSlice::expanded_tokens) or not; kNone
+  /// when there is none.
+  int32_t Find(std::string_view cache_namespace, int32_t parent, absl::Span<const int32_t> tokens,
+               bool expanded = false) const;
 
   /// Adds `block`, which is in no namespace yet and whose twin is not in the index.
   void Insert(std::string_view cache_namespace, int32_t parent, absl::Span<const int32_t> tokens,
-              int32_t block);
+              int32_t block, bool expanded = false);
 
   /// Takes out `block`, which has no children.
   void Remove(int32_t block);
@@ -40,6 +41,7 @@ class PrefixIndex {
  private:
   struct Node {
     bool present = false;
+    bool expanded = false;
     int32_t parent = kNone;
     int32_t children = 0;
     size_t hash = 0;

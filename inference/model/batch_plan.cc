@@ -47,6 +47,8 @@ Status ValidateBatch(const ModelConfig& config, const KvLayout& layout,
 BatchPlan PlanBatch(absl::Span<const SequenceSlice> batch) {
   BatchPlan plan;
   for (const SequenceSlice& slice : batch) {
+    const auto count = static_cast<int32_t>(slice.tokens.size());
+    plan.expanded_rows.push_back(std::clamp(slice.expanded_tokens - slice.position, 0, count));
     for (size_t i = 0; i < slice.tokens.size(); ++i) {
       plan.tokens.push_back(slice.tokens[i]);
       plan.positions.push_back(slice.position + static_cast<int32_t>(i));

@@ -14,6 +14,7 @@ struct BatchPlan {
   std::vector<int32_t> tokens;
   std::vector<int32_t> positions;
   std::vector<int64_t> logits_rows;  ///< rows of the batch whose logits are wanted
+  std::vector<int32_t> expanded_rows;  ///< per slice: the rows before its expanded_tokens
 };
 
 /// One layer's part of the cache for the slices of a batch.

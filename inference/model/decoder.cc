@@ -30,6 +30,7 @@ StatusOr<std::unique_ptr<Decoder>> LoadDecoder(const Checkpoint& checkpoint,
   CpuDevice device(std::move(pool));
   const std::string& architecture = checkpoint.config().architecture;
   if (architecture == "qwen2") return LoadQwen2(checkpoint, options, std::move(device));
+  if (architecture == "qwen2_moe") return LoadQwen2Moe(checkpoint, options, std::move(device));
   if (architecture == "llama") return LoadLlama(checkpoint, options, std::move(device));
   if (architecture == "deepseek_v2") {
     return LoadDeepseekV2(checkpoint, options, std::move(device));
@@ -38,8 +39,8 @@ StatusOr<std::unique_ptr<Decoder>> LoadDecoder(const Checkpoint& checkpoint,
     return LoadDeepseekV3(checkpoint, options, std::move(device));
   }
   return Unimplemented(
-      "no decoder for architecture \"{}\"; there are qwen2, llama, deepseek_v2 and deepseek_v3",
-      architecture);
+      "no decoder for architecture \"{}\"; there are qwen2, qwen2_moe, llama, deepseek_v2 and "
+      "deepseek_v3", architecture);
 }
 
 }  // namespace hadal::inference

@@ -24,6 +24,9 @@ struct SequenceSlice {
   int32_t position = 0;                   ///< tokens already in the cache
   absl::Span<const int32_t> block_table;  ///< blocks for positions [0, position + tokens.size())
   int32_t num_logits = 1;                 ///< logits wanted for the last so many tokens (0: none)
+  /// Positions before this one take the expanded form of latent attention, the others the absorbed
+  /// one; the same in every slice of a sequence. Without DecoderOptions::expanded_prefill: 0.
+  int32_t expanded_tokens = 0;
   int32_t first_row = 0;  ///< of Draft(): which token of the last Forward() made `position`
 };
 
@@ -83,6 +86,10 @@ class DecoderTrace {
 struct DecoderOptions {
   ComputeMode mode = ComputeMode::kNative;
   bool draft = false;  ///< load the multi-token prediction layer; INVALID_ARGUMENT without one
+  /// Latent attention can take the expanded form (ExpandedMlaAttention, SequenceSlice), for which
+  /// k_b is kept a second time, in float32. The forms round differently: cached rows are good only
+  /// for a sequence whose positions have the same. Nothing in models without latent attention.
+  bool expanded_prefill = false;
   DecoderTrace* trace = nullptr;  ///< outlives the decoder
   /// Many ranks compute one model when this is set; outlives the decoder. Its size is layout.ranks.
   Communicator* ranks = nullptr;

@@ -30,22 +30,7 @@ Status CheckConfig(const ModelConfig& config) {
         mla.qk_nope_head_dim, mla.qk_rope_head_dim, mla.v_head_dim, mla.q_lora_rank,
         mla.kv_lora_rank, config.rope_freq_factors.size(), config.ffn_dim, config.vocabulary);
   }
-  const MoeConfig& moe = config.moe;
-  const bool groups_fit = moe.num_experts > 0 && moe.num_groups > 0 &&
-                          moe.num_experts % moe.num_groups == 0 && moe.groups_per_token > 0 &&
-                          moe.groups_per_token <= moe.num_groups;
-  const int32_t choices = !groups_fit ? 0
-                          : moe.gate == ExpertGate::kSoftmax
-                              ? moe.num_experts
-                              : moe.num_experts / moe.num_groups * moe.groups_per_token;
-  if (moe.experts_per_token <= 0 || moe.experts_per_token > choices || moe.expert_ffn_dim <= 0 ||
-      moe.num_shared_experts < 0 || moe.first_dense_layers < 0) {
-    return InvalidArgument(
-        "{}: expected {} of {} experts in {} of {} groups to be a choice, {} wide",
-        config.architecture, moe.experts_per_token, moe.num_experts, moe.groups_per_token,
-        moe.num_groups, moe.expert_ffn_dim);
-  }
-  return OkStatus();
+  return CheckExperts(config);
 }
 
 }  // namespace
@@ -56,13 +41,13 @@ DeepseekDecoder::DeepseekDecoder(const ModelConfig& config, const DecoderOptions
       kv_layout_(KvLayoutOf(config, options)),
       device_(device),
       trace_(options.trace),
+      expanded_prefill_(options.expanded_prefill),
       ranks_(std::move(ranks)),
       rope_(RopeInverseFrequencies(config.mla.qk_rope_head_dim, config.rope_theta,
                                    config.rope_freq_factors),
             config.rope_magnitude),
       attention_(ranks_->LocalConfig(config), device),
-      experts_(device),
-      spread_experts_(std::move(device), options.ranks) {}
+      feed_forward_(config, options, *ranks_, std::move(device)) {}
 
 StatusOr<std::unique_ptr<Decoder>> DeepseekDecoder::Load(const Checkpoint& checkpoint,
                                                          const DecoderOptions& options,
@@ -73,15 +58,18 @@ StatusOr<std::unique_ptr<Decoder>> DeepseekDecoder::Load(const Checkpoint& check
     return InvalidArgument("{}: the model has no multi-token prediction layer to draft with",
                            checkpoint.path());
   }
+  if (options.expanded_prefill && config.mla.v_head_dim > config.head_dim) {
+    return InvalidArgument(
+        "{}: expanded prefill takes values no wider than the {} of a query, found {}; load the "
+        "model without it",
+        checkpoint.path(), config.head_dim, config.mla.v_head_dim);
+  }
   ASSIGN_OR_RETURN(auto ranks, ModelRanks::Create(checkpoint, options));
   std::unique_ptr<DeepseekDecoder> decoder(
       new DeepseekDecoder(config, options, std::move(device), std::move(ranks)));
   const PackPrecision precision =
       options.mode == ComputeMode::kFloat32 ? PackPrecision::kFloat32 : PackPrecision::kStored;
   RETURN_IF_ERROR(decoder->LoadWeights(checkpoint, precision));
-  if (decoder->ranks_->plan().spreads_experts()) {
-    decoder->PlaceExperts(checkpoint, precision, *options.ranks);
-  }
   RETURN_IF_ERROR(decoder->ranks_->MeetAfterLoading());
   return decoder;
 }
@@ -98,7 +86,12 @@ Status DeepseekDecoder::LoadWeights(const Checkpoint& checkpoint, PackPrecision 
   ASSIGN_OR_RETURN(output_norm_,
                    LoadVector(checkpoint, plan, "output_norm.weight", config_.hidden_dim));
   for (int32_t i = 0; i < kv_layout_.num_layers; ++i) {
-    ASSIGN_OR_RETURN(DeepseekLayer layer, LoadDeepseekLayer(checkpoint, plan, i, precision, pool));
+    ASSIGN_OR_RETURN(DeepseekLayer layer,
+                     LoadDeepseekLayer(checkpoint, plan, i, precision, pool));
+    if (expanded_prefill_) {
+      ASSIGN_OR_RETURN(layer.attention.k_up, TransposeKeys(layer.attention.k_b, pool));
+    }
+    feed_forward_.Place(checkpoint, precision, i, layer.feed_forward);
     layers_.push_back(std::move(layer));
   }
   if (kv_layout_.num_layers > config_.num_layers) {
@@ -108,35 +101,13 @@ Status DeepseekDecoder::LoadWeights(const Checkpoint& checkpoint, PackPrecision 
   return OkStatus();
 }
 
-// Those that move later are loaded without the decoder's pool, which is busy.
-void DeepseekDecoder::PlaceExperts(const Checkpoint& checkpoint, PackPrecision precision,
-                                   Communicator& world) {
-  const auto load = [&checkpoint, precision, pool = std::make_shared<ThreadPool>(1)](
-                        int32_t layer, int32_t expert) -> StatusOr<Expert> {
-    RETURN_IF_ERROR(checkpoint.CheckFiles());
-    return LoadDeepseekExpert(checkpoint, layer, expert, precision, *pool);
-  };
-  placed_experts_ = std::make_unique<PlacedExperts>(world, config_.moe.num_experts, load);
-  for (size_t i = 0; i < layers_.size(); ++i) {
-    if (layers_[i].router.rows() == 0) continue;
-    const auto index = static_cast<int32_t>(i);
-    placed_experts_->Add(index, ranks_->plan().placement(index), std::move(layers_[i].experts));
-  }
-}
-
 void DeepseekDecoder::Resize(int64_t num_rows) {
   const auto grow = [num_rows](std::vector<float>& buffer, int64_t cols) {
     buffer.resize(std::max(buffer.size(), static_cast<size_t>(num_rows * cols)));
   };
-  const MoeConfig& moe = config_.moe;
-  const int64_t widest =
-      std::max<int64_t>(config_.ffn_dim, int64_t{moe.num_shared_experts} * moe.expert_ffn_dim);
   grow(residual_, config_.hidden_dim);
   grow(normed_, config_.hidden_dim);
   grow(part_, config_.hidden_dim);
-  grow(gate_, widest);
-  grow(up_, widest);
-  grow(router_logits_, moe.num_experts);
 }
 
 void DeepseekDecoder::Trace(const char* part, int32_t layer, ConstMatrixView x) const {
@@ -145,71 +116,21 @@ void DeepseekDecoder::Trace(const char* part, int32_t layer, ConstMatrixView x) 
   }
 }
 
-// y = mlp(x); without one, zeros.
-void DeepseekDecoder::RunMlp(const Expert& mlp, ConstMatrixView x, MatrixView y) {
-  if (mlp.gate.rows() == 0) {
-    std::fill_n(y.data, y.rows * y.cols, 0.0f);
-    return;
-  }
-  const MatrixView gate(gate_.data(), x.rows, mlp.gate.rows());
-  const MatrixView up(up_.data(), x.rows, mlp.up.rows());
-  const MatMulTask tasks[] = {{&mlp.gate, nullptr, gate, false}, {&mlp.up, nullptr, up, false}};
-  MatMul(device_, x, tasks);
-  SiluMul(device_, gate, up, gate);
-  MatMul(device_, gate, mlp.down, nullptr, y);
-}
-
-void DeepseekDecoder::RouteRows(int32_t index, ConstMatrixView x) {
-  const DeepseekLayer& layer = layers_[static_cast<size_t>(index)];
-  const MatrixView logits(router_logits_.data(), x.rows, config_.moe.num_experts);
-  MatMul(device_, x, layer.router, nullptr, logits);
-  Route(device_, config_.moe, logits,
-        layer.router_bias.empty() ? nullptr : layer.router_bias.data(), &routing_);
-  if (trace_ != nullptr && x.rows > 0) {
-    trace_->OnRouting(index, logits, routing_.experts, routing_.weights);
-  }
-}
-
-// Ranks of one group have the same rows; each sends its part of them to the experts and gives the
-// results to the others. y holds partial sums of the shared experts.
-Status DeepseekDecoder::RunSpreadExperts(int32_t index, ConstMatrixView x, MatrixView y) {
-  RETURN_IF_ERROR(ranks_->SumOwnRows(y));
-  const ShardRange own = ranks_->OwnRows(x.rows);
-  const auto slice = [&](const auto& all) {
-    return std::decay_t<decltype(all)>(all.begin() + own.begin * routing_.top_k,
-                                       all.begin() + own.end * routing_.top_k);
-  };
-  own_routing_ = {routing_.top_k, slice(routing_.experts), slice(routing_.weights)};
-  placed_experts_->Count(index, own_routing_.experts);
-  RETURN_IF_ERROR(spread_experts_.Run(placed_experts_->experts(index),
-                                      placed_experts_->placement(index), own_routing_,
-                                      ConstMatrixView(x.row(own.begin), own.count(), x.cols),
-                                      MatrixView(y.row(own.begin), own.count(), y.cols)));
-  return ranks_->GatherRows(y);
-}
-
-Status DeepseekDecoder::RunLayer(int32_t index, int64_t num_rows) {
+Status DeepseekDecoder::RunLayer(int32_t index, int64_t num_rows,
+                                 absl::Span<const int32_t> expanded_rows) {
   const DeepseekLayer& layer = layers_[static_cast<size_t>(index)];
   const MatrixView residual(residual_.data(), num_rows, config_.hidden_dim);
   const MatrixView normed(normed_.data(), num_rows, config_.hidden_dim);
   const MatrixView part(part_.data(), num_rows, config_.hidden_dim);
 
   RmsNorm(device_, residual, layer.attention_norm.data(), config_.norm_eps, normed);
-  attention_.Run(layer.attention, normed, rope_, kv_, part);
+  attention_.Run(layer.attention, normed, rope_, kv_, expanded_rows, part);
   RETURN_IF_ERROR(ranks_->Sum(part));
   Trace("attn", index, part);
   AddInPlace(device_, part, residual);
 
   RmsNorm(device_, residual, layer.ffn_norm.data(), config_.norm_eps, normed);
-  RunMlp(layer.mlp, normed, part);
-  const bool routed = layer.router.rows() > 0;
-  if (routed) RouteRows(index, normed);
-  if (routed && placed_experts_ != nullptr) {
-    RETURN_IF_ERROR(RunSpreadExperts(index, normed, part));
-  } else {
-    if (routed) experts_.Run(layer.experts, routing_, normed, part);
-    RETURN_IF_ERROR(ranks_->Sum(part));
-  }
+  RETURN_IF_ERROR(feed_forward_.Run(layer.feed_forward, index, normed, part));
   Trace("mlp", index, part);
   AddInPlace(device_, part, residual);
   Trace("out", index, residual);
@@ -220,6 +141,7 @@ Status DeepseekDecoder::Forward(absl::Span<const SequenceSlice> batch, KvCache& 
                                 absl::Span<float> logits) {
   RETURN_IF_ERROR(ValidateBatch(config_, kv_layout_, batch, cache, logits.size()));
   const BatchPlan plan = PlanBatch(batch);
+  RETURN_IF_ERROR(CheckExpanded(plan));
   // A group without work still computes the experts of others.
   if (plan.num_rows == 0 && !ranks_->plan().spreads_experts()) return OkStatus();
   Resize(plan.num_rows);
@@ -229,11 +151,20 @@ Status DeepseekDecoder::Forward(absl::Span<const SequenceSlice> batch, KvCache& 
   rope_.Compute(device_, plan.positions);
   for (int32_t i = 0; i < config_.num_layers; ++i) {
     BindLayer(i, batch, plan, cache, &kv_);
-    RETURN_IF_ERROR(RunLayer(i, plan.num_rows));
+    RETURN_IF_ERROR(RunLayer(i, plan.num_rows, plan.expanded_rows));
   }
   if (draft_) KeepForDraft(plan.num_rows);
   return ProjectLast("final_norm", plan, output_norm_,
                      config_.tied_embeddings ? embedding_ : output_, logits);
+}
+
+Status DeepseekDecoder::CheckExpanded(const BatchPlan& plan) const {
+  const auto& rows = plan.expanded_rows;
+  if (expanded_prefill_ || std::count(rows.begin(), rows.end(), 0) == std::ssize(rows)) {
+    return OkStatus();
+  }
+  return InvalidArgument("the batch asks for the expanded form of latent attention, for which the "
+                         "model was not loaded; load it with expanded_prefill");
 }
 
 // The rows whose logits are wanted, normed, meet the vocabulary. The trace calls them `name`.
@@ -295,12 +226,13 @@ Status DeepseekDecoder::Draft(absl::Span<const SequenceSlice> batch, KvCache& ca
                            slice.tokens.size(), slice.first_row, kept_rows_);
   }
   const BatchPlan plan = PlanBatch(batch);
+  RETURN_IF_ERROR(CheckExpanded(plan));
   if (plan.num_rows == 0 && !ranks_->plan().spreads_experts()) return OkStatus();
   Resize(plan.num_rows);
   RETURN_IF_ERROR(CombineForDraft(batch, plan));
   rope_.Compute(device_, plan.positions);
   BindLayer(config_.num_layers, batch, plan, cache, &kv_);
-  RETURN_IF_ERROR(RunLayer(config_.num_layers, plan.num_rows));
+  RETURN_IF_ERROR(RunLayer(config_.num_layers, plan.num_rows, plan.expanded_rows));
   const PackedMatrix& own_output = config_.tied_embeddings ? embedding_ : output_;
   return ProjectLast("draft_norm", plan, draft_->output_norm,
                      draft_->output.rows() > 0 ? draft_->output : own_output, logits);

@@ -11,12 +11,9 @@
 #include "inference/model/batch_plan.h"
 #include "inference/model/decoder.h"
 #include "inference/model/deepseek_weights.h"
+#include "inference/model/feed_forward.h"
 #include "inference/model/mla_attention.h"
 #include "inference/model/model_ranks.h"
-#include "inference/moe/expert_parallel.h"
-#include "inference/moe/experts.h"
-#include "inference/moe/placed_experts.h"
-#include "inference/moe/router.h"
 
 namespace hadal::inference {
 
@@ -37,28 +34,26 @@ class DeepseekDecoder final : public Decoder {
   bool can_draft() const override { return draft_.has_value(); }
   Status Draft(absl::Span<const SequenceSlice> batch, KvCache& cache,
                absl::Span<float> logits) override;
-  PlacedExperts* placed_experts() override { return placed_experts_.get(); }
+  PlacedExperts* placed_experts() override { return feed_forward_.placed_experts(); }
 
  private:
   DeepseekDecoder(const ModelConfig& config, const DecoderOptions& options, CpuDevice device,
                   std::unique_ptr<ModelRanks> ranks);
   Status LoadWeights(const Checkpoint& checkpoint, PackPrecision precision);
-  void PlaceExperts(const Checkpoint& checkpoint, PackPrecision precision, Communicator& world);
   void Resize(int64_t num_rows);
-  Status RunLayer(int32_t index, int64_t num_rows);
+  Status CheckExpanded(const BatchPlan& plan) const;
+  Status RunLayer(int32_t index, int64_t num_rows, absl::Span<const int32_t> expanded_rows);
   void KeepForDraft(int64_t num_rows);
   Status CombineForDraft(absl::Span<const SequenceSlice> batch, const BatchPlan& plan);
   Status ProjectLast(const char* name, const BatchPlan& plan, const std::vector<float>& norm,
                      const PackedMatrix& output, absl::Span<float> logits);
-  void RunMlp(const Expert& mlp, ConstMatrixView x, MatrixView y);
-  void RouteRows(int32_t index, ConstMatrixView x);
-  Status RunSpreadExperts(int32_t index, ConstMatrixView x, MatrixView y);
   void Trace(const char* part, int32_t layer, ConstMatrixView x) const;
 
   const ModelConfig config_;
   const KvLayout kv_layout_;
   const CpuDevice device_;
   DecoderTrace* const trace_;
+  const bool expanded_prefill_;
   const std::unique_ptr<ModelRanks> ranks_;
   PackedMatrix embedding_;
   PackedMatrix output_;  ///< empty when tied: the embedding is used
@@ -67,18 +62,12 @@ class DeepseekDecoder final : public Decoder {
   std::optional<DeepseekDraft> draft_;
   RopeTable rope_;
   MlaAttention attention_;
-  ExpertRunner experts_;
-  ExpertParallel spread_experts_;
-  std::unique_ptr<PlacedExperts> placed_experts_;  ///< null where experts are not spread
-  Routing routing_;
-  Routing own_routing_;  ///< of the rows that are this rank's to dispatch
+  FeedForward feed_forward_;
   LayerKv kv_;
   int64_t kept_rows_ = 0;                        // of kept_
   std::vector<float> kept_;                      // [rows of Forward(), hidden], normed; to draft
   std::vector<float> pair_;                      // [rows, 2 * hidden]
   std::vector<float> residual_, normed_, part_;  // [rows, hidden]
-  std::vector<float> gate_, up_;                 // [rows, the widest feed-forward part]
-  std::vector<float> router_logits_;             // [rows, experts]
 };
 
 }  // namespace hadal::inference

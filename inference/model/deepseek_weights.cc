@@ -1,7 +1,6 @@
 #include "inference/model/deepseek_weights.h"
 
 #include <cstring>
-#include <numeric>
 #include <utility>
 
 #include "inference/model/load_weight.h"
@@ -91,7 +90,6 @@ class LayerLoader {
       : checkpoint_(checkpoint),
         plan_(plan),
         config_(checkpoint.config()),
-        index_(index),
         prefix_(fmt::format("blk.{}.", index)),
         precision_(precision),
         pool_(pool) {}
@@ -115,29 +113,6 @@ class LayerLoader {
                   &out->o);
   }
 
-  /// `suffix`: what follows "ffn_gate", "ffn_up" and "ffn_down" in the names.
-  Status Mlp(const std::string& suffix, int64_t ffn, Expert* out) const {
-    RETURN_IF_ERROR(Matrix("ffn_gate" + suffix, ffn, config_.hidden_dim, &out->gate));
-    RETURN_IF_ERROR(Matrix("ffn_up" + suffix, ffn, config_.hidden_dim, &out->up));
-    return Matrix("ffn_down" + suffix, config_.hidden_dim, ffn, &out->down);
-  }
-
-  Status Experts(DeepseekLayer* out) const {
-    const MoeConfig& moe = config_.moe;
-    ASSIGN_OR_RETURN(out->router, LoadMatrix(checkpoint_, plan_, prefix_ + "ffn_gate_inp.weight",
-                                             moe.num_experts, config_.hidden_dim,
-                                             PackPrecision::kFloat32, pool_));
-    if (moe.gate == ExpertGate::kSigmoidGroups) {
-      RETURN_IF_ERROR(Vector("exp_probs_b.bias", moe.num_experts, &out->router_bias));
-    }
-    for (const int32_t e : ExpertsHere()) {
-      RETURN_IF_ERROR(
-          Mlp(fmt::format(".{}.weight", e), moe.expert_ffn_dim, &out->experts.emplace_back()));
-    }
-    if (moe.num_shared_experts == 0) return OkStatus();
-    return Mlp("_shexp.weight", int64_t{moe.num_shared_experts} * moe.expert_ffn_dim, &out->mlp);
-  }
-
   Status Vector(const char* name, int64_t size, std::vector<float>* out) const {
     ASSIGN_OR_RETURN(*out, LoadVector(checkpoint_, plan_, prefix_ + name, size));
     return OkStatus();
@@ -148,15 +123,6 @@ class LayerLoader {
     ASSIGN_OR_RETURN(*out,
                      LoadMatrix(checkpoint_, plan_, prefix_ + name, rows, cols, precision_, pool_));
     return OkStatus();
-  }
-
-  std::vector<int32_t> ExpertsHere() const {
-    if (plan_.spreads_experts()) {
-      return plan_.placement(index_).experts_of_rank[static_cast<size_t>(plan_.rank())];
-    }
-    std::vector<int32_t> all(static_cast<size_t>(config_.moe.num_experts));
-    std::iota(all.begin(), all.end(), 0);
-    return all;
   }
 
   // Stored per head in newer GGUF files, as one matrix in older ones and in folders.
@@ -179,7 +145,6 @@ class LayerLoader {
   const Checkpoint& checkpoint_;
   const ShardPlan& plan_;
   const ModelConfig& config_;
-  const int32_t index_;
   const std::string prefix_;
   const PackPrecision precision_;
   ThreadPool& pool_;
@@ -196,22 +161,8 @@ StatusOr<DeepseekLayer> LoadDeepseekLayer(const Checkpoint& checkpoint, const Sh
   RETURN_IF_ERROR(loader.Vector("attn_norm.weight", config.hidden_dim, &layer.attention_norm));
   RETURN_IF_ERROR(loader.Attention(&layer.attention));
   RETURN_IF_ERROR(loader.Vector("ffn_norm.weight", config.hidden_dim, &layer.ffn_norm));
-  if (index < config.moe.first_dense_layers) {
-    RETURN_IF_ERROR(loader.Mlp(".weight", config.ffn_dim, &layer.mlp));
-  } else {
-    RETURN_IF_ERROR(loader.Experts(&layer));
-  }
+  ASSIGN_OR_RETURN(layer.feed_forward, LoadFeedForward(checkpoint, plan, index, precision, pool));
   return layer;
-}
-
-StatusOr<Expert> LoadDeepseekExpert(const Checkpoint& checkpoint, int32_t index, int32_t expert,
-                                    PackPrecision precision, ThreadPool& pool) {
-  const ShardPlan whole;
-  Expert loaded;
-  RETURN_IF_ERROR(LayerLoader(checkpoint, whole, index, precision, pool)
-                      .Mlp(fmt::format(".{}.weight", expert),
-                           checkpoint.config().moe.expert_ffn_dim, &loaded));
-  return loaded;
 }
 
 StatusOr<DeepseekDraft> LoadDeepseekDraft(const Checkpoint& checkpoint, const ShardPlan& plan,

@@ -5,7 +5,7 @@
 
 #include "inference/kernels/packed_matrix.h"
 #include "inference/kernels/thread_pool.h"
-#include "inference/moe/experts.h"
+#include "inference/model/feed_forward.h"
 #include "inference/weights/checkpoint.h"
 #include "inference/weights/shard_plan.h"
 
@@ -21,6 +21,8 @@ struct MlaWeights {
   std::vector<float> kv_a_norm;
   std::vector<PackedMatrix> k_b;  ///< per head [kv_lora_rank, nope]
   std::vector<PackedMatrix> v_b;  ///< per head [v_head_dim, kv_lora_rank]
+  /// Per head [nope, kv_lora_rank] f32, k_b transposed; only for DecoderOptions::expanded_prefill.
+  std::vector<PackedMatrix> k_up;
   PackedMatrix o;                 ///< [hidden, heads * v_head_dim]
 };
 
@@ -28,12 +30,7 @@ struct DeepseekLayer {
   std::vector<float> attention_norm;
   MlaWeights attention;
   std::vector<float> ffn_norm;
-  Expert mlp;  ///< the dense feed-forward part, or the shared experts; empty when there are none
-  PackedMatrix router;             ///< [experts, hidden] f32; empty in dense layers
-  std::vector<float> router_bias;  ///< [experts] where the router has one
-  /// Empty in dense layers; all, or those of ShardPlan::placement where experts are spread (the
-  /// decoder gives these to PlacedExperts).
-  std::vector<Expert> experts;
+  FeedForwardWeights feed_forward;
 };
 
 /// The multi-token prediction layer, apart from its transformer layer.
@@ -46,14 +43,10 @@ struct DeepseekDraft {
 };
 
 /// Loads what `plan` gives this rank of layer `index`. In PackPrecision::kStored weights keep their
-/// bits, the router's apart: it is float32. E4M3 scales lie on a grid over all heads; where a head
-/// is no multiple of 128 rows high, k_b and v_b are widened to float32.
+/// bits, those of gates apart (LoadFeedForward). E4M3 scales lie on a grid over all heads; where a
+/// head is no multiple of 128 rows high, k_b and v_b are widened to float32.
 StatusOr<DeepseekLayer> LoadDeepseekLayer(const Checkpoint& checkpoint, const ShardPlan& plan,
                                           int32_t index, PackPrecision precision, ThreadPool& pool);
-
-/// Loads one routed expert of layer `index`, whole. Errors name the tensor.
-StatusOr<Expert> LoadDeepseekExpert(const Checkpoint& checkpoint, int32_t index, int32_t expert,
-                                    PackPrecision precision, ThreadPool& pool);
 
 /// Loads the rest of the prediction layer `index`; on many ranks its projection is on each of them.
 StatusOr<DeepseekDraft> LoadDeepseekDraft(const Checkpoint& checkpoint, const ShardPlan& plan,

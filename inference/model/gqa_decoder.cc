@@ -49,7 +49,8 @@ GqaDecoder::GqaDecoder(ModelConfig config, const DecoderOptions& options, CpuDev
       device_(std::move(device)),
       trace_(options.trace),
       rope_(RopeInverseFrequencies(config_.head_dim, config_.rope_theta,
-                                   config_.rope_freq_factors)) {}
+                                   config_.rope_freq_factors)),
+      feed_forward_(config_, options, *ranks_, device_) {}
 
 StatusOr<std::unique_ptr<Decoder>> GqaDecoder::Load(const Checkpoint& checkpoint,
                                                     const GqaDecoderTraits& traits,
@@ -80,8 +81,9 @@ StatusOr<std::unique_ptr<Decoder>> GqaDecoder::Load(const Checkpoint& checkpoint
                    LoadVector(checkpoint, "output_norm.weight", config.hidden_dim));
   decoder->layers_.resize(static_cast<size_t>(config.num_layers));
   for (int32_t i = 0; i < config.num_layers; ++i) {
-    RETURN_IF_ERROR(decoder->LoadLayer(checkpoint, traits, i, precision,
-                                       &decoder->layers_[static_cast<size_t>(i)]));
+    Layer& layer = decoder->layers_[static_cast<size_t>(i)];
+    RETURN_IF_ERROR(decoder->LoadLayer(checkpoint, traits, i, precision, &layer));
+    decoder->feed_forward_.Place(checkpoint, precision, i, layer.feed_forward);
   }
   RETURN_IF_ERROR(decoder->ranks_->MeetAfterLoading());
   return decoder;
@@ -110,9 +112,8 @@ Status GqaDecoder::LoadLayer(const Checkpoint& checkpoint, const GqaDecoderTrait
   RETURN_IF_ERROR(matrix("attn_k.weight", kv_dim, hidden, &layer->k));
   RETURN_IF_ERROR(matrix("attn_v.weight", kv_dim, hidden, &layer->v));
   RETURN_IF_ERROR(matrix("attn_output.weight", hidden, q_dim, &layer->o));
-  RETURN_IF_ERROR(matrix("ffn_gate.weight", config_.ffn_dim, hidden, &layer->gate));
-  RETURN_IF_ERROR(matrix("ffn_up.weight", config_.ffn_dim, hidden, &layer->up));
-  RETURN_IF_ERROR(matrix("ffn_down.weight", hidden, config_.ffn_dim, &layer->down));
+  ASSIGN_OR_RETURN(layer->feed_forward,
+                   LoadFeedForward(checkpoint, plan, index, precision, pool));
   if (traits.attention_bias) {
     RETURN_IF_ERROR(vector("attn_q.bias", q_dim, &layer->q_bias));
     RETURN_IF_ERROR(vector("attn_k.bias", kv_dim, &layer->k_bias));
@@ -129,73 +130,57 @@ void GqaDecoder::Resize(int64_t num_rows) {
   const int64_t q_dim = int64_t{local_.num_heads} * local_.head_dim;
   grow(act_.residual, config_.hidden_dim);
   grow(act_.normed, config_.hidden_dim);
+  grow(act_.part, config_.hidden_dim);
   grow(act_.query, q_dim);
   grow(act_.attended, q_dim);
   grow(act_.key, kv_layout_.k_values);
   grow(act_.value, kv_layout_.v_values);
-  grow(act_.gate, config_.ffn_dim);
-  grow(act_.up, config_.ffn_dim);
 }
 
 void GqaDecoder::Trace(const char* part, int32_t layer, ConstMatrixView x) const {
-  if (trace_ != nullptr) trace_->OnHidden(fmt::format("layer.{}.{}", layer, part), x);
-}
-
-// residual += x * weight^T, whose columns may be cut over the ranks. The trace calls it `name`.
-Status GqaDecoder::AddProduct(const char* name, int32_t index, ConstMatrixView x,
-                              const PackedMatrix& weight, MatrixView residual) {
-  if (ranks_->plan().layout().tensor_parallel == 1 && trace_ == nullptr) {
-    MatMul(device_, x, weight, nullptr, residual, /*accumulate=*/true);
-    return OkStatus();
+  if (trace_ != nullptr && x.rows > 0) {
+    trace_->OnHidden(fmt::format("layer.{}.{}", layer, part), x);
   }
-  act_.part.resize(std::max(act_.part.size(), static_cast<size_t>(x.rows * residual.cols)));
-  const MatrixView part(act_.part.data(), x.rows, residual.cols);
-  MatMul(device_, x, weight, nullptr, part);
-  RETURN_IF_ERROR(ranks_->Sum(part));
-  Trace(name, index, part);
-  AddInPlace(device_, part, residual);
-  return OkStatus();
 }
 
-Status GqaDecoder::Attention(const Layer& layer, int32_t index,
-                             absl::Span<const SequenceSlice> batch, const BatchPlan& plan,
-                             KvCache& cache) {
-  const int64_t rows = plan.num_rows;
-  const MatrixView residual(act_.residual.data(), rows, config_.hidden_dim);
-  const MatrixView normed(act_.normed.data(), rows, config_.hidden_dim);
+// out = attention of x, normed; kv_ is bound to the layer.
+void GqaDecoder::Attend(const Layer& layer, ConstMatrixView x, MatrixView out) {
   const int64_t q_dim = int64_t{local_.num_heads} * local_.head_dim;
-  const MatrixView query(act_.query.data(), rows, q_dim);
-  const MatrixView attended(act_.attended.data(), rows, q_dim);
-  const MatrixView key(act_.key.data(), rows, kv_layout_.k_values);
-  const MatrixView value(act_.value.data(), rows, kv_layout_.v_values);
+  const MatrixView query(act_.query.data(), x.rows, q_dim);
+  const MatrixView attended(act_.attended.data(), x.rows, q_dim);
+  const MatrixView key(act_.key.data(), x.rows, kv_layout_.k_values);
+  const MatrixView value(act_.value.data(), x.rows, kv_layout_.v_values);
   const auto bias = [](const std::vector<float>& b) { return b.empty() ? nullptr : b.data(); };
-
-  RmsNorm(device_, residual, layer.attention_norm.data(), config_.norm_eps, normed);
   const MatMulTask tasks[] = {{&layer.q, bias(layer.q_bias), query, false},
                               {&layer.k, bias(layer.k_bias), key, false},
                               {&layer.v, bias(layer.v_bias), value, false}};
-  MatMul(device_, normed, tasks);
+  MatMul(device_, x, tasks);
   const RopeLayout rope =
       config_.rope_interleaved ? RopeLayout::kInterleaved : RopeLayout::kHalves;
   ApplyRope(device_, rope_, rope, local_.num_heads, query);
   ApplyRope(device_, rope_, rope, local_.num_kv_heads, key);
-  BindLayer(index, batch, plan, cache, &kv_);
   StoreRows(device_, key, kv_.type, kv_.key_rows);
   StoreRows(device_, value, kv_.type, kv_.value_rows);
   CausalAttention(device_, attention_shape_, query, kv_.slices, attended);
-  return AddProduct("attn", index, attended, layer.o, residual);
+  MatMul(device_, attended, layer.o, nullptr, out);
 }
 
-Status GqaDecoder::FeedForward(const Layer& layer, int32_t index, int64_t num_rows) {
+Status GqaDecoder::RunLayer(int32_t index, int64_t num_rows) {
+  const Layer& layer = layers_[static_cast<size_t>(index)];
   const MatrixView residual(act_.residual.data(), num_rows, config_.hidden_dim);
   const MatrixView normed(act_.normed.data(), num_rows, config_.hidden_dim);
-  const MatrixView gate(act_.gate.data(), num_rows, layer.gate.rows());
-  const MatrixView up(act_.up.data(), num_rows, layer.up.rows());
+  const MatrixView part(act_.part.data(), num_rows, config_.hidden_dim);
+
+  RmsNorm(device_, residual, layer.attention_norm.data(), config_.norm_eps, normed);
+  Attend(layer, normed, part);
+  RETURN_IF_ERROR(ranks_->Sum(part));
+  Trace("attn", index, part);
+  AddInPlace(device_, part, residual);
+
   RmsNorm(device_, residual, layer.ffn_norm.data(), config_.norm_eps, normed);
-  const MatMulTask tasks[] = {{&layer.gate, nullptr, gate, false}, {&layer.up, nullptr, up, false}};
-  MatMul(device_, normed, tasks);
-  SiluMul(device_, gate, up, gate);
-  RETURN_IF_ERROR(AddProduct("mlp", index, gate, layer.down, residual));
+  RETURN_IF_ERROR(feed_forward_.Run(layer.feed_forward, index, normed, part));
+  Trace("mlp", index, part);
+  AddInPlace(device_, part, residual);
   Trace("out", index, residual);
   return OkStatus();
 }
@@ -204,16 +189,16 @@ Status GqaDecoder::Forward(absl::Span<const SequenceSlice> batch, KvCache& cache
                            absl::Span<float> logits) {
   RETURN_IF_ERROR(ValidateBatch(config_, kv_layout_, batch, cache, logits.size()));
   const BatchPlan plan = PlanBatch(batch);
-  if (plan.num_rows == 0) return OkStatus();
+  // A group without work still computes the experts of others.
+  if (plan.num_rows == 0 && !ranks_->plan().spreads_experts()) return OkStatus();
   Resize(plan.num_rows);
   const MatrixView residual(act_.residual.data(), plan.num_rows, config_.hidden_dim);
   RETURN_IF_ERROR(ranks_->Embed(device_, embedding_, plan.tokens, residual));
-  if (trace_ != nullptr) trace_->OnHidden("embed", residual);
+  if (trace_ != nullptr && plan.num_rows > 0) trace_->OnHidden("embed", residual);
   rope_.Compute(device_, plan.positions);
   for (int32_t i = 0; i < config_.num_layers; ++i) {
-    const Layer& layer = layers_[static_cast<size_t>(i)];
-    RETURN_IF_ERROR(Attention(layer, i, batch, plan, cache));
-    RETURN_IF_ERROR(FeedForward(layer, i, plan.num_rows));
+    BindLayer(i, batch, plan, cache, &kv_);
+    RETURN_IF_ERROR(RunLayer(i, plan.num_rows));
   }
   if (plan.logits_rows.empty()) return OkStatus();
   const MatrixView last = GatherLogitsRows(plan, residual, act_.normed);

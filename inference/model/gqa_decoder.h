@@ -10,6 +10,7 @@
 #include "inference/kernels/rope.h"
 #include "inference/model/batch_plan.h"
 #include "inference/model/decoder.h"
+#include "inference/model/feed_forward.h"
 #include "inference/model/model_ranks.h"
 
 namespace hadal::inference {
@@ -19,9 +20,10 @@ struct GqaDecoderTraits {
   bool attention_bias = false;  ///< biases on the query, key and value projections
 };
 
-/// The transformer that Llama (arXiv:2407.21783) and Qwen2 (arXiv:2407.10671) share: RMSNorm before
-/// each part, rotary positions, grouped-query attention, SwiGLU. Heads and feed-forward parts may
-/// be cut over ranks (ShardPlan). Thread-compatible.
+/// The transformer that Llama (arXiv:2407.21783), Qwen2 and Qwen2-MoE (arXiv:2407.10671) share:
+/// RMSNorm before each part, rotary positions, grouped-query attention, SwiGLU or experts of it.
+/// On many ranks the parts of a layer are cut as ShardPlan says, and ranks meet after each part.
+/// Thread-compatible.
 class GqaDecoder final : public Decoder {
  public:
   static StatusOr<std::unique_ptr<Decoder>> Load(const Checkpoint& checkpoint,
@@ -32,6 +34,7 @@ class GqaDecoder final : public Decoder {
   const KvLayout& kv_layout() const override { return kv_layout_; }
   Status Forward(absl::Span<const SequenceSlice> batch, KvCache& cache,
                  absl::Span<float> logits) override;
+  PlacedExperts* placed_experts() override { return feed_forward_.placed_experts(); }
 
  private:
   struct Layer {
@@ -39,16 +42,14 @@ class GqaDecoder final : public Decoder {
     PackedMatrix q, k, v, o;
     std::vector<float> q_bias, k_bias, v_bias;  ///< empty without attention_bias
     std::vector<float> ffn_norm;
-    PackedMatrix gate, up, down;
+    FeedForwardWeights feed_forward;
   };
 
   /// Activations, kept between calls; [rows, columns named].
   struct Activations {
-    std::vector<float> residual, normed;         // hidden
-    std::vector<float> query, attended;          // heads * head_dim
-    std::vector<float> key, value;               // kv heads * head_dim
-    std::vector<float> gate, up;                 // ffn
-    std::vector<float> part;                     // hidden; on many ranks, or traced
+    std::vector<float> residual, normed, part;  // hidden
+    std::vector<float> query, attended;         // heads * head_dim
+    std::vector<float> key, value;              // kv heads * head_dim
   };
 
   GqaDecoder(ModelConfig config, const DecoderOptions& options, CpuDevice device,
@@ -56,11 +57,8 @@ class GqaDecoder final : public Decoder {
   Status LoadLayer(const Checkpoint& checkpoint, const GqaDecoderTraits& traits, int32_t index,
                    PackPrecision precision, Layer* layer);
   void Resize(int64_t num_rows);
-  Status Attention(const Layer& layer, int32_t index, absl::Span<const SequenceSlice> batch,
-                   const BatchPlan& plan, KvCache& cache);
-  Status FeedForward(const Layer& layer, int32_t index, int64_t num_rows);
-  Status AddProduct(const char* name, int32_t index, ConstMatrixView x, const PackedMatrix& weight,
-                    MatrixView residual);
+  Status RunLayer(int32_t index, int64_t num_rows);
+  void Attend(const Layer& layer, ConstMatrixView x, MatrixView out);
   void Trace(const char* part, int32_t layer, ConstMatrixView x) const;
 
   const ModelConfig config_;
@@ -75,6 +73,7 @@ class GqaDecoder final : public Decoder {
   std::vector<float> output_norm_;
   std::vector<Layer> layers_;
   RopeTable rope_;
+  FeedForward feed_forward_;
   Activations act_;
   LayerKv kv_;
 };

@@ -5,6 +5,7 @@
 
 #include "inference/kernels/packed_matrix.h"
 #include "inference/model/load_weight.h"
+#include "inference/model/mla_expanded.h"
 
 namespace hadal::inference {
 namespace {
@@ -15,8 +16,7 @@ int64_t ValuesPerRow(const ModelConfig& config, const ShardPlan& plan) {
   const MoeConfig& moe = config.moe;
   const int64_t heads = plan.num_heads(config);
   int64_t values = 3 * int64_t{config.hidden_dim};  // residual, normed, part
-  values += 2 * std::max<int64_t>(config.ffn_dim,
-                                  int64_t{moe.num_shared_experts} * moe.expert_ffn_dim);
+  values += 2 * std::max(config.ffn_dim, moe.shared_ffn_dim);
   if (mla.kv_lora_rank > 0) {
     const int64_t cached = int64_t{mla.kv_lora_rank} + mla.qk_rope_head_dim;
     values += mla.q_lora_rank + cached;
@@ -54,6 +54,28 @@ StatusOr<int64_t> PackedBytesOf(const Checkpoint& checkpoint, const std::string&
                                    wide ? PackPrecision::kFloat32 : PackPrecision::kStored);
 }
 
+/// What the rank of `plan` holds, `tensor_bytes` being its part of the file's tensors.
+MemoryPlan PlanRank(const ModelConfig& config, const ShardPlan& plan,
+                    const MemoryPlanOptions& options, int64_t tensor_bytes) {
+  const bool encoder = config.architecture == "bert";
+  MemoryPlan rank{.weight_bytes = tensor_bytes};
+  const int64_t per_row = encoder ? EncoderValuesPerRow(config) : ValuesPerRow(config, plan);
+  int64_t buffers = int64_t{options.max_batch_tokens} * per_row;
+  if (!encoder) {
+    buffers += int64_t{options.max_running} * config.vocabulary;
+    ModelConfig local = config;
+    local.num_kv_heads = plan.num_kv_heads(config);
+    rank.kv_bytes_per_token = KvLayoutOf(local, options.decoder).BytesPerToken();
+  }
+  if (options.decoder.expanded_prefill && config.mla.kv_lora_rank > 0) {
+    buffers += ExpandedBufferValues(config, config.context_length);
+    rank.weight_bytes += int64_t{sizeof(float)} * config.num_layers * plan.num_heads(config) *
+                         config.mla.qk_nope_head_dim * config.mla.kv_lora_rank;  // k_up
+  }
+  rank.buffer_bytes = int64_t{sizeof(float)} * buffers;
+  return rank;
+}
+
 /// Layers behind num_layers are those of multi-token prediction.
 bool IsOfDraft(const ModelConfig& config, std::string_view name) {
   if (!name.starts_with("blk.")) return false;
@@ -83,13 +105,8 @@ StatusOr<MemoryPlan> PlanMemory(const ModelConfig& config, const MemoryPlanOptio
                                        options.decoder.placements));
     int64_t weights = 0;
     for (const PlannedTensor& tensor : plan.Tensors(config)) weights += tensor.bytes;
-    if (weights <= fullest.weight_bytes) continue;
-    fullest.weight_bytes = weights;
-    ModelConfig local = config;
-    local.num_kv_heads = plan.num_kv_heads(config);
-    fullest.kv_bytes_per_token = KvLayoutOf(local, options.decoder).BytesPerToken();
-    fullest.buffer_bytes = 4 * (options.max_batch_tokens * ValuesPerRow(config, plan) +
-                                int64_t{options.max_running} * config.vocabulary);
+    const MemoryPlan found = PlanRank(config, plan, options, weights);
+    if (found.weight_bytes > fullest.weight_bytes) fullest = found;
   }
   RETURN_IF_ERROR(CheckFits(fullest, options));
   fullest.kv_tokens = (options.memory_bytes - fullest.weight_bytes - fullest.buffer_bytes) /
@@ -100,7 +117,6 @@ StatusOr<MemoryPlan> PlanMemory(const ModelConfig& config, const MemoryPlanOptio
 StatusOr<MemoryPlan> PlanMemory(const Checkpoint& checkpoint, const MemoryPlanOptions& options) {
   const ModelConfig& config = checkpoint.config();
   const ParallelLayout& layout = options.decoder.layout;
-  const bool encoder = config.architecture == "bert";
   const std::vector<std::string> names = checkpoint.names();
   MemoryPlan fullest;
   for (int32_t rank = 0; rank < layout.ranks; ++rank) {
@@ -113,20 +129,12 @@ StatusOr<MemoryPlan> PlanMemory(const Checkpoint& checkpoint, const MemoryPlanOp
       ASSIGN_OR_RETURN(const int64_t bytes, PackedBytesOf(checkpoint, name, plan));
       weights += bytes;
     }
-    if (weights <= fullest.weight_bytes) continue;
-    fullest.weight_bytes = weights;
-    const int64_t per_row = encoder ? EncoderValuesPerRow(config) : ValuesPerRow(config, plan);
-    const int64_t logits = encoder ? 0 : int64_t{options.max_running} * config.vocabulary;
-    fullest.buffer_bytes =
-        int64_t{sizeof(float)} * (int64_t{options.max_batch_tokens} * per_row + logits);
-    if (encoder) continue;
-    ModelConfig local = config;
-    local.num_kv_heads = plan.num_kv_heads(config);
-    fullest.kv_bytes_per_token = KvLayoutOf(local, options.decoder).BytesPerToken();
+    const MemoryPlan found = PlanRank(config, plan, options, weights);
+    if (found.weight_bytes > fullest.weight_bytes) fullest = found;
   }
   if (options.memory_bytes == 0) return fullest;
   RETURN_IF_ERROR(CheckFits(fullest, options));
-  if (!encoder) {
+  if (fullest.kv_bytes_per_token > 0) {
     fullest.kv_tokens = (options.memory_bytes - fullest.weight_bytes - fullest.buffer_bytes) /
                         fullest.kv_bytes_per_token;
   }

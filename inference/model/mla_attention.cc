@@ -38,7 +38,8 @@ MlaAttention::MlaAttention(const ModelConfig& config, CpuDevice device)
       shape_(ShapeFor(config)),
       q_lora_rank_(config.mla.q_lora_rank),
       nope_dim_(config.mla.qk_nope_head_dim),
-      value_dim_(config.mla.v_head_dim) {}
+      value_dim_(config.mla.v_head_dim),
+      expanded_(shape_, nope_dim_, value_dim_, device_) {}
 
 void MlaAttention::Project(const MlaWeights& weights, ConstMatrixView x, const RopeTable& rope) {
   const int64_t head_dim = int64_t{nope_dim_} + shape_.rope_dim;
@@ -64,56 +65,102 @@ void MlaAttention::Project(const MlaWeights& weights, ConstMatrixView x, const R
             Columns(query, nope_dim_, query.cols - nope_dim_));
 }
 
-// A head's absorbed query is k_b times its unrotated part, then its rotated part as it is.
-void MlaAttention::AbsorbKeys(const MlaWeights& weights, int64_t rows) {
-  const int64_t head_dim = int64_t{nope_dim_} + shape_.rope_dim;
-  const MatrixView query(query_.data(), rows, shape_.num_heads * head_dim);
-  const MatrixView absorbed = Resized(absorbed_, rows, int64_t{shape_.num_heads} * cached_values());
-  tasks_.clear();
-  for (int64_t h = 0; h < shape_.num_heads; ++h) {
-    tasks_.push_back({Columns(query, h * head_dim, nope_dim_),
-                      {&weights.k_b[static_cast<size_t>(h)], nullptr,
-                       Columns(absorbed, h * cached_values(), shape_.latent_dim), false}});
-  }
-  GroupedMatMul(device_, tasks_);
-  device_.pool().ParallelFor(rows, 16, [&](int64_t begin, int64_t end) {
-    for (int64_t r = begin; r < end; ++r) {
-      for (int64_t h = 0; h < shape_.num_heads; ++h) {
-        std::memcpy(absorbed.row(r) + h * cached_values() + shape_.latent_dim,
-                    query.row(r) + h * head_dim + nope_dim_,
-                    static_cast<size_t>(shape_.rope_dim) * sizeof(float));
-      }
+// The rows of each form; neighbours that are absorbed make one run.
+void MlaAttention::SplitSlices(const LayerKv& kv, absl::Span<const int32_t> expanded_rows) {
+  runs_.clear();
+  absorbed_slices_.clear();
+  expanded_slices_.clear();
+  absorbed_rows_ = 0;
+  for (size_t i = 0; i < kv.slices.size(); ++i) {
+    CausalSlice slice = kv.slices[i];
+    const int32_t expanded = expanded_rows[i];
+    if (expanded > 0) {
+      expanded_slices_.push_back(slice);
+      expanded_slices_.back().num_rows = expanded;
     }
-  });
+    const int32_t count = slice.num_rows - expanded;
+    if (count == 0) continue;
+    const int64_t first = slice.first_row + expanded;
+    if (runs_.empty() || runs_.back().first_row + runs_.back().count != first) {
+      runs_.push_back({first, absorbed_rows_, 0});
+    }
+    runs_.back().count += count;
+    slice.first_row = absorbed_rows_;
+    slice.position += expanded;
+    slice.num_rows = count;
+    absorbed_slices_.push_back(slice);
+    absorbed_rows_ += count;
+  }
 }
 
-void MlaAttention::ExpandValues(const MlaWeights& weights, int64_t rows) {
-  const MatrixView attended(attended_.data(), rows, int64_t{shape_.num_heads} * shape_.latent_dim);
-  const MatrixView values = Resized(values_, rows, int64_t{shape_.num_heads} * value_dim_);
+// A head's absorbed query is k_b times its unrotated part, then its rotated part as it is.
+void MlaAttention::AbsorbKeys(const MlaWeights& weights, ConstMatrixView query) {
+  const int64_t head_dim = int64_t{nope_dim_} + shape_.rope_dim;
+  const MatrixView absorbed =
+      Resized(absorbed_, absorbed_rows_, int64_t{shape_.num_heads} * cached_values());
   tasks_.clear();
-  for (int64_t h = 0; h < shape_.num_heads; ++h) {
-    tasks_.push_back({Columns(attended, h * shape_.latent_dim, shape_.latent_dim),
-                      {&weights.v_b[static_cast<size_t>(h)], nullptr,
-                       Columns(values, h * value_dim_, value_dim_), false}});
+  for (const AbsorbedRun& run : runs_) {
+    for (int64_t h = 0; h < shape_.num_heads; ++h) {
+      tasks_.push_back(
+          {ConstMatrixView(query.row(run.first_row) + h * head_dim, run.count, nope_dim_,
+                           query.stride),
+           {&weights.k_b[static_cast<size_t>(h)], nullptr,
+            MatrixView(absorbed.row(run.first_absorbed) + h * cached_values(), run.count,
+                       shape_.latent_dim, absorbed.stride),
+            false}});
+    }
+  }
+  GroupedMatMul(device_, tasks_);
+  for (const AbsorbedRun& run : runs_) {
+    device_.pool().ParallelFor(run.count, 16, [&](int64_t begin, int64_t end) {
+      for (int64_t r = begin; r < end; ++r) {
+        for (int64_t h = 0; h < shape_.num_heads; ++h) {
+          std::memcpy(
+              absorbed.row(run.first_absorbed + r) + h * cached_values() + shape_.latent_dim,
+              query.row(run.first_row + r) + h * head_dim + nope_dim_,
+              static_cast<size_t>(shape_.rope_dim) * sizeof(float));
+        }
+      }
+    });
+  }
+}
+
+void MlaAttention::ExpandValues(const MlaWeights& weights, MatrixView values) {
+  const MatrixView attended(attended_.data(), absorbed_rows_,
+                            int64_t{shape_.num_heads} * shape_.latent_dim);
+  tasks_.clear();
+  for (const AbsorbedRun& run : runs_) {
+    for (int64_t h = 0; h < shape_.num_heads; ++h) {
+      tasks_.push_back(
+          {ConstMatrixView(attended.row(run.first_absorbed) + h * shape_.latent_dim, run.count,
+                           shape_.latent_dim, attended.stride),
+           {&weights.v_b[static_cast<size_t>(h)], nullptr,
+            MatrixView(values.row(run.first_row) + h * value_dim_, run.count, value_dim_,
+                       values.stride),
+            false}});
+    }
   }
   GroupedMatMul(device_, tasks_);
 }
 
 void MlaAttention::Run(const MlaWeights& weights, ConstMatrixView x, const RopeTable& rope,
-                       const LayerKv& kv, MatrixView out) {
+                       const LayerKv& kv, absl::Span<const int32_t> expanded_rows,
+                       MatrixView out) {
   const int64_t rows = x.rows;
+  const int64_t heads = shape_.num_heads;
   Project(weights, x, rope);
   StoreRows(device_, ConstMatrixView(cached_.data(), rows, cached_values()), kv.type, kv.key_rows);
-  AbsorbKeys(weights, rows);
-  const MatrixView attended =
-      Resized(attended_, rows, int64_t{shape_.num_heads} * shape_.latent_dim);
+  SplitSlices(kv, expanded_rows);
+  const ConstMatrixView query(query_.data(), rows, heads * (nope_dim_ + shape_.rope_dim));
+  const MatrixView values = Resized(values_, rows, heads * value_dim_);
+  AbsorbKeys(weights, query);
+  const MatrixView attended = Resized(attended_, absorbed_rows_, heads * shape_.latent_dim);
   CausalLatentAttention(
-      device_, shape_,
-      ConstMatrixView(absorbed_.data(), rows, int64_t{shape_.num_heads} * cached_values()),
-      kv.slices, attended);
-  ExpandValues(weights, rows);
-  MatMul(device_, ConstMatrixView(values_.data(), rows, int64_t{shape_.num_heads} * value_dim_),
-         weights.o, nullptr, out);
+      device_, shape_, ConstMatrixView(absorbed_.data(), absorbed_rows_, heads * cached_values()),
+      absorbed_slices_, attended);
+  ExpandValues(weights, values);
+  for (const CausalSlice& slice : expanded_slices_) expanded_.Run(weights, slice, query, values);
+  MatMul(device_, values, weights.o, nullptr, out);
 }
 
 }  // namespace hadal::inference

@@ -8,13 +8,14 @@
 #include "inference/kernels/rope.h"
 #include "inference/model/batch_plan.h"
 #include "inference/model/deepseek_weights.h"
+#include "inference/model/mla_expanded.h"
 
 namespace hadal::inference {
 
 /// Multi-head latent attention with absorbed weights (DeepSeek-V2, arXiv:2405.04434 §2.1): a
 /// token's cache row is its normed latent and one rotated key; k_b goes into the query, v_b into
-/// the output, so that all heads attend to the cache as it is. Keeps its buffers between calls and
-/// layers. Thread-compatible.
+/// the output, so that all heads attend to the cache as it is. Rows of prompts may take the
+/// expanded form instead. Keeps its buffers between calls and layers. Thread-compatible.
 class MlaAttention {
  public:
   MlaAttention(const ModelConfig& config, CpuDevice device);
@@ -24,13 +25,15 @@ class MlaAttention {
 
   /// out = attention of the rows of x [rows, hidden], already normed; out [rows, hidden]. Stores
   /// the rows' cache rows first. `rope` holds the rows' positions.
+  /// Of slice i the first expanded_rows[i] rows are computed in the expanded form.
   void Run(const MlaWeights& weights, ConstMatrixView x, const RopeTable& rope, const LayerKv& kv,
-           MatrixView out);
+           absl::Span<const int32_t> expanded_rows, MatrixView out);
 
  private:
   void Project(const MlaWeights& weights, ConstMatrixView x, const RopeTable& rope);
-  void AbsorbKeys(const MlaWeights& weights, int64_t rows);
-  void ExpandValues(const MlaWeights& weights, int64_t rows);
+  void SplitSlices(const LayerKv& kv, absl::Span<const int32_t> expanded_rows);
+  void AbsorbKeys(const MlaWeights& weights, ConstMatrixView query);
+  void ExpandValues(const MlaWeights& weights, MatrixView values);
 
   const CpuDevice device_;
   const LatentAttentionShape shape_;
@@ -40,10 +43,20 @@ class MlaAttention {
   std::vector<float> low_query_;  // [rows, q_lora_rank]
   std::vector<float> query_;      // [rows, heads * (nope + rope)]
   std::vector<float> cached_;     // [rows, latent + rope]
-  std::vector<float> absorbed_;   // [rows, heads * (latent + rope)]
-  std::vector<float> attended_;   // [rows, heads * latent]
+  std::vector<float> absorbed_;   // [absorbed rows, heads * (latent + rope)]
+  std::vector<float> attended_;   // [absorbed rows, heads * latent]
   std::vector<float> values_;     // [rows, heads * v_head_dim]
   std::vector<GroupedMatMulTask> tasks_;
+
+  /// Rows of the batch that follow each other, all absorbed; first_absorbed: of absorbed_.
+  struct AbsorbedRun {
+    int64_t first_row, first_absorbed, count;
+  };
+  std::vector<AbsorbedRun> runs_;
+  std::vector<CausalSlice> absorbed_slices_;  // with rows of absorbed_
+  std::vector<CausalSlice> expanded_slices_;
+  int64_t absorbed_rows_ = 0;
+  ExpandedMlaAttention expanded_;
 };
 
 }  // namespace hadal::inference

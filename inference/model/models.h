@@ -17,5 +17,7 @@ StatusOr<std::unique_ptr<Decoder>> LoadDeepseekV3(const Checkpoint& checkpoint,
                                                   const DecoderOptions& options, CpuDevice device);
 StatusOr<std::unique_ptr<Decoder>> LoadQwen2(const Checkpoint& checkpoint,
                                              const DecoderOptions& options, CpuDevice device);
+StatusOr<std::unique_ptr<Decoder>> LoadQwen2Moe(const Checkpoint& checkpoint,
+                                                const DecoderOptions& options, CpuDevice device);
 
 }  // namespace hadal::inference

@@ -60,8 +60,10 @@ std::vector<const Json*> Steps(const Json& step, const char* list_name) {
 
 class Loader {
  public:
-  Loader(const Json& json, const std::string& path)
-      : json_(json), path_(path), model_(Member(json, "model")) {}
+  Loader(const Json& json, const std::string& path, std::vector<int32_t> end_tokens)
+      : json_(json), path_(path), model_(Member(json, "model")) {
+    table_.end_tokens = std::move(end_tokens);
+  }
 
   StatusOr<std::shared_ptr<const Tokenizer>> Load() {
     const std::string type = Text(model_, "type");
@@ -356,14 +358,15 @@ class Loader {
 }  // namespace
 
 StatusOr<std::shared_ptr<const Tokenizer>> ParseTokenizerJson(const std::string& text,
-                                                              const std::string& path) {
+                                                              const std::string& path,
+                                                              std::vector<int32_t> end_tokens) {
   // Deeper values are dropped while parsing, so nesting cannot multiply the memory a file takes.
   auto keep = [](int depth, Json::parse_event_t, Json&) { return depth < kMaxDepth; };
   const Json json = Json::parse(text, keep, /*allow_exceptions=*/false);
   if (!json.is_object()) {
     return InvalidArgument("{}: not a JSON object; take the file from the model again", path);
   }
-  return Loader(json, path).Load();
+  return Loader(json, path, std::move(end_tokens)).Load();
 }
 
 }  // namespace hadal::inference

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -24,22 +25,29 @@ struct MlaConfig {
   int32_t v_head_dim = 0;
 };
 
+/// Far above what any published model has (V3: 256).
+inline constexpr int32_t kMaxExperts = 4096;
+
 /// How a token's experts are scored and chosen. Groups are num_experts / num_groups in a row.
 enum class ExpertGate {
-  kSoftmax,        ///< softmax over all experts, the best (DeepSeek-V2-Lite)
+  kSoftmax,        ///< softmax over all experts, the best (DeepSeek-V2-Lite, Qwen2-MoE)
   kSoftmaxGroups,  ///< the same among the groups with the best experts (DeepSeek-V2)
   /// sigmoid, plus a bias that is for the choice only; groups, of at least two, by the sum of their
   /// two best (DeepSeek-V3, arXiv:2412.19437 §2.1.2)
   kSigmoidGroups,
 };
 
-/// Mixture of experts in the feed-forward part (DeepSeekMoE, arXiv:2401.06066).
+/// Mixture of experts in the feed-forward part (DeepSeekMoE, arXiv:2401.06066; Qwen2-MoE).
 struct MoeConfig {
   int32_t num_experts = 0;  ///< 0: the model has none
   int32_t experts_per_token = 0;
-  int32_t num_shared_experts = 0;  ///< one MLP of so many times expert_ffn_dim
   int32_t expert_ffn_dim = 0;
-  int32_t first_dense_layers = 0;  ///< layers before this one have a dense feed-forward part
+  int32_t shared_ffn_dim = 0;  ///< width of the MLP that is all shared experts; 0: none
+  bool gated_shared = false;   ///< shared experts count by a sigmoid gate of their own (Qwen2-MoE)
+  // Which layers have a dense feed-forward part: those before this one,
+  int32_t first_dense_layers = 0;
+  int32_t sparse_step = 1;            ///< those whose index + 1 is no multiple of it,
+  std::vector<int32_t> dense_layers;  ///< and these, ascending.
   int32_t num_groups = 1;          ///< divides num_experts
   int32_t groups_per_token = 1;
   ExpertGate gate = ExpertGate::kSoftmax;
@@ -49,7 +57,8 @@ struct MoeConfig {
 
 /// The shape of a model, from GGUF metadata or config.json. Every field was checked on load.
 struct ModelConfig {
-  std::string architecture;  ///< "qwen2", "llama", "deepseek_v2", "deepseek_v3", "bert"
+  /// "qwen2", "qwen2_moe", "llama", "deepseek_v2", "deepseek_v3", "bert"
+  std::string architecture;
   int32_t num_layers = 0;
   int32_t hidden_dim = 0;
   int32_t num_heads = 0;
@@ -76,6 +85,12 @@ struct ModelConfig {
   bool tied_embeddings = false;
   std::string chat_template;  ///< jinja text of the file; only identified, never run
 
+  /// Whether layer `index` has routed experts; multi-token prediction layers follow the others.
+  bool HasExperts(int32_t index) const {
+    return moe.num_experts > 0 && index >= moe.first_dense_layers &&
+           (index + 1) % moe.sparse_step == 0 &&
+           !std::binary_search(moe.dense_layers.begin(), moe.dense_layers.end(), index);
+  }
   /// How many values of a head are rotated.
   int32_t RopeDim() const { return mla.kv_lora_rank > 0 ? mla.qk_rope_head_dim : head_dim; }
 };

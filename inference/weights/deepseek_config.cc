@@ -89,9 +89,10 @@ Status ReadGroups(const ConfigFields& fields, MoeConfig& moe) {
 Status ReadMoe(const ConfigFields& fields, bool v3, MoeConfig& moe) {
   ASSIGN_OR_RETURN(moe.num_experts, fields.IntIn("n_routed_experts", 1, kMaxExperts));
   ASSIGN_OR_RETURN(moe.experts_per_token, fields.IntIn("num_experts_per_tok", 1, moe.num_experts));
-  ASSIGN_OR_RETURN(moe.num_shared_experts, fields.IntOr("n_shared_experts", 0));
-  RETURN_IF_ERROR(fields.CheckRange("n_shared_experts", moe.num_shared_experts, 0, 64));
   ASSIGN_OR_RETURN(moe.expert_ffn_dim, fields.IntIn("moe_intermediate_size", 1, 1 << 16));
+  ASSIGN_OR_RETURN(const int32_t shared, fields.IntOr("n_shared_experts", 0));
+  RETURN_IF_ERROR(fields.CheckRange("n_shared_experts", shared, 0, 64));
+  moe.shared_ffn_dim = shared * moe.expert_ffn_dim;
   ASSIGN_OR_RETURN(const int32_t layers, fields.Int("num_hidden_layers"));
   ASSIGN_OR_RETURN(moe.first_dense_layers, fields.IntOr("first_k_dense_replace", 0));
   RETURN_IF_ERROR(fields.CheckRange("first_k_dense_replace", moe.first_dense_layers, 0, layers));

@@ -8,9 +8,6 @@
 
 namespace hadal::inference {
 
-/// Far above what any published model has (V3: 256).
-inline constexpr int32_t kMaxExperts = 4096;
-
 /// The part of ModelConfig that DeepSeek-V2 ("deepseek_v2") and V3/R1 ("deepseek_v3") have for
 /// themselves: latent attention, experts, YaRN, FP8 weights. Sizes every decoder has are left to
 /// ParseHfConfig. INVALID_ARGUMENT naming the field.

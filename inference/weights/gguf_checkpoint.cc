@@ -6,6 +6,7 @@
 #include "inference/weights/gguf_deepseek.h"
 #include "inference/weights/gguf_keys.h"
 #include "inference/weights/model_config.h"
+#include "inference/weights/qwen2_moe_config.h"
 
 namespace hadal::inference {
 namespace {
@@ -54,9 +55,12 @@ StatusOr<ModelConfig> ReadGgufConfig(const GgufFile& file) {
   ASSIGN_OR_RETURN(config.architecture, file.GetString("general.architecture"));
   const bool encoder = config.architecture == "bert";
   const bool deepseek = config.architecture == "deepseek2";
-  if (!encoder && !deepseek && config.architecture != "qwen2" && config.architecture != "llama") {
-    return Unimplemented("{}: architecture \"{}\", supported are deepseek2, qwen2, llama, bert",
-                         file.path(), config.architecture);
+  const bool qwen_moe = config.architecture == "qwen2moe";
+  if (!encoder && !deepseek && !qwen_moe && config.architecture != "qwen2" &&
+      config.architecture != "llama") {
+    return Unimplemented(
+        "{}: architecture \"{}\", supported are deepseek2, qwen2, qwen2moe, llama, bert",
+        file.path(), config.architecture);
   }
   const GgufKeys keys(file, config.architecture);
   ASSIGN_OR_RETURN(config.num_layers, keys.Int("block_count"));
@@ -74,6 +78,7 @@ StatusOr<ModelConfig> ReadGgufConfig(const GgufFile& file) {
   } else if (!encoder) {
     RETURN_IF_ERROR(ReadRope(file, keys, config));
   }
+  if (qwen_moe) RETURN_IF_ERROR(ReadGgufQwen2Moe(keys, config));
 
   const GgufTensor* embedding = file.FindTensor("token_embd.weight");
   if (embedding == nullptr || embedding->shape.size() != 2 || embedding->shape[0] > INT32_MAX) {
@@ -95,6 +100,11 @@ StatusOr<std::unique_ptr<Checkpoint>> GgufCheckpoint::Open(const std::string& pa
     checkpoint->weights_.emplace(tensor.name, Weight{tensor.type, tensor.shape, tensor.data, {}});
   }
   RETURN_IF_ERROR(SplitStackedWeights(path, checkpoint->weights_));
+  for (auto& [name, weight] : checkpoint->weights_) {  // a matrix of one row is stored as a vector
+    if (name.ends_with(".ffn_gate_inp_shexp.weight") && weight.shape.size() == 1) {
+      weight.shape.insert(weight.shape.begin(), 1);
+    }
+  }
   return checkpoint;
 }
 

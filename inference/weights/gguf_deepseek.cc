@@ -36,8 +36,9 @@ Status ReadMoe(const GgufKeys& keys, ModelConfig& config) {
   MoeConfig& moe = config.moe;
   ASSIGN_OR_RETURN(moe.num_experts, keys.Int("expert_count", 1, kMaxExperts));
   ASSIGN_OR_RETURN(moe.experts_per_token, keys.Int("expert_used_count", 1, moe.num_experts));
-  ASSIGN_OR_RETURN(moe.num_shared_experts, keys.IntOr("expert_shared_count", 0, 0, 64));
   ASSIGN_OR_RETURN(moe.expert_ffn_dim, keys.Int("expert_feed_forward_length", 1, 1 << 16));
+  ASSIGN_OR_RETURN(const int32_t shared, keys.IntOr("expert_shared_count", 0, 0, 64));
+  moe.shared_ffn_dim = shared * moe.expert_ffn_dim;
   ASSIGN_OR_RETURN(moe.first_dense_layers,
                    keys.IntOr("leading_dense_block_count", 0, 0, config.num_layers));
   ASSIGN_OR_RETURN(const double scale, keys.FloatOr("expert_weights_scale", 1, 1e-3, 1e3));

@@ -38,6 +38,11 @@ constexpr NamePair kDecoderLayer[] = {
     {"self_attn.kv_b_proj.", "attn_kv_b."},
     {"mlp.gate.e_score_correction_bias", "exp_probs_b.bias"},
     {"mlp.gate.", "ffn_gate_inp."},
+    // Qwen2-MoE has one shared expert, with a gate.
+    {"mlp.shared_expert.gate_proj.", "ffn_gate_shexp."},
+    {"mlp.shared_expert.up_proj.", "ffn_up_shexp."},
+    {"mlp.shared_expert.down_proj.", "ffn_down_shexp."},
+    {"mlp.shared_expert_gate.", "ffn_gate_inp_shexp."},
     {"mlp.shared_experts.gate_proj.", "ffn_gate_shexp."},
     {"mlp.shared_experts.up_proj.", "ffn_up_shexp."},
     {"mlp.shared_experts.down_proj.", "ffn_down_shexp."},

@@ -5,6 +5,7 @@
 #include "inference/weights/config_fields.h"
 #include "inference/weights/deepseek_config.h"
 #include "inference/weights/model_config.h"
+#include "inference/weights/qwen2_moe_config.h"
 
 namespace hadal::inference {
 namespace {
@@ -69,6 +70,7 @@ StatusOr<ModelConfig> ReadDecoder(const ConfigFields& fields, std::string_view p
     RETURN_IF_ERROR(fields.ExpectFalse("attention_bias"));
     RETURN_IF_ERROR(fields.ExpectFalse("mlp_bias"));
   }
+  if (config.architecture == "qwen2_moe") RETURN_IF_ERROR(ReadQwen2Moe(fields, config.moe));
   RETURN_IF_ERROR(ReadRope(fields, path, config));
   return config;
 }
@@ -101,15 +103,15 @@ StatusOr<ModelConfig> ParseHfConfig(std::string_view json_text, std::string_view
   const ConfigFields fields(json, path);
   ASSIGN_OR_RETURN(const std::string type, fields.StringOr("model_type", ""));
   ModelConfig config;
-  if (type == "qwen2" || type == "llama") {
+  if (type == "qwen2" || type == "qwen2_moe" || type == "llama") {
     ASSIGN_OR_RETURN(config, ReadDecoder(fields, path, type));
   } else if (type == "bert" || type == "xlm-roberta") {
     ASSIGN_OR_RETURN(config, ReadEncoder(fields, type == "xlm-roberta"));
   } else if (type == "deepseek_v2" || type == "deepseek_v3") {
     ASSIGN_OR_RETURN(config, ReadDeepseekConfig(fields, type));
   } else {
-    return Unimplemented("{}: \"model_type\" is \"{}\", supported are qwen2, llama, deepseek_v2, "
-                         "deepseek_v3, bert, xlm-roberta",
+    return Unimplemented("{}: \"model_type\" is \"{}\", supported are qwen2, qwen2_moe, llama, "
+                         "deepseek_v2, deepseek_v3, bert, xlm-roberta",
                          path, type);
   }
   if (config.mla.kv_lora_rank == 0 && json.contains("quantization_config") &&

@@ -83,8 +83,9 @@ Status CheckLayout(const ModelConfig& config, const ParallelLayout& layout, int3
         width);
   }
   const MoeConfig& moe = config.moe;
-  const int64_t narrowest =
-      moe.num_experts == 0 ? config.ffn_dim : std::min(config.ffn_dim, moe.expert_ffn_dim);
+  int64_t narrowest = config.ffn_dim;
+  if (moe.num_experts > 0) narrowest = std::min<int64_t>(narrowest, moe.expert_ffn_dim);
+  if (moe.shared_ffn_dim > 0) narrowest = std::min<int64_t>(narrowest, moe.shared_ffn_dim);
   if (std::min<int64_t>(narrowest, config.vocabulary) < width) {
     return InvalidArgument("a feed-forward width of {} is too small for {} tensor-parallel ranks",
                            narrowest, width);
@@ -140,10 +141,12 @@ StatusOr<ShardPlan> ShardPlan::Create(const ModelConfig& config, const ParallelL
   plan.column_block_ = std::max<int64_t>(column_block, 1);
   plan.num_heads_ = config.num_heads;
   plan.num_kv_heads_ = config.num_kv_heads;
-  plan.first_moe_layer_ = config.moe.first_dense_layers;
+  for (int32_t i = 0; i < config.num_layers; ++i) {
+    if (config.HasExperts(i)) plan.expert_layers_.push_back(i);
+  }
   if (config.moe.num_experts == 0 || layout.expert_parallel == 1) return plan;
   if (placements.empty()) placements.push_back(SpreadExperts(config.moe.num_experts, layout));
-  const auto layers = static_cast<size_t>(config.num_layers - config.moe.first_dense_layers);
+  const size_t layers = plan.expert_layers_.size();
   if (placements.size() != 1 && placements.size() != layers) {
     return InvalidArgument("{} placements of experts for {} layers that have experts",
                            placements.size(), layers);
@@ -158,8 +161,9 @@ StatusOr<ShardPlan> ShardPlan::Create(const ModelConfig& config, const ParallelL
 // A further layer, of multi-token prediction, is placed as the last one.
 const ExpertPlacement& ShardPlan::placement(int32_t layer) const {
   CHECK(!placements_.empty());
-  const auto last = static_cast<int32_t>(placements_.size()) - 1;
-  return placements_[static_cast<size_t>(std::clamp(layer - first_moe_layer_, 0, last))];
+  const auto at = std::lower_bound(expert_layers_.begin(), expert_layers_.end(), layer);
+  return placements_[std::min(static_cast<size_t>(at - expert_layers_.begin()),
+                              placements_.size() - 1)];
 }
 
 // A rank's part of `size`, in units of `block`, or of the largest half, quarter, ... of it that
@@ -263,17 +267,14 @@ class TensorLister {
     Add("attn_norm.weight", config_.hidden_dim, 1);
     config_.mla.kv_lora_rank > 0 ? LatentAttention() : GroupedAttention();
     Add("ffn_norm.weight", config_.hidden_dim, 1);
-    if (moe.num_experts == 0 || index < moe.first_dense_layers) {
-      return Mlp(".weight", config_.ffn_dim);
-    }
+    if (!config_.HasExperts(index)) return Mlp(".weight", config_.ffn_dim);
     Add("ffn_gate_inp.weight", moe.num_experts, config_.hidden_dim);
     if (moe.gate == ExpertGate::kSigmoidGroups) Add("exp_probs_b.bias", moe.num_experts, 1);
     for (int32_t e = 0; e < moe.num_experts; ++e) {
       Mlp(fmt::format(".{}.weight", e), moe.expert_ffn_dim);
     }
-    if (moe.num_shared_experts > 0) {
-      Mlp("_shexp.weight", int64_t{moe.num_shared_experts} * moe.expert_ffn_dim);
-    }
+    if (moe.shared_ffn_dim > 0) Mlp("_shexp.weight", moe.shared_ffn_dim);
+    if (moe.gated_shared) Add("ffn_gate_inp_shexp.weight", 1, config_.hidden_dim);
   }
 
   void LatentAttention() {
@@ -300,7 +301,7 @@ class TensorLister {
     Add("attn_k.weight", kv, config_.hidden_dim);
     Add("attn_v.weight", kv, config_.hidden_dim);
     Add("attn_output.weight", config_.hidden_dim, q);
-    if (config_.architecture != "qwen2") return;
+    if (!config_.architecture.starts_with("qwen2")) return;
     Add("attn_q.bias", q, 1);
     Add("attn_k.bias", kv, 1);
     Add("attn_v.bias", kv, 1);

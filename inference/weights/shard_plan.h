@@ -102,7 +102,7 @@ class ShardPlan {
   int64_t column_block_ = 1;
   int32_t num_heads_ = 1;
   int32_t num_kv_heads_ = 1;
-  int32_t first_moe_layer_ = 0;
+  std::vector<int32_t> expert_layers_;  ///< those with experts, ascending
   std::vector<ExpertPlacement> placements_;
 };
 

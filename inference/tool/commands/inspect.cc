@@ -26,7 +26,14 @@ const char* TemplateName(const std::string& jinja) {
     case ChatTemplate::kQwen25: return "qwen2.5";
     case ChatTemplate::kR1DistillQwen: return "r1-distill-qwen";
     case ChatTemplate::kDeepSeekR1: return "deepseek-r1";
+    case ChatTemplate::kR1DistillThinks: return "r1-distill-qwen, thinking";
+    case ChatTemplate::kDeepSeekR1Thinks: return "deepseek-r1, thinking";
     case ChatTemplate::kSmolLm2: return "smollm2";
+    case ChatTemplate::kDeepSeekV2: return "deepseek-v2";
+    case ChatTemplate::kDeepSeekV25: return "deepseek-v2.5";
+    case ChatTemplate::kDeepSeekV3: return "deepseek-v3";
+    case ChatTemplate::kLlama3: return "llama-3";
+    case ChatTemplate::kLlama31: return "llama-3.1";
   }
   return "unknown";
 }
@@ -50,8 +57,8 @@ nlohmann::ordered_json Describe(const Checkpoint& checkpoint, const Options& opt
   if (config.moe.num_experts > 0) {
     out["experts"] = config.moe.num_experts;
     out["experts_per_token"] = config.moe.experts_per_token;
-    out["shared_experts"] = config.moe.num_shared_experts;
     out["expert_ffn_dim"] = config.moe.expert_ffn_dim;
+    out["shared_ffn_dim"] = config.moe.shared_ffn_dim;
   }
   out["vocabulary"] = config.vocabulary;
   out["context_length"] = config.context_length;

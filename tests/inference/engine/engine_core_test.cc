@@ -166,6 +166,40 @@ TEST_F(EngineCoreTest, TokensDoNotDependOnWhatElseRuns) {
   EXPECT_GT(cached, 500);
 }
 
+// The form a position takes shows in the cache: a request may only take up blocks whose positions
+// have the form that it would give them itself.
+TEST_F(EngineCoreTest, ExpandedPromptsGetTheSameTokensWithPrefixHits) {
+  struct Setting {
+    int32_t kv_blocks, max_running, max_batch_tokens;
+    bool shares;
+  };
+  const Setting settings[] = {{1000, 1, 1000, false}, {1000, 8, 64, true}, {23, 8, 8, true}};
+  std::vector<std::vector<int32_t>> alone;
+  for (const Setting& setting : settings) {
+    EngineOptions options =
+        Options(setting.kv_blocks, setting.max_running, setting.max_batch_tokens);
+    options.expanded_prefill = 8;
+    Start(options);
+    std::mt19937 random(44);
+    std::vector<std::shared_ptr<StreamChannel>> all;
+    for (int i = 0; i < 150; ++i) {
+      GenerateRequest request = RandomRequest(random, /*shares=*/true);
+      if (!setting.shares) request.cache_namespace.clear();
+      all.push_back(Add(request));
+      if (i % 3 == 0) core_->Step();
+    }
+    RunToEnd();
+    std::vector<std::vector<int32_t>> tokens;
+    for (auto& channel : all) tokens.push_back(Collect(*channel).token_ids);
+    if (setting.shares) {
+      EXPECT_EQ(tokens, alone);
+      EXPECT_GT(core_->stats().cached_tokens, 200);
+    } else {
+      alone = std::move(tokens);
+    }
+  }
+}
+
 // A draft that holds saves forward passes and nothing else; one that does not is as if never made.
 TEST_F(EngineCoreTest, DraftsDoNotChangeTokens) {
   struct Setting {

@@ -75,6 +75,7 @@ TEST_F(EngineTest, RefusesOptionsOutOfRange) {
   expect_refused("max_waiting", [](auto& o) { o.max_waiting = 0; });
   expect_refused("max_batch_tokens", [](auto& o) { o.max_batch_tokens = o.max_running - 1; });
   expect_refused("aging_steps", [](auto& o) { o.aging_steps = 0; });
+  expect_refused("expanded_prefill", [](auto& o) { o.expanded_prefill = 6; });  // blocks of 4
   expect_refused("stream_capacity", [](auto& o) { o.stream_capacity = 0; });
   expect_refused("kv_blocks", [](auto& o) { o.kv_blocks = -1; });
   expect_refused("kv_cache_bytes", [](auto& o) { o.kv_blocks = 0, o.kv_cache_bytes = 31; });

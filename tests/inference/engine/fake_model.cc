@@ -87,7 +87,8 @@ Status FakeDecoder::Forward(absl::Span<const SequenceSlice> batch, KvCache& cach
     CHECK(!slice.tokens.empty());
     for (size_t i = 0; i < slice.tokens.size(); ++i) {
       const int32_t position = slice.position + static_cast<int32_t>(i);
-      slot(slice, position) = static_cast<float>(slice.tokens[i]);
+      const int32_t form = position < slice.expanded_tokens ? kVocabulary : 0;
+      slot(slice, position) = static_cast<float>(slice.tokens[i] + form);
       const int32_t block = slice.block_table[static_cast<size_t>(position / block_size)];
       CHECK(written.insert({block, position % block_size}).second);
     }

@@ -19,7 +19,8 @@ inline constexpr int32_t kVocabulary = 64;
 inline constexpr int32_t kEndToken = 1;
 
 /// A decoder whose logits are a hash of everything the block table shows for the sequence: a wrong
-/// block, position, overwrite or stale prefix changes the tokens. Batch-invariant like a real one.
+/// block, position, overwrite, stale prefix or form of attention changes the tokens.
+/// Batch-invariant like a real one.
 class FakeDecoder final : public Decoder {
  public:
   explicit FakeDecoder(int32_t context_length = 4096);

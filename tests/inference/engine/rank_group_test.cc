@@ -165,7 +165,8 @@ TEST(BatchMessage, CarriesABatchOfAnySize) {
   for (const size_t size : {0, 1, 100, 5000}) {
     auto ranks = CreateThreadRanks(2, absl::Seconds(20));
     const std::vector<int32_t> tokens(size, 3), blocks(size / 2 + 1, 6);
-    const std::vector<SequenceSlice> batch = {{tokens, 5, blocks, 1, 7}, {blocks, 0, tokens, 0}};
+    const std::vector<SequenceSlice> batch = {{tokens, 5, blocks, 1, 64, 7},
+                                              {blocks, 0, tokens, 0}};
     const auto message = BatchMessage::Run(BatchMessage::Kind::kDraft, 2, batch, *cache);
     std::thread leader([&] {
       EXPECT_OK(message.Broadcast(*ranks[0]));
@@ -183,6 +184,7 @@ TEST(BatchMessage, CarriesABatchOfAnySize) {
     EXPECT_EQ(slices[0].position, 5);
     EXPECT_EQ(slices[0].num_logits, 1);
     EXPECT_EQ(slices[0].first_row, 7);
+    EXPECT_EQ(slices[0].expanded_tokens, 64);
     EXPECT_EQ(slices[1].tokens, absl::MakeConstSpan(blocks));
     ASSERT_OK_AND_ASSIGN(const BatchMessage last, BatchMessage::Receive(*ranks[1]));
     EXPECT_EQ(last.kind(), BatchMessage::Kind::kLeave);

@@ -152,6 +152,29 @@ INSTANTIATE_TEST_SUITE_P(Shapes, AttentionShapes,
                                   std::to_string(test.param.head_dim);
                          });
 
+// Values narrower than keys are the first ones of values as wide, bit for bit.
+TEST(CausalAttention, TakesTheFirstValuesOfAHead) {
+  Case c({4, 2, 48, 0}, 90);
+  const CpuDevice device(std::make_shared<ThreadPool>(2));
+  std::vector<float> whole(c.q.size());
+  RunPaged(device, c, ElementType::kF32, 16, 0, 90, whole);
+  c.shape.value_dim = 24;
+  const void* const key_block = c.k.data();
+  const void* const value_block = c.v.data();
+  CausalSlice slice;
+  slice.num_rows = 90;
+  slice.kv = {absl::MakeConstSpan(&key_block, 1), absl::MakeConstSpan(&value_block, 1), 90,
+              ElementType::kF32};
+  std::vector<float> narrow(90 * 4 * 24);
+  CausalAttention(device, c.shape, ConstMatrixView(c.q.data(), 90, 4 * 48),
+                  absl::MakeConstSpan(&slice, 1), MatrixView(narrow.data(), 90, 4 * 24));
+  for (size_t head = 0; head < 90 * 4; ++head) {
+    EXPECT_TRUE(std::equal(narrow.begin() + static_cast<ptrdiff_t>(head * 24),
+                           narrow.begin() + static_cast<ptrdiff_t>(head * 24 + 24),
+                           whole.begin() + static_cast<ptrdiff_t>(head * 48)));
+  }
+}
+
 TEST(StoreRows, RoundsToHalfTheSameEverywhere) {
   std::vector<float> x = RandomFloats(4000, 4, 100.0f);
   for (const float special : {0.0f, -0.0f, 6e-8f, 2e-8f, 5.9e-5f, 6.2e-5f, 65504.0f, 65519.9f,

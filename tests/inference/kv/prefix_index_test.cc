@@ -47,6 +47,18 @@ TEST(PrefixIndex, CollidingHashesMixNothingUp) {
   EXPECT_EQ(index.Find("a", 0, Tokens{1, 2}), 3);
 }
 
+TEST(PrefixIndex, TheFormOfAttentionIsPartOfTheKey) {
+  PrefixIndex index(8, 2);
+  index.Insert("a", kNone, Tokens{1, 2}, 0, /*expanded=*/true);
+  EXPECT_EQ(index.Find("a", kNone, Tokens{1, 2}), kNone);
+  EXPECT_EQ(index.Find("a", kNone, Tokens{1, 2}, true), 0);
+  index.Insert("a", kNone, Tokens{1, 2}, 1);
+  EXPECT_EQ(index.Find("a", kNone, Tokens{1, 2}), 1);
+  index.Insert("a", 0, Tokens{3, 4}, 2);  // an absorbed block behind an expanded one
+  EXPECT_EQ(index.Find("a", 0, Tokens{3, 4}), 2);
+  EXPECT_EQ(index.Find("a", 1, Tokens{3, 4}), kNone);
+}
+
 TEST(PrefixIndex, RemovedBlocksAreGoneAndCanBeUsedAgain) {
   PrefixIndex index(4, 1);
   index.Insert("a", kNone, Tokens{1}, 0);

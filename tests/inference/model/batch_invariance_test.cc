@@ -86,6 +86,7 @@ INSTANTIATE_TEST_SUITE_P(
     ::testing::Values(std::pair{"qwen2", GgmlType::kQ5_0}, std::pair{"qwen2", GgmlType::kQ6_K},
                       std::pair{"llama", GgmlType::kQ4_1}, std::pair{"llama", GgmlType::kQ8_0},
                       std::pair{"qwen2", GgmlType::kQ4_K}, std::pair{"llama", GgmlType::kBF16},
+                      std::pair{"qwen2_moe", GgmlType::kBF16},
                       std::pair{"deepseek_v2", GgmlType::kBF16},
                       std::pair{"deepseek_v2", GgmlType::kQ8_0},
                       std::pair{"deepseek_v3", GgmlType::kF8E4M3},

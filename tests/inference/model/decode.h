@@ -30,9 +30,13 @@ class OneSequence {
     std::iota(table_.rbegin(), table_.rend(), 0);  // not in order, as a real pool hands them out
   }
 
+  /// For DecoderOptions::expanded_prefill.
+  void set_expanded_tokens(int32_t count) { expanded_tokens_ = count; }
+
   std::vector<float> Feed(const std::vector<int32_t>& tokens) {
     std::vector<float> logits(tokens.size() * static_cast<size_t>(decoder_.config().vocabulary));
-    const SequenceSlice slice{tokens, position_, table_, static_cast<int32_t>(tokens.size())};
+    const SequenceSlice slice{tokens, position_, table_, static_cast<int32_t>(tokens.size()),
+                              expanded_tokens_};
     EXPECT_OK(decoder_.Forward(absl::MakeConstSpan(&slice, 1), *cache_, absl::MakeSpan(logits)));
     position_ += static_cast<int32_t>(tokens.size());
     return logits;
@@ -42,7 +46,7 @@ class OneSequence {
   std::vector<float> Draft(const std::vector<int32_t>& following) {
     std::vector<float> logits(following.size() * static_cast<size_t>(decoder_.config().vocabulary));
     const auto count = static_cast<int32_t>(following.size());
-    const SequenceSlice slice{following, position_ - count, table_, count};
+    const SequenceSlice slice{following, position_ - count, table_, count, expanded_tokens_};
     EXPECT_OK(decoder_.Draft(absl::MakeConstSpan(&slice, 1), *cache_, absl::MakeSpan(logits)));
     return logits;
   }
@@ -52,6 +56,7 @@ class OneSequence {
   std::unique_ptr<KvCache> cache_;
   std::vector<int32_t> table_;
   int32_t position_ = 0;
+  int32_t expanded_tokens_ = 0;
 };
 
 inline int32_t ArgMax(const float* logits, int32_t count) {

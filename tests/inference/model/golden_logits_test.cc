@@ -82,7 +82,8 @@ TEST_P(GoldenLogits, Float32WithinOneThousandthAndGreedyEqual) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Models, GoldenLogits,
-                         ::testing::Values("qwen2-tiny-tied", "qwen2-tiny-untied", "llama-tiny",
+                         ::testing::Values("qwen2-tiny-tied", "qwen2-tiny-untied", "qwen2_moe-tiny",
+                                           "llama-tiny",
                                            "deepseek_v2_group-tiny", "deepseek_v2_lite-tiny",
                                            "deepseek_v3-tiny", "deepseek_v3-tiny-fp8"),
                          TestName);
@@ -112,7 +113,8 @@ class GoldenNative : public GoldenLogits {
 TEST_P(GoldenNative, DiffersByTheRoundingOfTheCacheOnly) { EXPECT_LT(MeanDifference(), 0.01); }
 
 INSTANTIATE_TEST_SUITE_P(Models, GoldenNative,
-                         ::testing::Values("qwen2-tiny-tied", "qwen2-tiny-untied", "llama-tiny",
+                         ::testing::Values("qwen2-tiny-tied", "qwen2-tiny-untied", "qwen2_moe-tiny",
+                                           "llama-tiny",
                                            "deepseek_v2_group-tiny", "deepseek_v2_lite-tiny",
                                            "deepseek_v3-tiny", "deepseek_v3-tiny-fp8"),
                          TestName);

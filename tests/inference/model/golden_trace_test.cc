@@ -75,8 +75,8 @@ TEST_P(GoldenTrace, HiddenStatesAndRoutersAreThoseOfTheReference) {
     EXPECT_LE(worst, 1e-4f) << entry.name;
   }
   const ModelConfig& config = decoder->config();
-  const int32_t routed =
-      config.moe.num_experts > 0 ? config.num_layers - config.moe.first_dense_layers : 0;
+  int32_t routed = 0;
+  for (int32_t i = 0; i < config.num_layers; ++i) routed += config.HasExperts(i) ? 1 : 0;
   EXPECT_EQ(compared, static_cast<size_t>(2 + 3 * config.num_layers + 3 * routed));
 }
 
@@ -154,7 +154,8 @@ INSTANTIATE_TEST_SUITE_P(Models, MtpGolden,
 INSTANTIATE_TEST_SUITE_P(Models, GoldenTrace,
                          ::testing::Values("deepseek_v2_group-tiny", "deepseek_v2_lite-tiny",
                                            "deepseek_v3-tiny", "deepseek_v3-tiny-fp8",
-                                           "llama-tiny", "qwen2-tiny-tied", "qwen2-tiny-untied"),
+                                           "llama-tiny", "qwen2-tiny-tied", "qwen2-tiny-untied",
+                                           "qwen2_moe-tiny"),
                          TestName);
 INSTANTIATE_TEST_SUITE_P(Models, DeepseekGolden,
                          ::testing::Values("deepseek_v2_group-tiny", "deepseek_v2_lite-tiny",

@@ -8,7 +8,8 @@ namespace {
 TEST(LoadDecoder, NamesTheArchitecturesThereAre) {
   ModelConfig config = SyntheticCheckpoint::SmallConfig("gpt5");
   const SyntheticCheckpoint checkpoint(config, GgmlType::kF32, 1);
-  EXPECT_STATUS(LoadDecoder(checkpoint, {}, Pool(1)), kUnimplemented, "qwen2, llama");
+  EXPECT_STATUS(LoadDecoder(checkpoint, {}, Pool(1)), kUnimplemented,
+                "qwen2, qwen2_moe, llama");
 }
 
 TEST(LoadDecoder, NamesAMissingTensor) {

@@ -51,6 +51,17 @@ TEST(MemoryPlan, V3FillsSixteenRanksAndNotEightOf80) {
   }
 }
 
+TEST(MemoryPlan, ExpandedPrefillKeepsKeysASecondTime) {
+  const ModelConfig v3 = Published("deepseek_v3");
+  MemoryPlanOptions options = On(16, 8, 16, 80);
+  ASSERT_OK_AND_ASSIGN(const MemoryPlan absorbed, PlanMemory(v3, options));
+  options.decoder.expanded_prefill = true;
+  ASSERT_OK_AND_ASSIGN(const MemoryPlan expanded, PlanMemory(v3, options));
+  EXPECT_EQ(expanded.weight_bytes - absorbed.weight_bytes, int64_t{61} * 16 * 128 * 512 * 4);
+  const int64_t positions = v3.context_length;
+  EXPECT_EQ(expanded.buffer_bytes - absorbed.buffer_bytes, positions * (576 + 2 * 192) * 4);
+}
+
 TEST(MemoryPlan, TensorParallelismCutsKvHeads) {
   const ModelConfig qwen = Published("r1_distill_qwen_32b");
   ASSERT_OK_AND_ASSIGN(const MemoryPlan one, PlanMemory(qwen, On(1, 1, 1, 80)));

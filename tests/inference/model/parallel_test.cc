@@ -69,14 +69,14 @@ class ParallelGolden : public ::testing::TestWithParam<std::tuple<const char*, P
 // Groups run different prompts at the same time, one shifted against the other.
 TEST_P(ParallelGolden, LogitsGreedyTokensAndRouterChoices) {
   const ParallelLayout layout = std::get<1>(GetParam());
-  const bool deepseek = checkpoint_->config().moe.num_experts > 0;
+  const bool routed = checkpoint_->config().moe.num_experts > 0;
   std::vector<float> worst(static_cast<size_t>(layout.ranks), 0);
   OnRanks(layout, {ComputeMode::kFloat32}, [&](int32_t rank, DecoderOptions options) {
     Routers routers;
-    if (deepseek) options.trace = &routers;
+    if (routed) options.trace = &routers;
     auto decoder = LoadDecoder(*checkpoint_, options, Pool(1));
     ASSERT_OK(decoder);
-    if (deepseek) {
+    if (routed) {
       OneSequence(**decoder, 64).Feed(Values<int32_t>(*golden_, "prompt.2.ids"));
       for (const SafetensorsEntry& entry : golden_->entries()) {
         if (!entry.name.starts_with("router.") || !entry.name.ends_with(".idx")) continue;
@@ -102,7 +102,8 @@ const auto TestName = [](const auto& test) {
 INSTANTIATE_TEST_SUITE_P(
     Experts, ParallelGolden,
     ::testing::Combine(::testing::Values("deepseek_v2_group-tiny", "deepseek_v2_lite-tiny",
-                                         "deepseek_v3-tiny", "deepseek_v3-tiny-fp8"),
+                                         "deepseek_v3-tiny", "deepseek_v3-tiny-fp8",
+                                         "qwen2_moe-tiny"),
                        ::testing::Values(ParallelLayout{2, 2, 1}, ParallelLayout{4, 4, 1},
                                          ParallelLayout{2, 1, 2}, ParallelLayout{4, 1, 4},
                                          ParallelLayout{2, 2, 2}, ParallelLayout{4, 2, 4},
@@ -139,8 +140,10 @@ double Difference(const std::vector<float>& a, const std::vector<float>& b) {
 
 // Experts that travel, however they are placed, change no bit.
 TEST(ExpertParallelDecoder, IsOneRankBitForBit) {
-  for (const GgmlType type : {GgmlType::kBF16, GgmlType::kF8E4M3, GgmlType::kQ8_0}) {
-    const SyntheticCheckpoint checkpoint(SyntheticCheckpoint::SmallConfig("deepseek_v3"), type, 3);
+  for (const auto& [architecture, type] :
+       {std::pair{"deepseek_v3", GgmlType::kBF16}, std::pair{"deepseek_v3", GgmlType::kF8E4M3},
+        std::pair{"deepseek_v3", GgmlType::kQ8_0}, std::pair{"qwen2_moe", GgmlType::kBF16}}) {
+    const SyntheticCheckpoint checkpoint(SyntheticCheckpoint::SmallConfig(architecture), type, 3);
     const std::vector<std::vector<int32_t>> prompts = {SomeTokens(33, 1), SomeTokens(5, 2)};
     const std::vector<std::vector<float>> expected = {OnOneRank(checkpoint, prompts[0]),
                                                       OnOneRank(checkpoint, prompts[1])};
@@ -168,7 +171,7 @@ TEST(TensorParallelDecoder, IsCloseToOneRankWithStoredWeights) {
   for (const auto& [architecture, type] :
        {std::pair{"deepseek_v3", GgmlType::kF8E4M3}, std::pair{"deepseek_v2", GgmlType::kQ8_0},
         std::pair{"llama", GgmlType::kQ4_K}, std::pair{"qwen2", GgmlType::kQ5_0},
-        std::pair{"qwen2", GgmlType::kBF16}}) {
+        std::pair{"qwen2", GgmlType::kBF16}, std::pair{"qwen2_moe", GgmlType::kBF16}}) {
     const SyntheticCheckpoint checkpoint(SyntheticCheckpoint::SmallConfig(architecture), type, 3);
     const std::vector<int32_t> tokens = SomeTokens(40, 1);
     const std::vector<float> expected = OnOneRank(checkpoint, tokens);
@@ -208,20 +211,22 @@ TEST(ParallelDecoder, ChunksGiveTheSameBits) {
 }
 
 TEST(ParallelDecoder, AGroupWithoutWorkServesTheOthersExperts) {
-  const SyntheticCheckpoint checkpoint(SyntheticCheckpoint::SmallConfig("deepseek_v3"),
-                                       GgmlType::kBF16, 3);
-  const std::vector<int32_t> tokens = SomeTokens(12, 1);
-  const std::vector<float> expected = OnOneRank(checkpoint, tokens);
-  OnRanks({3, 1, 3}, {}, [&](int32_t rank, const DecoderOptions& options) {
-    auto decoder = LoadDecoder(checkpoint, options, Pool(1));
-    ASSERT_OK(decoder);
-    if (rank == 1) {
-      EXPECT_TRUE(OneSequence(**decoder, 64).Feed(tokens) == expected);
-      return;
-    }
-    ASSERT_OK_AND_ASSIGN(auto cache, KvCache::Create((*decoder)->kv_layout(), 1, 16));
-    EXPECT_OK((*decoder)->Forward({}, *cache, {}));
-  });
+  for (const char* architecture : {"deepseek_v3", "qwen2_moe"}) {
+    const SyntheticCheckpoint checkpoint(SyntheticCheckpoint::SmallConfig(architecture),
+                                         GgmlType::kBF16, 3);
+    const std::vector<int32_t> tokens = SomeTokens(12, 1);
+    const std::vector<float> expected = OnOneRank(checkpoint, tokens);
+    OnRanks({3, 1, 3}, {}, [&](int32_t rank, const DecoderOptions& options) {
+      auto decoder = LoadDecoder(checkpoint, options, Pool(1));
+      ASSERT_OK(decoder);
+      if (rank == 1) {
+        EXPECT_TRUE(OneSequence(**decoder, 64).Feed(tokens) == expected);
+        return;
+      }
+      ASSERT_OK_AND_ASSIGN(auto cache, KvCache::Create((*decoder)->kv_layout(), 1, 16));
+      EXPECT_OK((*decoder)->Forward({}, *cache, {}));
+    });
+  }
 }
 
 TEST(ParallelDecoder, ARankThatStaysAwayIsNamed) {
@@ -266,18 +271,26 @@ class Spy final : public Checkpoint {
 };
 
 TEST(ParallelDecoder, ReadsWhatThePlanNames) {
-  const SyntheticCheckpoint checkpoint(SyntheticCheckpoint::SmallConfig("deepseek_v3"),
-                                       GgmlType::kBF16, 3);
-  OnRanks({4, 2, 4}, {}, [&](int32_t rank, const DecoderOptions& options) {
-    const Spy spy(checkpoint);
-    ASSERT_OK(LoadDecoder(spy, options, Pool(1)));
-    ASSERT_OK_AND_ASSIGN(const ShardPlan plan,
-                         ShardPlan::Create(checkpoint.config(), options.layout, rank, 32));
-    for (const PlannedTensor& tensor : plan.Tensors(checkpoint.config())) {
-      if (tensor.name.find("ffn_down") != std::string::npos) continue;  // their type is asked for
-      EXPECT_EQ(spy.seen.contains(tensor.name), !tensor.part.empty()) << tensor.name;
-    }
-  });
+  for (const char* architecture : {"deepseek_v3", "qwen2_moe"}) {
+    const SyntheticCheckpoint checkpoint(SyntheticCheckpoint::SmallConfig(architecture),
+                                         GgmlType::kBF16, 3);
+    OnRanks({4, 2, 4}, {}, [&](int32_t rank, const DecoderOptions& options) {
+      const Spy spy(checkpoint);
+      ASSERT_OK(LoadDecoder(spy, options, Pool(1)));
+      ASSERT_OK_AND_ASSIGN(const ShardPlan plan,
+                           ShardPlan::Create(checkpoint.config(), options.layout, rank, 32));
+      for (const PlannedTensor& tensor : plan.Tensors(checkpoint.config())) {
+        if (tensor.name.find("ffn_down") != std::string::npos) continue;  // its type is asked for
+        EXPECT_EQ(spy.seen.contains(tensor.name), !tensor.part.empty()) << tensor.name;
+        spy.seen.erase(tensor.name);
+      }
+      std::erase_if(spy.seen, [](const std::string& name) {
+        return name.find("ffn_down") != std::string::npos ||
+               name.find("_b.0.") != std::string::npos;
+      });
+      EXPECT_TRUE(spy.seen.empty()) << *spy.seen.begin();
+    });
+  }
 }
 
 TEST(ParallelDecoder, RefusesLayoutsThatAreNotThere) {

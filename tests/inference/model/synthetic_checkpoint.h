@@ -26,6 +26,7 @@ class SyntheticCheckpoint final : public Checkpoint {
     config.context_length = 512;
     config.rope_interleaved = architecture == "llama";
     config.tied_embeddings = architecture == "llama";
+    if (architecture == "qwen2_moe") AddQwenExperts(&config);
     if (architecture.starts_with("deepseek")) AddDeepseek(architecture == "deepseek_v3", &config);
     return config;
   }
@@ -51,9 +52,7 @@ class SyntheticCheckpoint final : public Checkpoint {
       Matrix(prefix + "attn_k.weight", type, kv_dim, hidden);
       Matrix(prefix + "attn_v.weight", type, kv_dim, hidden);
       Matrix(prefix + "attn_output.weight", type, hidden, q_dim);
-      Matrix(prefix + "ffn_gate.weight", type, config.ffn_dim, hidden);
-      Matrix(prefix + "ffn_up.weight", type, config.ffn_dim, hidden);
-      Matrix(prefix + "ffn_down.weight", type, hidden, config.ffn_dim);
+      FeedForward(prefix, i, type);
       Vector(prefix + "attn_q.bias", q_dim, 0.0f);
       Vector(prefix + "attn_k.bias", kv_dim, 0.0f);
       Vector(prefix + "attn_v.bias", kv_dim, 0.0f);
@@ -84,8 +83,8 @@ class SyntheticCheckpoint final : public Checkpoint {
     config->head_dim = 288;
     config->moe.num_experts = 8;
     config->moe.experts_per_token = 3;
-    config->moe.num_shared_experts = v3 ? 1 : 0;
     config->moe.expert_ffn_dim = 96;
+    config->moe.shared_ffn_dim = v3 ? 96 : 0;
     config->moe.first_dense_layers = 1;
     config->moe.num_groups = 4;
     config->moe.groups_per_token = 2;
@@ -94,9 +93,19 @@ class SyntheticCheckpoint final : public Checkpoint {
     config->moe.weight_scale = 2;
   }
 
+  /// Dense and sparse layers alternate.
+  static void AddQwenExperts(ModelConfig* config) {
+    config->num_layers = 3;
+    config->moe.num_experts = 8;
+    config->moe.experts_per_token = 3;
+    config->moe.expert_ffn_dim = 96;
+    config->moe.shared_ffn_dim = 160;
+    config->moe.gated_shared = true;
+    config->moe.dense_layers = {1};
+  }
+
   void DeepseekLayer(const std::string& prefix, int32_t index, GgmlType type) {
     const MlaConfig& mla = config_.mla;
-    const MoeConfig& moe = config_.moe;
     const int64_t hidden = config_.hidden_dim;
     const int64_t heads = config_.num_heads;
     if (mla.q_lora_rank > 0) {
@@ -111,18 +120,27 @@ class SyntheticCheckpoint final : public Checkpoint {
     Matrix(prefix + "attn_kv_b.weight", type, heads * (mla.qk_nope_head_dim + mla.v_head_dim),
            mla.kv_lora_rank);
     Matrix(prefix + "attn_output.weight", type, hidden, heads * mla.v_head_dim);
+    FeedForward(prefix, index, type);
+  }
+
+  void FeedForward(const std::string& prefix, int32_t index, GgmlType type) {
+    const MoeConfig& moe = config_.moe;
+    const int64_t hidden = config_.hidden_dim;
     const auto mlp = [&](const std::string& suffix, int64_t ffn) {
       Matrix(prefix + "ffn_gate" + suffix, type, ffn, hidden);
       Matrix(prefix + "ffn_up" + suffix, type, ffn, hidden);
       Matrix(prefix + "ffn_down" + suffix, type, hidden, ffn);
     };
-    if (index < moe.first_dense_layers) return mlp(".weight", config_.ffn_dim);
+    if (!config_.HasExperts(index)) return mlp(".weight", config_.ffn_dim);
     Matrix(prefix + "ffn_gate_inp.weight", GgmlType::kF32, moe.num_experts, hidden);
-    Vector(prefix + "exp_probs_b.bias", moe.num_experts, 0.0f);
+    if (moe.gate == ExpertGate::kSigmoidGroups) {
+      Vector(prefix + "exp_probs_b.bias", moe.num_experts, 0.0f);
+    }
     for (int32_t e = 0; e < moe.num_experts; ++e) {
       mlp("." + std::to_string(e) + ".weight", moe.expert_ffn_dim);
     }
-    if (moe.num_shared_experts > 0) mlp("_shexp.weight", moe.expert_ffn_dim);
+    if (moe.shared_ffn_dim > 0) mlp("_shexp.weight", moe.shared_ffn_dim);
+    if (moe.gated_shared) Matrix(prefix + "ffn_gate_inp_shexp.weight", GgmlType::kF32, 1, hidden);
   }
 
   void PredictionLayer(const std::string& prefix, GgmlType type) {

@@ -98,7 +98,7 @@ TEST(Router, TheBiasChoosesAndNeverWeighs) {
   EXPECT_EQ(routing.weights, std::vector<float>(4, 0.5f));
 }
 
-TEST(Router, SoftmaxWeightsAreNotNormalised) {
+TEST(Router, SoftmaxWeightsAreNormalisedWhereAsked) {
   MoeConfig options;
   options.num_experts = 4;
   options.experts_per_token = 2;
@@ -108,6 +108,11 @@ TEST(Router, SoftmaxWeightsAreNotNormalised) {
   EXPECT_EQ(routing.experts, (std::vector<int32_t>{1, 3}));
   EXPECT_NEAR(routing.weights[0], 3 * 0.4, 1e-6);
   EXPECT_NEAR(routing.weights[1], 3 * 0.3, 1e-6);
+  options.normalize_weights = true;  // Qwen2-MoE may
+  const Routing normalised =
+      RouteRows(options, {std::log(1.0f), std::log(4.0f), std::log(2.0f), std::log(3.0f)});
+  EXPECT_NEAR(normalised.weights[0], 3 * 4.0 / 7, 1e-6);
+  EXPECT_NEAR(normalised.weights[1], 3 * 3.0 / 7, 1e-6);
 }
 
 TEST(Router, SoftmaxGroupsByTheirBestExpert) {

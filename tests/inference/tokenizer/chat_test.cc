@@ -30,6 +30,40 @@ TEST(Chat, RefusesWhatNoTemplateHas) {
   EXPECT_STATUS(IdentifyChatTemplate(""), kInvalidArgument, "none of");
 }
 
+// The words of each family's template that tell it from the others.
+TEST(Chat, IdentifiesTheFamily) {
+  const std::string deepseek = "{{ '<｜User｜>' + m }}{{ '<｜Assistant｜>' + m }}";
+  const std::string llama = "'<|start_header_id|>' + m + '<|eot_id|>'";
+  const std::pair<std::string, ChatTemplate> templates[] = {
+      {deepseek, ChatTemplate::kDeepSeekV25},
+      {"is_first_sp" + deepseek, ChatTemplate::kDeepSeekV3},
+      {deepseek + "split('</think>')", ChatTemplate::kR1DistillQwen},
+      {"is_first_sp" + deepseek + "split('</think>')", ChatTemplate::kDeepSeekR1},
+      {deepseek + "split('</think>') '<｜Assistant｜><think>\\n'", ChatTemplate::kR1DistillThinks},
+      {"is_first_sp" + deepseek + "split('</think>') '<｜Assistant｜><think>\\n'",
+       ChatTemplate::kDeepSeekR1Thinks},
+      {"{{ 'User: ' + m }}{{ 'Assistant: ' + m + eos_token }}", ChatTemplate::kDeepSeekV2},
+      {llama, ChatTemplate::kLlama3},
+      {"{{- \"Cutting Knowledge Date: December 2023\\n\" }}" + llama, ChatTemplate::kLlama31}};
+  for (const auto& [jinja, expected] : templates) {
+    ASSERT_OK_AND_ASSIGN(const ChatTemplate found, IdentifyChatTemplate(jinja));
+    EXPECT_EQ(found, expected) << jinja;
+  }
+  // DeepSeek-V3.1's asks for a variable that others do not have.
+  EXPECT_STATUS(IdentifyChatTemplate("is_first_sp, thinking" + deepseek + "'</think>'"),
+                kInvalidArgument, "none of");
+}
+
+TEST(Chat, OnlyModelsThatThinkMayReason) {
+  EXPECT_TRUE(MayReason(ChatTemplate::kDeepSeekR1));
+  EXPECT_TRUE(MayReason(ChatTemplate::kR1DistillQwen));
+  EXPECT_TRUE(MayReason(ChatTemplate::kR1DistillThinks));
+  for (const ChatTemplate plain : {ChatTemplate::kDeepSeekV2, ChatTemplate::kDeepSeekV25,
+                                   ChatTemplate::kDeepSeekV3, ChatTemplate::kLlama31}) {
+    EXPECT_FALSE(MayReason(plain));
+  }
+}
+
 // Special tokens are ids above 1000; every byte is its own token.
 class FakeTokenizer final : public Tokenizer {
  public:

@@ -1,6 +1,7 @@
 #include <nlohmann/json.hpp>
 #include <random>
 
+#include "base/file.h"
 #include "inference/tokenizer/load_tokenizer.h"
 #include "tests/support/status_matchers.h"
 
@@ -39,6 +40,34 @@ TEST(TokenizerJson, LoadsBpeWithBothWaysToWriteMerges) {
     EXPECT_THAT(tokenizer->Encode("ab", special), ElementsAre(2, 4));
     EXPECT_TRUE(tokenizer->IsSpecial(4));
   }
+}
+
+TEST(TokenizerJson, AFolderSaysWhichTokensEnd) {
+  ASSERT_OK_AND_ASSIGN(const auto dir, TempDir::Create());
+  ASSERT_OK(WriteFileAtomic(dir->path() + "/tokenizer.json", Bpe().dump()));
+  const auto load_with = [&](const std::string& generation) {
+    EXPECT_OK(WriteFileAtomic(dir->path() + "/generation_config.json", generation));
+    return LoadTokenizer(dir->path());
+  };
+  ASSERT_OK_AND_ASSIGN(auto tokenizer, LoadTokenizer(dir->path()));
+  EXPECT_TRUE(tokenizer->end_tokens().empty());
+  ASSERT_OK_AND_ASSIGN(tokenizer, load_with(R"({"eos_token_id": 4, "temperature": 0.6})"));
+  EXPECT_THAT(tokenizer->end_tokens(), ElementsAre(4));
+  ASSERT_OK_AND_ASSIGN(tokenizer, load_with(R"({"eos_token_id": [4, 1, 4]})"));
+  EXPECT_THAT(tokenizer->end_tokens(), ElementsAre(1, 4));
+  ASSERT_OK_AND_ASSIGN(tokenizer, load_with(R"({"eos_token_id": null})"));
+  EXPECT_TRUE(tokenizer->end_tokens().empty());
+  // The file itself is taken alone.
+  EXPECT_OK(load_with(R"({"eos_token_id": 4})"));
+  ASSERT_OK_AND_ASSIGN(tokenizer, LoadTokenizer(dir->path() + "/tokenizer.json"));
+  EXPECT_TRUE(tokenizer->end_tokens().empty());
+
+  for (const char* value : {"-1", "1.5", "\"4\"", "{}", "[[4]]", "[4, null]", "4294967296"}) {
+    EXPECT_STATUS(load_with(fmt::format(R"({{"eos_token_id": {}}})", value)), kInvalidArgument,
+                  "eos_token_id");
+  }
+  EXPECT_STATUS(load_with(R"({"eos_token_id": 5})"), kInvalidArgument, "outside the vocabulary");
+  EXPECT_STATUS(load_with("[]"), kInvalidArgument, "expected a JSON object");
 }
 
 TEST(TokenizerJson, RefusesByName) {

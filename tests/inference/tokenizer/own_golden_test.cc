@@ -1,6 +1,7 @@
 // tests/golden: small rows that stand in the repository.
 #include "inference/chat.h"
 #include "inference/tokenizer.h"
+#include "inference/tokenizer/pre_tokenizer.h"
 #include "tests/inference/tokenizer/golden_files.h"
 #include "tests/support/status_matchers.h"
 
@@ -25,12 +26,28 @@ void CheckIds(const std::string& model, const std::string& name) {
 TEST(OwnGolden, Qwen25) { CheckIds("qwen2.5-coder-0.5b-instruct-q4_k_m.gguf", "qwen2.5"); }
 TEST(OwnGolden, SmolLm2) { CheckIds("smollm2-135m-instruct-q4_1.gguf", "smollm2"); }
 
+TEST(OwnGolden, Llama3Words) {
+  const auto rows = testing::ReadRows(SourcePath("tests/golden/pre_tokenizers/llama3.jsonl"));
+  ASSERT_GE(rows.size(), 70u);
+  for (const json& row : rows) {
+    const auto text = row.at("text").get<std::string>();
+    json words = json::array();
+    for (const auto word : SplitWords(PreTokenizer::kLlama3, text)) words.push_back(word);
+    EXPECT_EQ(words, row.at("words")) << text;
+  }
+}
+
 TEST(OwnGolden, ChatPrompts) {
   const std::pair<const char*, ChatTemplate> templates[] = {
       {"qwen2.5", ChatTemplate::kQwen25},
       {"smollm2", ChatTemplate::kSmolLm2},
       {"r1_distill_qwen", ChatTemplate::kR1DistillQwen},
-      {"deepseek_r1", ChatTemplate::kDeepSeekR1}};
+      {"deepseek_r1", ChatTemplate::kDeepSeekR1},
+      {"deepseek_v2", ChatTemplate::kDeepSeekV2},
+      {"deepseek_v25", ChatTemplate::kDeepSeekV25},
+      {"deepseek_v3", ChatTemplate::kDeepSeekV3},
+      {"llama3", ChatTemplate::kLlama3},
+      {"llama31", ChatTemplate::kLlama31}};
   for (const auto& [name, chat] : templates) {
     const auto rows = testing::ReadRows(SourcePath("tests/golden/chat/") + name + ".jsonl");
     ASSERT_FALSE(rows.empty());

@@ -168,7 +168,8 @@ TEST_F(FolderTest, GgufConfigIsChecked) {
 
 TEST(GoldenCheckpoints, Open) {
   const std::string models = SharedPath("golden/models/");
-  for (const char* name : {"qwen2-tiny-tied", "qwen2-tiny-untied", "llama-tiny"}) {
+  for (const char* name :
+       {"qwen2-tiny-tied", "qwen2-tiny-untied", "llama-tiny", "qwen2_moe-tiny"}) {
     auto checkpoint = Checkpoint::Open(models + name);
     if (checkpoint.status().code() == StatusCode::kNotFound) GTEST_SKIP() << models << " is absent";
     ASSERT_OK(checkpoint);

@@ -8,8 +8,9 @@
 #include "tests/inference/weights/gguf_writer.h"
 #include "tests/support/paths.h"
 
-// A GGUF file of architecture deepseek2 gives the logits of the folder it was made from, bit for
-// bit: as newer files store kv_b (per head, keys transposed) and as older ones do (one matrix).
+// A GGUF file of an architecture with experts gives the logits of the folder it was made from, bit
+// for bit: deepseek2 as newer files store kv_b (per head, keys transposed) and as older ones do
+// (one matrix), and qwen2moe.
 
 namespace hadal::inference {
 namespace {
@@ -66,7 +67,27 @@ std::string HeadRows(const Weight& weight, int64_t heads, int64_t first, int64_t
   return out;
 }
 
-void AddKeys(const ModelConfig& config, bool absorbed, float log_multiplier, GgufWriter& writer) {
+void AddQwenKeys(const ModelConfig& config, GgufWriter& writer) {
+  const auto u32 = [&](const char* key, int32_t value) {
+    writer.U32(std::string("qwen2moe.") + key, static_cast<uint32_t>(value));
+  };
+  writer.Text("general.architecture", "qwen2moe");
+  u32("block_count", config.num_layers);
+  u32("context_length", config.context_length);
+  u32("embedding_length", config.hidden_dim);
+  u32("feed_forward_length", config.ffn_dim);
+  u32("attention.head_count", config.num_heads);
+  u32("attention.head_count_kv", config.num_kv_heads);
+  writer.F32("qwen2moe.attention.layer_norm_rms_epsilon", config.norm_eps);
+  writer.F32("qwen2moe.rope.freq_base", config.rope_theta);
+  u32("expert_count", config.moe.num_experts);
+  u32("expert_used_count", config.moe.experts_per_token);
+  u32("expert_feed_forward_length", config.moe.expert_ffn_dim);
+  u32("expert_shared_feed_forward_length", config.moe.shared_ffn_dim);
+}
+
+void AddDeepseekKeys(const ModelConfig& config, bool absorbed, float log_multiplier,
+                     GgufWriter& writer) {
   const MlaConfig& mla = config.mla;
   const MoeConfig& moe = config.moe;
   const auto u32 = [&](const char* key, int32_t value) {
@@ -93,7 +114,7 @@ void AddKeys(const ModelConfig& config, bool absorbed, float log_multiplier, Ggu
   u32("rope.dimension_count", mla.qk_rope_head_dim);
   u32("expert_count", moe.num_experts);
   u32("expert_used_count", moe.experts_per_token);
-  u32("expert_shared_count", moe.num_shared_experts);
+  u32("expert_shared_count", moe.shared_ffn_dim / moe.expert_ffn_dim);
   u32("expert_feed_forward_length", moe.expert_ffn_dim);
   writer.F32("deepseek2.expert_weights_scale", moe.weight_scale);
   writer.Key("deepseek2.expert_weights_norm", 7);
@@ -110,7 +131,11 @@ void AddKeys(const ModelConfig& config, bool absorbed, float log_multiplier, Ggu
 std::string ToGguf(const Checkpoint& folder, bool absorbed, float log_multiplier) {
   const ModelConfig& config = folder.config();
   GgufWriter writer;
-  AddKeys(config, absorbed, log_multiplier, writer);
+  if (config.architecture == "qwen2_moe") {
+    AddQwenKeys(config, writer);
+  } else {
+    AddDeepseekKeys(config, absorbed, log_multiplier, writer);
+  }
   Tensors tensors(writer);
   for (const std::string& name : folder.names()) {
     const Weight& weight = *folder.Find(name);
@@ -128,6 +153,8 @@ std::string ToGguf(const Checkpoint& folder, bool absorbed, float log_multiplier
                   HeadRows(weight, heads, 0, nope, true));
       tensors.Add(prefix + ".attn_v_b.weight", weight.type, {heads, value, latent},
                   HeadRows(weight, heads, nope, value, false));
+    } else if (name.ends_with(".ffn_gate_inp_shexp.weight")) {
+      tensors.Add(name, weight.type, {weight.shape[1]}, Bytes(weight.data));  // converters squeeze
     } else if (const size_t at = name.find(".0.weight"); at != std::string::npos) {
       std::string stacked;
       for (int32_t e = 0; e < config.moe.num_experts; ++e) {
@@ -148,9 +175,9 @@ struct Case {
   float log_multiplier;  ///< 0.1 * mscale_all_dim
 };
 
-class GgufDeepseek : public ::testing::TestWithParam<std::tuple<Case, bool>> {};
+class GgufOfExperts : public ::testing::TestWithParam<std::tuple<Case, bool>> {};
 
-TEST_P(GgufDeepseek, GivesTheLogitsOfTheFolder) {
+TEST_P(GgufOfExperts, GivesTheLogitsOfTheFolder) {
   const auto& [from, absorbed] = GetParam();
   const std::string path = SharedPath(std::string("golden/models/") + from.folder);
   if (!std::filesystem::exists(path)) GTEST_SKIP() << "no reference data at " << path;
@@ -188,8 +215,10 @@ TEST_P(GgufDeepseek, GivesTheLogitsOfTheFolder) {
   std::filesystem::remove(file);
 }
 
+INSTANTIATE_TEST_SUITE_P(Qwen2Moe, GgufOfExperts,
+                         ::testing::Values(std::tuple(Case{"qwen2_moe-tiny", 0}, false)));
 INSTANTIATE_TEST_SUITE_P(
-    Models, GgufDeepseek,
+    Models, GgufOfExperts,
     ::testing::Combine(::testing::Values(Case{"deepseek_v2_group-tiny", 0.0707f},
                                          Case{"deepseek_v2_lite-tiny", 0.0707f},
                                          Case{"deepseek_v3-tiny", 0.1f}),
