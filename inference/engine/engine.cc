@@ -98,7 +98,8 @@ class ThreadedEngine final : public Engine {
     }
     if (const int32_t most = std::min(kMaxChoices, options_.max_running);
         request.n < 1 || request.n > most) {
-      return InvalidArgument("n is {}; it must be 1 to {}", request.n, most);
+      return InvalidArgument("n is {}; it must be 1 to {} (max_running, at most {})", request.n,
+                             most, kMaxChoices);
     }
     const int64_t wanted =
         static_cast<int64_t>(request.prompt_tokens.size()) + request.sampling.max_tokens;

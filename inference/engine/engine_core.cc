@@ -98,8 +98,8 @@ std::optional<EngineCore::Ending> EngineCore::Extend(Sequence& sequence, int32_t
   std::optional<Ending> ending;
   while (true) {
     const StatusOr<int32_t> token = Sample(sequence, runner_.Logits(row + held));
-    ending =
-        token.ok() ? PublishToken(sequence, *token) : Ending{FinishReason::kError, token.status()};
+    ending = token.ok() ? PublishToken(sequence, *token)
+                        : Ending{FinishReason::kError, token.status()};
     const auto at = static_cast<size_t>(held);
     if (ending || at == draft.size() || *token != draft[at]) break;
     ++held;
@@ -115,8 +115,8 @@ std::optional<EngineCore::Ending> EngineCore::Extend(Sequence& sequence, int32_t
 
 StatusOr<int32_t> EngineCore::Sample(Sequence& sequence, absl::Span<const float> logits) {
   const SamplingParams& params = sequence.request.sampling;
-  absl::Span<const float> adjusted =
-      adjuster_.Adjust(logits, params, sequence.tokens, static_cast<size_t>(sequence.num_prompt()));
+  absl::Span<const float> adjusted = adjuster_.Adjust(logits, params, sequence.tokens,
+                                                      static_cast<size_t>(sequence.num_prompt()));
   if (sequence.constraint) {
     ASSIGN_OR_RETURN(adjusted, Mask(*sequence.constraint, adjusted));
   }

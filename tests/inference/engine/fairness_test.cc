@@ -80,16 +80,23 @@ class FairnessTest : public ::testing::Test {
   }
 
   /// Those that ended in this step.
-  std::vector<std::unique_ptr<Sequence>> Step() {
+  std::vector<const Sequence*> Step() {
     for (const ScheduledSlice& slice : scheduler_->Schedule()) {
       slice.sequence->num_computed += slice.num_tokens;
       if (slice.samples) slice.sequence->tokens.push_back(7);
     }
-    return scheduler_->RemoveIf([](const Sequence& sequence) { return sequence.num_left() == 0; });
+    std::vector<const Sequence*> ended;
+    for (auto& sequence : scheduler_->RemoveIf(
+             [](const Sequence& candidate) { return candidate.num_left() == 0; })) {
+      ended.push_back(sequence.get());
+      ended_.push_back(std::move(sequence));
+    }
+    return ended;
   }
 
   std::optional<BlockPool> pool_;
   std::optional<Scheduler> scheduler_;
+  std::vector<std::unique_ptr<Sequence>> ended_;  ///< tests look at them later
 };
 
 TEST_F(FairnessTest, AHundredRequestsOfOneTenantDoNotHoldUpAnother) {
@@ -99,7 +106,7 @@ TEST_F(FairnessTest, AHundredRequestsOfOneTenantDoNotHoldUpAnother) {
   const Sequence* single = Add({"single"});
   int ended = 0;
   while (!single->admitted) {
-    for (const auto& sequence : Step()) ended += sequence->request.tenant == "crowd";
+    for (const Sequence* sequence : Step()) ended += sequence->request.tenant == "crowd";
     ASSERT_LE(ended, 2);  // no more than what ran when it came
   }
   EXPECT_EQ(scheduler_->num_waiting(), 100 - 10 - 2 - ended + 1);
@@ -160,8 +167,8 @@ TEST_F(FairnessTest, HigherPriorityFirstThenByTenantThenByArrival) {
   };
   std::vector<std::string> order;
   for (int i = 0; i < 20; ++i) {
-    for (const auto& sequence : Step()) {
-      if (names.contains(sequence.get())) order.push_back(names.at(sequence.get()));
+    for (const Sequence* sequence : Step()) {
+      if (names.contains(sequence)) order.push_back(names.at(sequence));
     }
   }
   // d came when a had its second turn behind it: both had as much.
@@ -226,7 +233,7 @@ TEST_F(FairnessTest, APreemptedOneOfLowPriorityEndsToo) {
   for (; !ended; ++steps) {
     ASSERT_LT(steps, 20 * kAging);
     while (scheduler_->num_waiting() < 2) Add({"b", 3, 9, 1});
-    for (const auto& sequence : Step()) ended = ended || sequence.get() == low;
+    for (const Sequence* sequence : Step()) ended = ended || sequence == low;
   }
   EXPECT_GT(scheduler_->preemptions(), 0);
 }
