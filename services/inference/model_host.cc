@@ -299,6 +299,7 @@ void ModelHost::End(const std::string& id) {
 
 Status ModelHost::LoadAndServe(const std::string& id, const std::string& draft) {
   StatusOr<Loaded> loaded = LoadWithinBudget(id, draft);
+  GiveBackHeap();
   absl::MutexLock lock(&mu_);
   Record& record = records_.at(id);
   if (!loaded.ok()) {

@@ -150,7 +150,7 @@ class ModelsTest(ApplianceTest):
         print(f"anonymous memory of the service: {before >> 20} MiB, with smol {with_smol >> 20}, "
               f"after {after >> 20}; planned {loaded['memory_bytes'] >> 20}")
         self.assertGreater(with_smol - before, 80 * MIB)
-        self.assertLess(with_smol - before, loaded["memory_bytes"])
+        self.assertLess(with_smol - before, loaded["memory_bytes"] + 32 * MIB)  # its tokenizer
         self.assertLess(after - before, (with_smol - before) // 4)
         self.assertIsNone(a.model("smol"))
         methods = [entry["record"]["method"] for entry in a.json("audit", "ls", "-n", 100)["entries"]]
