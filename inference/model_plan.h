@@ -8,8 +8,8 @@
 
 namespace hadal::inference {
 
-/// What serving a model takes in memory, in bytes of one rank (the fullest). Pages of the mapped
-/// files come and go beside it.
+/// What serving a model takes in memory, in bytes of one rank (the fullest). Beside it come
+/// the tokenizer and what constraints know of it (tens of MiB), and pages of the mapped files.
 struct ModelPlan {
   int64_t weight_bytes = 0;  ///< packed
   int64_t kv_bytes = 0;      ///< 0 of encoders

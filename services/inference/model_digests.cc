@@ -1,7 +1,6 @@
 #include "services/inference/model_digests.h"
 
 #include <fcntl.h>
-#include <sys/stat.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -19,15 +18,6 @@ namespace {
 
 constexpr size_t kMaxCacheBytes = 1 << 20;
 constexpr size_t kMaxFolderFiles = 4096;
-
-/// What must be the same for a kept digest to hold.
-StatusOr<std::string> IdentityOf(const std::string& path) {
-  struct stat info = {};
-  if (::stat(path.c_str(), &info) != 0) return ErrnoStatus("stat", path);
-  return fmt::format("{}|{}|{}|{}.{:09}|{}.{:09}", path, info.st_size, info.st_ino,
-                     info.st_mtim.tv_sec, info.st_mtim.tv_nsec, info.st_ctim.tv_sec,
-                     info.st_ctim.tv_nsec);
-}
 
 StatusOr<std::vector<std::string>> FilesOf(const std::string& folder) {
   std::vector<std::string> names;
@@ -93,7 +83,7 @@ StatusOr<std::string> ModelDigests::DigestOf(const std::string& path) {
 }
 
 StatusOr<std::string> ModelDigests::DigestOfFile(const std::string& path) {
-  ASSIGN_OR_RETURN(const std::string identity, IdentityOf(path));
+  ASSIGN_OR_RETURN(const std::string identity, model_store::FileIdentity(path));
   if (const auto it = cache_.find(identity); it != cache_.end()) {
     used_[identity] = it->second;
     return it->second;
@@ -102,7 +92,7 @@ StatusOr<std::string> ModelDigests::DigestOfFile(const std::string& path) {
   if (!file.valid()) return ErrnoStatus("open", path);
   const auto go_on = [this](int64_t) { return !stopping(); };
   ASSIGN_OR_RETURN(std::string digest, model_store::HashFile(file.get(), path, go_on));
-  ASSIGN_OR_RETURN(const std::string identity_after, IdentityOf(path));
+  ASSIGN_OR_RETURN(const std::string identity_after, model_store::FileIdentity(path));
   if (identity_after != identity) return DataLoss("{} changed while it was read", path);
   used_[identity] = digest;
   return digest;

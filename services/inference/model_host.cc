@@ -19,6 +19,10 @@ int64_t MemoryBudgetBytes(const InferenceConfig& config) {
   return config.memory_budget_mib > 0 ? config.memory_budget_mib << 20 : MachineMemoryBytes();
 }
 
+/// Tokenizers, norms and what was read of headers: hundreds of thousands of small pieces, which the
+/// allocator keeps.
+void GiveBackHeap() { ::malloc_trim(0); }
+
 int64_t BytesToCheck(const ModelSource& model) {
   return model.stored ? model.stored->manifest.total_bytes() : 0;
 }
@@ -70,7 +74,13 @@ Status ModelHost::LoadAtStart() {
   }
   for (const auto& [id, draft] : now) {
     RETURN_IF_ERROR(Begin(id, {.state = State::kLoading, .draft = draft}));
-    RETURN_IF_ERROR(LoadAndServe(id, draft));
+    Status loaded = LoadAndServe(id, draft);
+    if (!loaded.ok() && !draft.empty()) {
+      LogError("{} is served without its draft: {}", id, StatusMessage(loaded));
+      RETURN_IF_ERROR(Begin(id, {.state = State::kLoading}));
+      loaded = LoadAndServe(id, "");
+    }
+    RETURN_IF_ERROR(loaded);
   }
   for (const auto& [id, draft] : later) {
     RETURN_IF_ERROR(Begin(id, {.state = State::kLoading, .draft = draft}));
@@ -157,6 +167,7 @@ StatusOr<model_store::ImportResult> ModelHost::Import(const v1::ImportModelReque
     return !stopping_ && !cancelled();
   });
   End(id);
+  GiveBackHeap();
   if (!result.ok()) {
     LogWarning("import of {} as {}: {}", request.source(), id, StatusMessage(result.status()));
     return result;
@@ -230,7 +241,7 @@ void ModelHost::Drain(ServedModels::Model model, const absl::Notification& given
     still->retired = true;
   }
   given_back.WaitForNotification();
-  ::malloc_trim(0);  // norms and the tokenizer were in the heap
+  GiveBackHeap();
 }
 
 StatusOr<int64_t> ModelHost::Remove(const std::string& id) {
@@ -288,6 +299,7 @@ void ModelHost::End(const std::string& id) {
 
 Status ModelHost::LoadAndServe(const std::string& id, const std::string& draft) {
   StatusOr<Loaded> loaded = LoadWithinBudget(id, draft);
+  GiveBackHeap();
   absl::MutexLock lock(&mu_);
   Record& record = records_.at(id);
   if (!loaded.ok()) {

@@ -62,9 +62,9 @@ class ModelHost {
   /// the memory plan; DATA_LOSS for changed files; UNIMPLEMENTED with ranks.
   Status Load(const std::string& id, const std::string& draft) ABSL_LOCKS_EXCLUDED(mu_);
 
-  /// New requests do not find it any more; running ones may end for `grace` and are ended with
-  /// UNAVAILABLE then. Returns when its memory is given back. FAILED_PRECONDITION for a model that
-  /// is not served, or that embeds the knowledge bases.
+  /// New requests do not find it any more; running ones may end for `grace` and are ended
+  /// with NOT_FOUND then. Returns when its memory is given back. FAILED_PRECONDITION for a model
+  /// that is not served, or that embeds the knowledge bases.
   Status Unload(const std::string& id, absl::Duration grace) ABSL_LOCKS_EXCLUDED(mu_);
 
   /// Deletes an imported model that is not in use, or what a killed import left. Bytes that came

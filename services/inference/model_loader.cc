@@ -26,6 +26,19 @@ Status CheckFiles(const std::optional<ModelSource>& model, const model_store::Pr
   return RequireFiles(model->stored->folder, model->stored->manifest, progress);
 }
 
+/// Of both models' files; nothing of what was not imported.
+StatusOr<std::string> IdentityOf(const ModelSource& model,
+                                 const std::optional<ModelSource>& draft) {
+  std::string identity;
+  for (const ModelSource* part : {&model, draft ? &*draft : nullptr}) {
+    if (part == nullptr || !part->stored) continue;
+    ASSIGN_OR_RETURN(const std::string files,
+                     FilesIdentity(part->stored->folder, part->stored->manifest));
+    identity += files;
+  }
+  return identity;
+}
+
 StatusOr<std::unique_ptr<ServedModel>> Load(const ModelSource& source, const LoadContext& context) {
   auto model = std::make_unique<ServedModel>();
   model->entry = source.entry;
@@ -68,6 +81,7 @@ StatusOr<ModelSource> SourceOf(ModelEntry entry) {
 
 Status CheckDraft(const ModelSource& model, const ModelSource& draft) {
   const std::string& id = draft.entry.id;
+  if (id == model.entry.id) return FailedPrecondition("{} cannot draft for itself", id);
   if (model.entry.kind != ModelKind::kChat || draft.entry.kind != ModelKind::kChat) {
     return FailedPrecondition("{} cannot draft for {}: both must be chat models", id,
                               model.entry.id);
@@ -91,6 +105,7 @@ StatusOr<std::unique_ptr<ServedModel>> LoadModel(const ModelSource& model,
                                                  const LoadContext& context,
                                                  const model_store::Progress& progress) {
   const absl::Time begin = absl::Now();
+  ASSIGN_OR_RETURN(const std::string before, IdentityOf(model, draft));
   Status files;
   std::thread check([&] {
     files = CheckFiles(model, progress);
@@ -99,6 +114,11 @@ StatusOr<std::unique_ptr<ServedModel>> LoadModel(const ModelSource& model,
   StatusOr<std::unique_ptr<ServedModel>> loaded = Load(model, context);
   check.join();
   RETURN_IF_ERROR(files);
+  ASSIGN_OR_RETURN(const std::string after, IdentityOf(model, draft));
+  if (after != before) {
+    return DataLoss("the files of {} changed while it was loaded; nobody may write to its folder",
+                    model.entry.id);
+  }
   if (!loaded.ok()) {
     return Annotate(loaded.status(),
                     fmt::format("cannot load the {} model {} from {}", NameOf(model.entry.kind),

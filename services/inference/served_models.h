@@ -26,8 +26,9 @@ struct ServedModel {
   /// The grace of its unloading is over: what still runs on it ends with Retired().
   mutable std::atomic<bool> retired = false;
 
+  /// NOT_FOUND, like every later request: the gateway hides what it thinks is a passing trouble.
   Status Retired() const {
-    return Unavailable("the model {} was unloaded while it answered; ask another model", entry.id);
+    return NotFound("the model {} was unloaded while it answered; ask another model", entry.id);
   }
 };
 

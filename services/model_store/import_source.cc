@@ -12,6 +12,8 @@
 #include <filesystem>
 #include <memory>
 
+#include "base/utf8.h"
+
 namespace hadal::model_store {
 namespace {
 
@@ -56,6 +58,9 @@ bool IsTaken(std::string_view name) {
 }
 
 StatusOr<SourceFile> Describe(UniqueFd fd, const std::string& name) {
+  if (!IsValidUtf8(name)) {
+    return InvalidArgument("the file name {} is not UTF-8; rename it", SanitizeUtf8(name));
+  }
   struct stat info {};
   if (::fstat(fd.get(), &info) != 0) return ErrnoStatus("cannot stat", name);
   if (!S_ISREG(info.st_mode)) {

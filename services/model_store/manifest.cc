@@ -170,7 +170,7 @@ std::string FormatManifest(const Manifest& manifest) {
                                        {"chat_template_sha256", manifest.chat_template_sha256},
                                        {"imported_unix_ms", manifest.imported_unix_ms},
                                        {"imported_by", manifest.imported_by}};
-  return json.dump(1) + "\n";
+  return json.dump(1, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
 StatusOr<Manifest> ParseManifest(std::string_view text) {

@@ -414,7 +414,7 @@ TEST_F(ServiceTest, AnUnloadedModelIsNotFoundAndEndsWhatRunsWhenItsGraceIsOver) 
   while (reader->Read(&event)) {
   }
   const grpc::Status ended = reader->Finish();
-  EXPECT_EQ(ended.error_code(), grpc::StatusCode::UNAVAILABLE);
+  EXPECT_EQ(ended.error_code(), grpc::StatusCode::NOT_FOUND);
   EXPECT_THAT(ended.error_message(), ::testing::HasSubstr("chatter was unloaded"));
   ExpectAllBlocksFree();
 }

@@ -51,7 +51,8 @@ TEST_F(WantedModelsTest, ADamagedFileIsNamed) {
        {"", "{", "[]", "{\"loaded\": {}}", "{\"loaded\": [], \"unloaded\": []}",
         "{\"loaded\": {\"a\": 1}, \"unloaded\": []}", "{\"loaded\": {}, \"unloaded\": [1]}"}) {
     ASSERT_OK(WriteFileAtomic(path_, text));
-    EXPECT_STATUS(WantedModels::Read(path_).status(), kInvalidArgument, "models.json") << text;
+    SCOPED_TRACE(text);
+    EXPECT_STATUS(WantedModels::Read(path_).status(), kInvalidArgument, "models.json");
   }
 }
 

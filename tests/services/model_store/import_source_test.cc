@@ -70,6 +70,8 @@ TEST_F(ImportSourceTest, SpecialFilesAndOtherThingsAreRefused) {
   EXPECT_STATUS(Names("nothing.gguf").status(), kNotFound, "nothing.gguf");
   EXPECT_STATUS(Names("").status(), kInvalidArgument, "not below");
   EXPECT_STATUS(Names("hf/config.json").status(), kInvalidArgument, "neither");
+  ASSERT_OK(WriteFileAtomic(import_ + "/\xff.gguf", "x"));
+  EXPECT_STATUS(Names("\xff.gguf").status(), kInvalidArgument, "not UTF-8");
   ASSERT_OK(MakeDirectories(import_ + "/empty"));
   EXPECT_STATUS(Names("empty").status(), kInvalidArgument, "config.json");
 }

@@ -1,5 +1,6 @@
 #include "services/model_store/import.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -126,11 +127,11 @@ TEST_F(ImportTest, AnythingThatFailsLeavesNothing) {
   ASSERT_OK_AND_ASSIGN(const std::string config, ReadFile(source_ + "/config.json"));
   ASSERT_OK(WriteFileAtomic(source_ + "/config.json", "{\"model_type\": 5}"));
   fails(StatusCode::kInvalidArgument, "config.json");
-  // The file says 512 columns, the weights have 256.
+  // The file says 1000 rows, the weights have 512.
   auto json = nlohmann::json::parse(config);
-  json["hidden_size"] = 512;
+  json["intermediate_size"] = 1000;
   ASSERT_OK(WriteFileAtomic(source_ + "/config.json", json.dump()));
-  fails(StatusCode::kInvalidArgument, "token_embd.weight");
+  fails(StatusCode::kInvalidArgument, "blk.0.ffn_gate.weight");
   ASSERT_OK(WriteFileAtomic(source_ + "/config.json", config));
 
   ASSERT_OK(WriteFileAtomic(source_ + "/tokenizer_config.json", "{\"chat_template\": \"{{x}}\"}"));
@@ -172,9 +173,7 @@ TEST_F(ImportTest, AFullDiskIsRefusedBeforeAndDuring) {
   const std::string filler = request_.models_folder + "/filler";
   const auto result = ImportModel(request_, [&](int64_t, int64_t) {
     if (!fs::exists(filler)) {
-      (void)!WriteFileAtomic(filler, "").ok();
-      EXPECT_NE(::truncate(filler.c_str(), 0), -1);
-      const UniqueFd fd(::open(filler.c_str(), O_WRONLY));
+      const UniqueFd fd(::open(filler.c_str(), O_WRONLY | O_CREAT, 0600));
       EXPECT_EQ(::posix_fallocate(fd.get(), 0, 54 << 20), 0);
     }
     return true;
