@@ -179,6 +179,7 @@ rebalance_tokens = 500
         at = time.monotonic()
         os.kill(ranks[victim], number)
         told_s = self.await_event(streams, at, lambda e: e[1] != "token", 60, "no error", appliance)
+        self.assertNotEqual(appliance.run("status", check=False).returncode, 0, "ready without ranks")
         # New ranks, so that a late piece of the old ones is not taken for recovery.
         while appliance.pid("inference") == ranks[0]:
             self.assertLess(time.monotonic() - at, 60, "not started again" + appliance.logs())
@@ -187,6 +188,7 @@ rebalance_tokens = 500
         serving_s = renewed - at + self.await_event(
             streams, renewed, lambda e: e[1] == "token", 60, "not serving again", appliance)
         refused = [e for e in streams.events if at < e[0] < at + serving_s and e[2] == 503]
+        self.assertTrue(refused, "nothing was refused")
         self.assertTrue(all(e[3] is not None for e in refused), "503 without Retry-After")
         with log.open(errors="replace") as text:
             text.seek(logged)
