@@ -11,6 +11,7 @@
 
 #include "absl/time/clock.h"
 #include "inference/comm/group_communicator.h"
+#include "inference/comm/peer_processes.h"
 
 namespace hadal::inference {
 namespace {
@@ -19,6 +20,9 @@ constexpr int kControlTag = 0;
 constexpr size_t kMaxPiece = size_t{1} << 30;  // MPI counts are int
 constexpr size_t kMaxNotice = 1 << 16;
 constexpr auto kLinger = absl::Milliseconds(200);
+constexpr auto kLookPeriod = absl::Milliseconds(20);
+/// What a rank said before it ended arrives first: it may blame another one.
+constexpr auto kLastWords = absl::Milliseconds(100);
 
 // Contexts are few (one per split), sequences wrap: no exchange is 32768 ahead of another.
 int TagOf(const Exchange& exchange) {
@@ -47,6 +51,7 @@ class MpiTransport final : public Transport {
   absl::Duration timeout() const override { return timeout_; }
   Status Run(const Exchange& exchange) override;
   bool failed() const { return !failure_.ok(); }
+  void Watch(PeerProcesses peers) { peers_ = std::move(peers); }
   /// Makes `failure` everybody's, and gives MPI a moment to carry it.
   void Fail(const Status& failure);
 
@@ -66,12 +71,16 @@ class MpiTransport final : public Transport {
   void SayWhomIWaitFor();
   std::vector<int32_t> Missing() const;
   int32_t Blame(absl::Time now) const;
+  void LookForEnded(absl::Time now);
 
   const absl::Duration timeout_;
   const absl::Duration heartbeat_;
   int rank_ = 0;
   int size_ = 1;
   Status failure_;
+  PeerProcesses peers_;
+  absl::Time next_look_ = absl::InfinitePast();
+  absl::Time ended_since_ = absl::InfiniteFuture();  ///< when a peer was found to have ended
   std::vector<Part> parts_;        ///< of the running exchange, not complete
   std::list<Notice> notices_;      ///< on their way: MPI reads from them, so they must not move
   std::vector<absl::Time> heard_;  ///< by rank
@@ -224,6 +233,17 @@ int32_t MpiTransport::Blame(absl::Time now) const {
   });
 }
 
+void MpiTransport::LookForEnded(absl::Time now) {
+  if (now < next_look_) return;
+  next_look_ = now + kLookPeriod;
+  const int32_t ended = peers_.FindEnded();
+  if (ended < 0) return;
+  ended_since_ = std::min(ended_since_, now);
+  if (now - ended_since_ < kLastWords) return;
+  Fail(Unavailable("rank {} is dead: its process ended; end the ranks and start them again",
+                   ended));
+}
+
 // Spins as long as ranks that run at the same time take, then leaves the core to others.
 Status MpiTransport::Wait(const Exchange& exchange) {
   const absl::Time start = absl::Now();
@@ -244,6 +264,8 @@ Status MpiTransport::Wait(const Exchange& exchange) {
       Fail(StuckRankError(Blame(now), exchange.collective, now - start));
       break;
     }
+    LookForEnded(now);
+    if (!failure_.ok()) break;
     if (now >= next_heartbeat) {
       SayWhomIWaitFor();
       next_heartbeat = now + heartbeat_;
@@ -324,8 +346,11 @@ StatusOr<std::unique_ptr<MpiRanks>> MpiRanks::Start(absl::Duration timeout) {
     return Unavailable("MPI does not start: {}", MpiMessage(code));
   }
   MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN);
-  return std::unique_ptr<MpiRanks>(
-      std::make_unique<OpenMpiRanks>(std::make_shared<MpiTransport>(timeout)));
+  auto transport = std::make_shared<MpiTransport>(timeout);
+  auto ranks = std::make_unique<OpenMpiRanks>(transport);
+  ASSIGN_OR_RETURN(PeerProcesses peers, PeerProcesses::Meet(ranks->world()));
+  transport->Watch(std::move(peers));
+  return ranks;
 }
 
 }  // namespace hadal::inference

@@ -1,4 +1,5 @@
 #include <signal.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
@@ -83,9 +84,14 @@ int main(int argc, char** argv) {
                                "hadal-inference --ranks N ..., or srun --mpi=pmix -n N ...");
   auto* redundant = app.add_option("--redundant-experts", flags.redundant_experts,
                                    "experts a rank holds beside its share of each layer");
+  bool die_with_parent = false;
+  app.add_flag("--die-with-parent", die_with_parent,
+               "be killed when the process that started this one ends: no rank outlives a killed "
+               "mpirun");
   app.add_option("--config", config_file, "TOML file; flags go before it");
   app.add_flag("--print-config", print_config, "print the configuration as TOML, and exit");
   CLI11_PARSE(app, argc, argv);
+  if (die_with_parent) ::prctl(PR_SET_PDEATHSIG, SIGKILL);
 
   hadal::inference_service::InferenceConfig config;
   if (!config_file.empty()) {

@@ -12,6 +12,7 @@
 #include "ops/cli/appliance.h"
 #include "ops/cli/invocation.h"
 #include "ops/cli/supervisor.h"
+#include "services/config/service_table.h"
 #include "services/rpc/run_file.h"
 #include "services/rpc/shutdown_signal.h"
 
@@ -20,6 +21,8 @@ namespace {
 
 constexpr int kDefaultHttpsPort = 8443;
 constexpr int kDefaultGrpcPort = 8444;
+constexpr size_t kMaxConfigBytes = 1 << 20;
+constexpr int64_t kMaxRanks = 1024;  // of one machine
 constexpr absl::Duration kStartLimit = absl::Minutes(3);
 constexpr absl::Duration kStopGrace = absl::Seconds(15);
 
@@ -68,6 +71,31 @@ StatusOr<std::string> PublicAddress(const std::string& host, int asked, int fall
   return fmt::format("{}:{}", host, port);
 }
 
+// [inference] ranks of the configuration file; 0: the service is one process.
+StatusOr<int64_t> RanksOf(const std::string& config) {
+  if (config.empty()) return 0;
+  ASSIGN_OR_RETURN(const std::string text, ReadFile(config, kMaxConfigBytes));
+  const StatusOr<toml::table> table = config::ServiceTable(text, "inference");
+  if (!table.ok()) return Annotate(table.status(), config);
+  const toml::node* ranks = table->get("ranks");
+  if (ranks == nullptr) return 0;
+  const std::optional<int64_t> count = ranks->value_exact<int64_t>();
+  if (!count || *count < 0 || *count > kMaxRanks) {
+    return InvalidArgument("{}: [inference] ranks must be a whole number up to {}", config,
+                           kMaxRanks);
+  }
+  return *count;
+}
+
+// What starts `ranks` processes of the inference service on this machine and ends all when one
+// ends. Threads are not tied to a core each, and there may be more ranks than cores.
+std::vector<std::string> RankLauncher(int64_t ranks) {
+  std::vector<std::string> argv = {"mpirun",    "-np",  std::to_string(ranks),
+                                   "--bind-to", "none", "--oversubscribe"};
+  if (::geteuid() == 0) argv.push_back("--allow-run-as-root");
+  return argv;
+}
+
 StatusOr<std::vector<SupervisedService>> Services(const Invocation& invocation,
                                                   const UpOptions& options) {
   ASSIGN_OR_RETURN(const std::string inference, PublicAddress("127.0.0.1", 0, 0));
@@ -83,6 +111,12 @@ StatusOr<std::vector<SupervisedService>> Services(const Invocation& invocation,
   std::vector<SupervisedService> services(3);
   services[0].name = "inference";
   services[0].argv = program("inference");
+  ASSIGN_OR_RETURN(const int64_t ranks, RanksOf(options.config));
+  if (ranks > 1) {
+    const std::vector<std::string> launcher = RankLauncher(ranks);
+    services[0].argv.insert(services[0].argv.begin(), launcher.begin(), launcher.end());
+    services[0].argv.push_back("--die-with-parent");
+  }
   services[0].argv.insert(services[0].argv.end(),
                           {"--models", invocation.models, "--listen", inference});
   if (options.threads > 0) {

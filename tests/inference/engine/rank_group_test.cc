@@ -192,5 +192,25 @@ TEST(BatchMessage, CarriesABatchOfAnySize) {
   }
 }
 
+TEST(BatchMessage, CarriesAPlacementOfExperts) {
+  auto ranks = CreateThreadRanks(2, absl::Seconds(20));
+  ExpertPlacement placement = {{{0, 3}, {}, {1, 2, 3}}};
+  placement.experts_of_rank.emplace_back(5000, 7);  // more than one broadcast
+  std::thread leader([&] {
+    EXPECT_OK(BatchMessage::Move(2, 5, placement).Broadcast(*ranks[0]));
+    EXPECT_OK(BatchMessage::Settle(1).Broadcast(*ranks[0]));
+  });
+  ASSERT_OK_AND_ASSIGN(const BatchMessage move, BatchMessage::Receive(*ranks[1]));
+  EXPECT_EQ(move.kind(), BatchMessage::Kind::kMove);
+  EXPECT_EQ(move.model(), 2);
+  EXPECT_EQ(move.layer(), 5);
+  ASSERT_OK_AND_ASSIGN(const ExpertPlacement found, move.Placement());
+  EXPECT_EQ(found.experts_of_rank, placement.experts_of_rank);
+  ASSERT_OK_AND_ASSIGN(const BatchMessage settle, BatchMessage::Receive(*ranks[1]));
+  EXPECT_EQ(settle.kind(), BatchMessage::Kind::kSettle);
+  EXPECT_EQ(settle.model(), 1);
+  leader.join();
+}
+
 }  // namespace
 }  // namespace hadal::inference

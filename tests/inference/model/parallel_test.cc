@@ -4,6 +4,7 @@
 #include <map>
 #include <set>
 
+#include "inference/moe/placed_experts.h"
 #include "inference/weights/safetensors.h"
 #include "tests/inference/model/decode.h"
 #include "tests/inference/model/on_ranks.h"
@@ -162,6 +163,41 @@ TEST(ExpertParallelDecoder, IsOneRankBitForBit) {
         });
       }
     }
+  }
+}
+
+// Nor do experts that move in the middle of a sequence: what is loaded later is what was there.
+TEST(ExpertParallelDecoder, ExpertsThatMoveChangeNoBit) {
+  const std::vector<ExpertPlacement> places = {{{{0, 3, 7}, {1, 2, 3}, {3, 4, 5}, {5, 6, 7}}},
+                                               {{{6, 7}, {4, 5}, {2, 3}, {0, 1}}}};
+  for (const GgmlType type : {GgmlType::kBF16, GgmlType::kF8E4M3, GgmlType::kQ8_0}) {
+    const SyntheticCheckpoint checkpoint(SyntheticCheckpoint::SmallConfig("deepseek_v3"), type, 3);
+    const std::vector<int32_t> tokens = SomeTokens(30, 1);
+    const std::vector<float> expected = OnOneRank(checkpoint, tokens);
+    OnRanks({4, 1, 4}, {}, [&](int32_t rank, const DecoderOptions& options) {
+      auto decoder = LoadDecoder(checkpoint, options, Pool(1));
+      ASSERT_OK(decoder);
+      PlacedExperts* experts = (*decoder)->placed_experts();
+      ASSERT_NE(experts, nullptr);
+      OneSequence sequence(**decoder, 128);
+      std::vector<float> found;
+      for (size_t at = 0; at < tokens.size(); at += 5) {
+        const auto first = tokens.begin() + static_cast<ptrdiff_t>(at);
+        const auto logits = sequence.Feed({first, first + 5});
+        found.insert(found.end(), logits.begin(), logits.end());
+        const ExpertPlacement& place = places[at / 5 % places.size()];
+        for (int32_t layer = 1; layer < 3; ++layer) {
+          ASSERT_OK(experts->BeginMove(layer, place));
+          while (true) {
+            ASSERT_OK_AND_ASSIGN(const auto outcome, experts->SettleMove());
+            ASSERT_OK(outcome.error);
+            if (outcome.state == PlacedExperts::MoveState::kMoved) break;
+          }
+          EXPECT_EQ(experts->placement(layer).experts_of_rank, place.experts_of_rank);
+        }
+      }
+      EXPECT_TRUE(found == expected) << "rank " << rank;
+    });
   }
 }
 

@@ -1,6 +1,5 @@
 // hadal-model logits on several ranks, as threads and under mpirun, against the reference data.
 #include <sys/wait.h>
-#include <unistd.h>
 
 #include <csignal>
 #include <cstring>
@@ -15,6 +14,7 @@
 #include "tests/support/golden.h"
 #include "tests/support/paths.h"
 #include "tests/support/status_matchers.h"
+#include "tests/support/two_machines.h"
 
 namespace hadal::inference {
 namespace {
@@ -133,65 +133,6 @@ TEST_F(RanksCommand, MpiRanksGiveTheReference) {
   }
 }
 
-/// Two network namespaces joined by a cable: two machines, as far as TCP knows.
-class TwoMachines {
- public:
-  TwoMachines() : prefix_("hadal" + std::to_string(::getpid()) + "-") {
-    const std::string one = prefix_ + "10.77.0.1", two = prefix_ + "10.77.0.2";
-    up_ = Shell("ip netns add " + one + " && ip netns add " + two + " && ip -n " + one +
-                " link add hadal0 type veth peer name hadal0 netns " + two +
-                " && for n in 1 2; do ip -n " + prefix_ +
-                "10.77.0.$n addr add 10.77.0.$n/24 dev hadal0 && ip -n " + prefix_ +
-                "10.77.0.$n link set hadal0 up && ip -n " + prefix_ +
-                "10.77.0.$n link set lo up || exit 1; done");
-  }
-  ~TwoMachines() {
-    for (const char* n : {"10.77.0.1", "10.77.0.2"}) Shell("ip netns del " + prefix_ + n);
-  }
-  bool up() const { return up_; }
-  /// mpirun on the first machine, two ranks on each; `agent` becomes what ssh is elsewhere.
-  Arguments MpiRun(const std::string& agent) const {
-    std::ofstream(agent) << "#!/bin/sh\nhost=$1; shift\nexec ip netns exec " << prefix_
-                         << "$host sh -c \"$*\"\n";
-    std::filesystem::permissions(agent, std::filesystem::perms::owner_all);
-    return {"ip",
-            "netns",
-            "exec",
-            prefix_ + "10.77.0.1",
-            HADAL_MPIRUN,
-            "--allow-run-as-root",
-            "--host",
-            "10.77.0.1:2,10.77.0.2:2",
-            "-np",
-            "4",
-            "--mca",
-            "plm_rsh_agent",
-            agent,
-            "--mca",
-            "btl",
-            "tcp,self",
-            "--mca",
-            "btl_tcp_if_include",
-            "10.77.0.0/24",
-            "--mca",
-            "oob_tcp_if_include",
-            "10.77.0.0/24",
-            "--mca",
-            "hwloc_base_binding_policy",
-            "none"};
-  }
-
- private:
-  static bool Shell(const std::string& command) {
-    SubprocessOptions options;
-    options.argv = {"sh", "-c", "(" + command + ") 2>/dev/null"};
-    auto process = Subprocess::Start(options);
-    return process.ok() && process->Wait() == 0;
-  }
-  const std::string prefix_;
-  bool up_ = false;
-};
-
 TEST_F(RanksCommand, MachinesOverTcpGiveTheReference) {
   if (!testing::Exists(testing::SharedGolden("models"))) GTEST_SKIP() << "no reference data";
   if (std::string(HADAL_MPIRUN).empty()) GTEST_SKIP() << "no mpirun was found by CMake";
@@ -199,7 +140,7 @@ TEST_F(RanksCommand, MachinesOverTcpGiveTheReference) {
   if (!machines.up()) GTEST_SKIP() << "network namespaces need root and ip";
   for (const char* model : {"deepseek_v3-tiny-fp8", "llama-tiny"}) {
     SCOPED_TRACE(model);
-    const Arguments launcher = machines.MpiRun(dir_->path() + "/agent");
+    const Arguments launcher = machines.MpiRun(HADAL_MPIRUN, dir_->path() + "/agent");
     CheckModel(model, launcher, {"--tp", "4"});
     CheckModel(model, launcher, {"--ep", "4"});
     CheckModel(model, launcher, {"--tp", "2", "--ep", "4"});
