@@ -96,6 +96,27 @@ class OpenAiTest(ApplianceTest):
         held = self.chat(messages=repeated, max_tokens=40, presence_penalty=2, frequency_penalty=2)
         self.assertLess(held.choices[0].message.content.lower().count("yes"), free.count("yes"))
 
+    def test_choices(self):
+        options = dict(temperature=0.9, seed=3, max_tokens=24, logprobs=True, messages=[
+            {"role": "user", "content": "Name an animal and say why you like it."}])
+        one = self.chat(**options)
+        three = self.chat(n=3, **options)
+        self.assertEqual([c.index for c in three.choices], [0, 1, 2])
+        texts = [c.message.content for c in three.choices]
+        self.assertEqual(texts[0], one.choices[0].message.content)
+        self.assertEqual(len(set(texts)), 3, texts)
+        self.assertEqual(three.usage.prompt_tokens, one.usage.prompt_tokens)
+        self.assertEqual(three.usage.completion_tokens,
+                         sum(len(c.logprobs.content) for c in three.choices))
+        streamed = ["", "", ""]
+        reasons = [None, None, None]
+        for chunk in self.chat(n=3, stream=True, **options):
+            for choice in chunk.choices:
+                streamed[choice.index] += choice.delta.content or ""
+                reasons[choice.index] = choice.finish_reason or reasons[choice.index]
+        self.assertEqual(streamed, texts)
+        self.assertEqual(reasons, [c.finish_reason for c in three.choices])
+
     # Members in an order no parser would sort them into, and a recursive type.
     PERSON = {
         "type": "object",
@@ -182,8 +203,10 @@ class OpenAiTest(ApplianceTest):
             self.chat(model=f"{CHAT_MODEL}@no-such-base")
         with self.assertRaises(openai.BadRequestError):
             self.chat(messages=[])
-        with self.assertRaises(openai.BadRequestError):
-            self.chat(n=2)
+        for options in ({"n": 0}, {"n": 100}, {"n": 2, "model": f"{CHAT_MODEL}@tariffs"}):
+            with self.assertRaises(openai.BadRequestError) as error:
+                self.chat(**options)
+            self.assertEqual(error.exception.param, "n")
         with self.assertRaises(openai.BadRequestError):
             self.chat(temperature=-1)
 

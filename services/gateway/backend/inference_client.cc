@@ -2,6 +2,7 @@
 
 #include <grpcpp/channel.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "hadal/internal/v1/inference.grpc.pb.h"
@@ -9,6 +10,18 @@
 #include "services/gateway/filters/error_detail.h"
 
 namespace hadal::gateway {
+namespace {
+
+/// What uses an event may index with its choices.
+Status CheckChoices(const internal::v1::GenerateEvent& event, int32_t num_choices) {
+  const int32_t choice = event.delta().choice();
+  const bool fits = choice >= 0 && choice < num_choices &&
+                    (!event.has_result() || event.result().others_size() == num_choices - 1);
+  if (fits) return OkStatus();
+  return Internal("the inference service did not answer with {} choices", num_choices);
+}
+
+}  // namespace
 
 struct InferenceClient::Stub {
   explicit Stub(std::shared_ptr<grpc::Channel> channel)
@@ -27,16 +40,20 @@ StatusOr<internal::v1::GenerateResult> InferenceClient::Generate(
   internal::v1::GenerateEvent event;
   StatusOr<internal::v1::GenerateResult> result =
       Internal("the inference service ended a generation without a result");
+  Status broken;
   bool stopped = false;
   while (stream->Read(&event)) {
-    if (event.has_result()) {
-      result = event.result();
-    } else if (!stopped && event.has_delta() && !on_delta(event.delta())) {
+    if (stopped) continue;
+    broken = CheckChoices(event, std::max(request.n(), 1));
+    if (!broken.ok() || (event.has_delta() && !on_delta(event.delta()))) {
       stopped = true;
       call.context()->TryCancel();  // Read() then drains what is under way and ends.
+    } else if (event.has_result()) {
+      result = event.result();
     }
   }
   const Status status = BackendStatus("inference", stream->Finish());
+  RETURN_IF_ERROR(broken);
   if (stopped) return Cancelled("the caller went away");
   if (!status.ok()) return status;
   return result;

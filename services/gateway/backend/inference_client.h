@@ -24,7 +24,7 @@ class InferenceClient {
   ~InferenceClient();
 
   /// Takes each delta on the calling thread; returning false from it cancels the generation
-  /// (CANCELLED). The result comes after the last delta.
+  /// (CANCELLED). The result comes after the last delta. Both are of the choices asked for.
   using OnDelta = std::function<bool(const internal::v1::GenerateDelta&)>;
   StatusOr<internal::v1::GenerateResult> Generate(CallScope& scope,
                                                   const internal::v1::GenerateRequest& request,

@@ -28,7 +28,6 @@ struct Neutral {
 };
 Status CheckUnsupported(const json& body) {
   static const std::array kUnsupported = {
-      Neutral{"n", 1},
       Neutral{"tools", json::array()},
       Neutral{"tool_choice", "none"},
       Neutral{"functions", json::array()},
@@ -217,6 +216,8 @@ StatusOr<ChatRequest> ParseChatRequest(std::string_view text, const ChatLimits& 
   RETURN_IF_ERROR(ParseKnowledgeBase(body, request));
   RETURN_IF_ERROR(ParseMessages(body, limits, request));
   RETURN_IF_ERROR(ParseSampling(body, limits, *request.generate.mutable_sampling()));
+  ASSIGN_OR_RETURN(const auto n, IntMember(body, "n", 1, limits.max_choices));
+  request.generate.set_n(static_cast<int32_t>(n.value_or(1)));
   RETURN_IF_ERROR(CheckUnsupported(body));
   ASSIGN_OR_RETURN(request.constraint_param, ParseResponseFormat(body, text, request.generate));
   ASSIGN_OR_RETURN(const auto stream, BoolMember(body, "stream"));

@@ -25,10 +25,11 @@ struct ChatLimits {
   int32_t max_messages = 1024;
   int32_t max_tokens = 4096;          ///< the most an answer may have
   int32_t default_max_tokens = 1024;  ///< where the request names none
+  int32_t max_choices = 16;           ///< n; an engine that runs fewer at once refuses more itself
 };
 
 /// INVALID_ARGUMENT with the parameter at fault. Fields that change the answer and are not
-/// supported (n > 1, tools ...) are refused, never
+/// supported (tools, functions ...) are refused, never
 /// ignored; fields that only describe the caller (user, metadata, store ...) are ignored.
 StatusOr<ChatRequest> ParseChatRequest(std::string_view body, const ChatLimits& limits);
 

@@ -93,22 +93,29 @@ json LogprobsJson(const google::protobuf::RepeatedPtrField<internal::v1::TokenLo
   return {{"content", std::move(content)}, {"refusal", nullptr}};
 }
 
-std::string WholeJson(json envelope, json message, const std::string& finish_reason, json logprobs,
-                      const v1::Usage& usage, json extension) {
-  envelope["choices"] = json::array({{{"index", 0},
-                                      {"message", std::move(message)},
-                                      {"logprobs", std::move(logprobs)},
-                                      {"finish_reason", FinishReason(finish_reason)}}});
+json WholeChoice(int32_t index, json message, const std::string& finish_reason, json logprobs) {
+  return {{"index", index},
+          {"message", std::move(message)},
+          {"logprobs", std::move(logprobs)},
+          {"finish_reason", FinishReason(finish_reason)}};
+}
+
+std::string WholeJson(json envelope, json choices, const v1::Usage& usage, json extension) {
+  envelope["choices"] = std::move(choices);
   envelope["usage"] = UsageJson(usage);
   envelope["hadal"] = std::move(extension);
   return Dump(envelope);
 }
 
-json ChunkJson(json envelope, json delta, json finish_reason, json logprobs = nullptr) {
-  envelope["choices"] = json::array({{{"index", 0},
-                                      {"delta", std::move(delta)},
-                                      {"logprobs", std::move(logprobs)},
-                                      {"finish_reason", std::move(finish_reason)}}});
+json ChunkChoice(int32_t index, json delta, json finish_reason, json logprobs = nullptr) {
+  return {{"index", index},
+          {"delta", std::move(delta)},
+          {"logprobs", std::move(logprobs)},
+          {"finish_reason", std::move(finish_reason)}};
+}
+
+json ChunkJson(json envelope, json choices) {
+  envelope["choices"] = std::move(choices);
   return envelope;
 }
 
@@ -129,40 +136,55 @@ ChatResponse::ChatResponse(const std::string& request_id, int64_t created_unix_s
     : id_("chatcmpl-" + request_id), created_unix_s_(created_unix_s), model_(std::move(model)) {}
 
 std::string ChatResponse::Whole(const v1::AskResult& result) const {
-  return WholeJson(Envelope(id_, kWhole, created_unix_s_, model_),
-                   Message(result.reasoning(), result.answer()), result.finish_reason(), nullptr,
+  json choice =
+      WholeChoice(0, Message(result.reasoning(), result.answer()), result.finish_reason(), nullptr);
+  return WholeJson(Envelope(id_, kWhole, created_unix_s_, model_), json::array({std::move(choice)}),
                    result.usage(), Extension(result));
 }
 
 std::string ChatResponse::Whole(const ChatAnswer& answer) const {
-  return WholeJson(Envelope(id_, kWhole, created_unix_s_, model_),
-                   Message(answer.reasoning, answer.content), answer.result.finish_reason(),
-                   LogprobsJson(answer.logprobs), UsageOf(answer.result), Extension(answer));
+  json choices = json::array();
+  for (int32_t k = 0; k < answer.num_choices(); ++k) {
+    const ChatChoice& choice = answer.choices[static_cast<size_t>(k)];
+    choices.push_back(WholeChoice(k, Message(choice.reasoning, choice.content),
+                                  answer.finish_reason(k), LogprobsJson(choice.logprobs)));
+  }
+  return WholeJson(Envelope(id_, kWhole, created_unix_s_, model_), std::move(choices),
+                   UsageOf(answer.result), Extension(answer));
 }
 
-std::string ChatResponse::RoleChunk() const {
-  return Dump(ChunkJson(Envelope(id_, kChunk, created_unix_s_, model_),
-                        {{"role", "assistant"}, {"content", ""}}, nullptr));
+std::string ChatResponse::RoleChunk(int32_t num_choices) const {
+  json choices = json::array();
+  for (int32_t k = 0; k < num_choices; ++k) {
+    choices.push_back(ChunkChoice(k, {{"role", "assistant"}, {"content", ""}}, nullptr));
+  }
+  return Dump(ChunkJson(Envelope(id_, kChunk, created_unix_s_, model_), std::move(choices)));
 }
 
 std::string ChatResponse::DeltaChunk(const internal::v1::GenerateDelta& piece) const {
   json delta = json::object();
   if (!piece.reasoning().empty()) delta["reasoning_content"] = piece.reasoning();
   if (!piece.content().empty()) delta["content"] = piece.content();
-  return Dump(ChunkJson(Envelope(id_, kChunk, created_unix_s_, model_), std::move(delta), nullptr,
-                        LogprobsJson(piece.logprobs())));
+  json choice =
+      ChunkChoice(piece.choice(), std::move(delta), nullptr, LogprobsJson(piece.logprobs()));
+  return Dump(
+      ChunkJson(Envelope(id_, kChunk, created_unix_s_, model_), json::array({std::move(choice)})));
 }
 
 std::string ChatResponse::LastChunk(const v1::AskResult& result) const {
-  json chunk = ChunkJson(Envelope(id_, kChunk, created_unix_s_, model_), json::object(),
-                         FinishReason(result.finish_reason()));
+  json choice = ChunkChoice(0, json::object(), FinishReason(result.finish_reason()));
+  json chunk =
+      ChunkJson(Envelope(id_, kChunk, created_unix_s_, model_), json::array({std::move(choice)}));
   chunk["hadal"] = Extension(result);
   return Dump(chunk);
 }
 
 std::string ChatResponse::LastChunk(const ChatAnswer& answer) const {
-  json chunk = ChunkJson(Envelope(id_, kChunk, created_unix_s_, model_), json::object(),
-                         FinishReason(answer.result.finish_reason()));
+  json choices = json::array();
+  for (int32_t k = 0; k < answer.num_choices(); ++k) {
+    choices.push_back(ChunkChoice(k, json::object(), FinishReason(answer.finish_reason(k))));
+  }
+  json chunk = ChunkJson(Envelope(id_, kChunk, created_unix_s_, model_), std::move(choices));
   chunk["hadal"] = Extension(answer);
   return Dump(chunk);
 }

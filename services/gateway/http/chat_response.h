@@ -20,8 +20,9 @@ class ChatResponse {
   std::string Whole(const v1::AskResult& result) const;
   std::string Whole(const ChatAnswer& answer) const;
 
-  /// Chunks, in this order: role, deltas, last, usage (where asked for).
-  std::string RoleChunk() const;
+  /// Chunks, in this order: role, deltas, last, usage (where asked for). The first and the last
+  /// name every choice.
+  std::string RoleChunk(int32_t num_choices = 1) const;
   std::string DeltaChunk(const internal::v1::GenerateDelta& piece) const;
   std::string LastChunk(const v1::AskResult& result) const;
   std::string LastChunk(const ChatAnswer& answer) const;

@@ -76,8 +76,8 @@ StatusOr<v1::AskResult> AskPipeline::Answer(RequestContext& request, CallScope& 
 
   v1::AskRequest resolved = ask;
   resolved.set_model(model.id());
-  TenantGenerator generator(*deps_.inference, scope,
-                            deps_.tenants->NamespaceOf(request.principal().user_id));
+  const std::string& user_id = request.principal().user_id;
+  TenantGenerator generator(*deps_.inference, scope, user_id, deps_.tenants->NamespaceOf(user_id));
   ASSIGN_OR_RETURN(v1::AskResult result, deps_.answerer->Answer(resolved, hits, generator));
   RETURN_IF_ERROR(scope.Check());
   result.set_model(model.id());

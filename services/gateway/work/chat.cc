@@ -1,6 +1,8 @@
 #include "services/gateway/work/chat.h"
 
+#include <algorithm>
 #include <map>
+#include <string>
 #include <utility>
 
 #include "auth/actions.h"
@@ -43,11 +45,15 @@ void RecordConstraint(const internal::v1::Constraint& constraint, store::v1::Aud
 }
 
 void RecordAnswer(const ChatAnswer& answer, store::v1::AuditRecord& record) {
-  record.set_answer_sha256(Sha256Hex(answer.content));
+  std::string digests;
+  for (const ChatChoice& choice : answer.choices) digests += Sha256Hex(choice.content);
+  record.set_answer_sha256(answer.choices.size() == 1 ? digests : Sha256Hex(digests));
   record.set_prompt_tokens(answer.result.prompt_tokens());
   record.set_cached_tokens(answer.result.cached_tokens());
   record.set_completion_tokens(answer.result.completion_tokens());
-  (*record.mutable_attributes())["finish_reason"] = answer.result.finish_reason();
+  std::string& reasons = (*record.mutable_attributes())["finish_reason"];
+  reasons = answer.result.finish_reason();
+  for (const auto& other : answer.result.others()) reasons += "," + other.finish_reason();
 }
 
 }  // namespace
@@ -64,10 +70,13 @@ StatusOr<ChatAnswer> ChatPipeline::Run(RequestContext& request, CallScope& scope
   RecordSampling(generate.sampling(), record);
   if (generate.has_constraint()) RecordConstraint(generate.constraint(), record);
   generate.set_model(model.id());
+  generate.set_tenant(request.principal().user_id);
   generate.set_cache_namespace(deps_.tenants->NamespaceOf(request.principal().user_id));
 
   ChatAnswer answer;
   answer.model = model.id();
+  answer.choices.resize(static_cast<size_t>(std::max(generate.n(), 1)));
+  if (generate.n() > 1) (*record.mutable_attributes())["n"] = std::to_string(generate.n());
   bool started = false;
   Status start_status;
   const auto on_delta = [&](const internal::v1::GenerateDelta& delta) {
@@ -77,9 +86,10 @@ StatusOr<ChatAnswer> ChatPipeline::Run(RequestContext& request, CallScope& scope
       started = true;
       sink->OnStart(model.id());
     }
-    answer.reasoning += delta.reasoning();
-    answer.content += delta.content();
-    answer.logprobs.MergeFrom(delta.logprobs());
+    ChatChoice& choice = answer.choices[static_cast<size_t>(delta.choice())];
+    choice.reasoning += delta.reasoning();
+    choice.content += delta.content();
+    choice.logprobs.MergeFrom(delta.logprobs());
     return !scope.cancelled() && (sink == nullptr || sink->OnDelta(delta));
   };
   StatusOr<internal::v1::GenerateResult> result =

@@ -1,6 +1,8 @@
 #pragma once
 
+#include <cstdint>
 #include <string>
+#include <vector>
 
 #include "auth/audit_log.h"
 #include "base/status.h"
@@ -11,13 +13,23 @@
 
 namespace hadal::gateway {
 
-/// A chat completion without a knowledge base.
-struct ChatAnswer {
-  std::string model;
+struct ChatChoice {
   std::string reasoning;
   std::string content;
   /// Of all tokens, where the request wants them.
   google::protobuf::RepeatedPtrField<internal::v1::TokenLogprob> logprobs;
+};
+
+/// A chat completion without a knowledge base.
+struct ChatAnswer {
+  int32_t num_choices() const { return static_cast<int32_t>(choices.size()); }
+  /// Of a choice in `result`.
+  const std::string& finish_reason(int32_t choice) const {
+    return choice == 0 ? result.finish_reason() : result.others(choice - 1).finish_reason();
+  }
+
+  std::string model;
+  std::vector<ChatChoice> choices;
   internal::v1::GenerateResult result;
   auth::AuditPosition position;
 };

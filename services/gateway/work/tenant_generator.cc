@@ -5,6 +5,7 @@ namespace hadal::gateway {
 StatusOr<answer::TextGenerator::Generation> TenantGenerator::Generate(
     const internal::v1::GenerateRequest& request) {
   internal::v1::GenerateRequest bound = request;
+  bound.set_tenant(tenant_);
   bound.set_cache_namespace(cache_namespace_);
   Generation generation;
   ASSIGN_OR_RETURN(generation.result,

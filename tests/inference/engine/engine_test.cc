@@ -202,8 +202,8 @@ TEST_F(EngineTest, LivesOnAfterDecoderErrors) {
   EXPECT_EQ(engine_->Stats().free_blocks, engine_->Stats().total_blocks);
 }
 
-// 2,000 requests from 4 threads over 40 blocks, half of them cancelled or timed out somewhere on the
-// way: every answer that ends by itself is right, and every block comes back.
+// 2,000 requests from 4 threads over 40 blocks, half of them cancelled or timed out somewhere on
+// the way: every answer that ends by itself is right, and every block comes back.
 TEST_F(EngineTest, AStormLeaksNothing) {
   EngineOptions options = SmallOptions();
   options.max_waiting = 64;

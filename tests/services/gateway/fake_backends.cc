@@ -1,5 +1,7 @@
 #include "tests/services/gateway/fake_backends.h"
 
+#include <algorithm>
+
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "auth/crypto/digest.h"
@@ -22,8 +24,11 @@ grpc::Status FakeInference::Generate(grpc::ServerContext* context,
       --generating;
       return grpc::Status(grpc::StatusCode::DATA_LOSS, "the engine failed");
     }
-    event.mutable_delta()->set_content(delta);
-    writer->Write(event);
+    for (int32_t k = 0; k < std::max(request->n(), 1); ++k) {
+      event.mutable_delta()->set_choice(k);
+      event.mutable_delta()->set_content(k == 0 ? delta : delta + std::to_string(k));
+      writer->Write(event);
+    }
     ++sent;
     const absl::Time limit = absl::Now() + absl::Seconds(20);
     while (wait_after_first_delta && !context->IsCancelled() && absl::Now() < limit) {
@@ -39,7 +44,8 @@ grpc::Status FakeInference::Generate(grpc::ServerContext* context,
   result.set_finish_reason("stop");
   result.set_prompt_tokens(11);
   result.set_cached_tokens(3);
-  result.set_completion_tokens(sent);
+  result.set_completion_tokens(sent * std::max(request->n(), 1));
+  for (int32_t k = 1; k < request->n(); ++k) result.add_others()->set_finish_reason("length");
   writer->Write(event);
   return grpc::Status::OK;
 }

@@ -6,6 +6,7 @@ namespace hadal::gateway {
 namespace {
 
 using nlohmann::json;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::Not;
 using ::testing::StartsWith;
@@ -48,6 +49,7 @@ TEST_F(HttpsApiTest, ChatAnswersWholeWithOneRecord) {
   EXPECT_EQ(inference_.last_request().sampling().seed(), 5u);
   EXPECT_EQ(inference_.last_request().sampling().max_tokens(), 7);
   EXPECT_EQ(inference_.last_request().cache_namespace().size(), 32u);
+  EXPECT_EQ(inference_.last_request().tenant(), "reader");
   ASSERT_EQ(records().size(), 1u);
   EXPECT_EQ(body["hadal"]["audit"]["index"], 0);
   EXPECT_EQ(LastRecord().method(), "POST /v1/chat/completions");
@@ -73,6 +75,41 @@ TEST_F(HttpsApiTest, StreamedChatHasAStartAndAnEndRecord) {
   EXPECT_EQ(records()[0].outcome(), "started");
   EXPECT_EQ(records()[1].outcome(), "ok");
   EXPECT_EQ(records()[0].request_id(), records()[1].request_id());
+}
+
+TEST_F(HttpsApiTest, ManyChoicesWholeAndStreamed) {
+  const json body = BodyOf(PostChat(Chat("tiny-chat", R"(,"n":3)")));
+  ASSERT_EQ(body["choices"].size(), 3u);
+  for (int k = 0; k < 3; ++k) EXPECT_EQ(body["choices"][k]["index"], k);
+  EXPECT_EQ(body["choices"][0]["message"]["content"], "All is well.");
+  EXPECT_EQ(body["choices"][2]["message"]["content"], "All is 2well.2");
+  EXPECT_EQ(body["choices"][0]["finish_reason"], "stop");
+  EXPECT_EQ(body["choices"][2]["finish_reason"], "length");
+  EXPECT_EQ(body["usage"]["prompt_tokens"], 11);
+  EXPECT_EQ(body["usage"]["completion_tokens"], 6);
+  EXPECT_EQ(LastRecord().completion_tokens(), 6);
+  EXPECT_EQ(LastRecord().attributes().at("n"), "3");
+  EXPECT_EQ(LastRecord().attributes().at("finish_reason"), "stop,length,length");
+  const std::string whole_digest = LastRecord().answer_sha256();
+
+  const auto events = EventsOf(PostChat(Chat("tiny-chat", R"(,"n":3,"stream":true)")));
+  std::vector<std::string> contents(3);
+  std::vector<std::string> reasons(3);
+  for (size_t i = 0; i + 1 < events.size(); ++i) {
+    const json event = json::parse(events[i]);
+    for (const json& choice : event["choices"]) {
+      const auto k = choice["index"].get<size_t>();
+      contents.at(k) += choice["delta"].value("content", "");
+      if (choice["finish_reason"].is_string()) reasons.at(k) += choice["finish_reason"];
+    }
+  }
+  EXPECT_THAT(contents, ElementsAre("All is well.", "All is 1well.1", "All is 2well.2"));
+  EXPECT_THAT(reasons, ElementsAre("stop", "length", "length"));
+  EXPECT_EQ(events.back(), "[DONE]");
+  EXPECT_EQ(LastRecord().answer_sha256(), whole_digest);
+
+  const json refused = BodyOf(PostChat(Chat("tiny-chat@kb1", R"(,"n":2)")));
+  EXPECT_EQ(refused["error"]["param"], "n");
 }
 
 TEST_F(HttpsApiTest, NoTokenLeavesBeforeTheStartRecord) {
@@ -160,7 +197,7 @@ TEST_F(HttpsApiTest, ErrorsHaveOpenAiShapesAndRecords) {
   EXPECT_THAT(answer, StartsWith("HTTP/1.1 404"));
   EXPECT_EQ(code(answer), "knowledge_base_not_found");
   EXPECT_THAT(PostChat("{"), StartsWith("HTTP/1.1 400"));
-  EXPECT_THAT(PostChat(Chat("tiny-chat", R"(,"n":2)")), StartsWith("HTTP/1.1 400"));
+  EXPECT_THAT(PostChat(Chat("tiny-chat", R"(,"n":0)")), StartsWith("HTTP/1.1 400"));
   EXPECT_THAT(PostChat(std::string((1 << 20) + 1, ' ')), StartsWith("HTTP/1.1 413"));
   EXPECT_THAT(Http("GET", "/v1/chat/completions", KeyOf("reader"), ""), StartsWith("HTTP/1.1 405"));
   answer = Http("GET", "/v1/nothing", KeyOf("reader"), "");

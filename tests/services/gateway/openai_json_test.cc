@@ -51,7 +51,7 @@ TEST(ChatRequestTest, ReadsEverythingItHonours) {
                {"role":"user","content":[{"type":"text","text":"a"},{"type":"text","text":"b"}]},
                {"role":"assistant","content":"c"},{"role":"user","content":"q?"}],
                "temperature":0.5,"top_p":0.25,"seed":7,"max_completion_tokens":9,"stop":["x","y"],
-               "stream":true,"stream_options":{"include_usage":true},"n":1,"user":"u","tools":[],
+               "stream":true,"stream_options":{"include_usage":true},"n":4,"user":"u","tools":[],
                "response_format":{"type":"text"},"logit_bias":{"17":-100,"3":1.5},"logprobs":true,
                "top_logprobs":2,"presence_penalty":0.5,"frequency_penalty":-0.5,"top_k":40,
                "hadal":{"knowledge_base":"kb1","top_k":3}})"));
@@ -60,6 +60,7 @@ TEST(ChatRequestTest, ReadsEverythingItHonours) {
   EXPECT_EQ(chat.top_k, 3);
   EXPECT_EQ(chat.question, "q?");
   EXPECT_TRUE(chat.stream);
+  EXPECT_EQ(chat.generate.n(), 4);
   EXPECT_TRUE(chat.include_usage);
   ASSERT_EQ(chat.generate.messages_size(), 4);
   EXPECT_EQ(chat.generate.messages(0).role(), "system");
@@ -123,7 +124,9 @@ TEST(ChatRequestTest, WrongFieldsAreNamed) {
       {R"({"model":"m","messages":[{"role":"user","content":7}]})", "messages[0].content"},
       {R"({"model":"m","messages":[{"role":"user","content":[{"type":"image_url"}]}]})",
        "messages[0].content"},
-      {With(R"(,"n":2)"), "n"},
+      {With(R"(,"n":0)"), "n"},
+      {With(R"(,"n":17)"), "n"},
+      {With(R"(,"n":"two")"), "n"},
       {With(R"(,"temperature":2.1)"), "temperature"},
       {With(R"(,"temperature":"hot")"), "temperature"},
       {With(R"(,"top_p":-0.1)"), "top_p"},
@@ -227,6 +230,7 @@ TEST(ChatResponseTest, ChunksOfAPlainChat) {
   EXPECT_EQ(token["logprob"], -0.5);
   EXPECT_EQ(token["top_logprobs"][0]["token"], "so");
   ChatAnswer answer;
+  answer.choices.resize(1);
   answer.result.set_finish_reason("length");
   answer.position = {7, std::string(32, '\x01')};
   const json last = json::parse(response.LastChunk(answer));

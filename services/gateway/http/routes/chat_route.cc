@@ -16,7 +16,9 @@ constexpr std::string_view kConstraintError = "constraint: ";
 
 // An answer from documents is checked as a whole and may be drawn again: what shapes single tokens
 // cannot be honoured. nullptr when nothing of the kind is asked for.
-const char* NotWithKnowledge(const internal::v1::SamplingParams& sampling) {
+const char* NotWithKnowledge(const internal::v1::GenerateRequest& generate) {
+  if (generate.n() > 1) return "n";
+  const internal::v1::SamplingParams& sampling = generate.sampling();
   if (sampling.stop_size() > 0) return "stop";
   if (sampling.top_p() > 0 && sampling.top_p() < 1) return "top_p";
   if (sampling.top_k() > 0) return "top_k";
@@ -38,7 +40,7 @@ Status NameConstraint(const Status& status, const std::string& param) {
 
 StatusOr<v1::AskRequest> AskOf(const ChatRequest& chat) {
   const internal::v1::SamplingParams& sampling = chat.generate.sampling();
-  const char* param = NotWithKnowledge(sampling);
+  const char* param = NotWithKnowledge(chat.generate);
   if (chat.generate.has_constraint()) param = chat.constraint_param.c_str();
   if (param != nullptr) {
     return WithDetail(InvalidArgument("{} is not supported with a knowledge base", param),
@@ -58,13 +60,17 @@ StatusOr<v1::AskRequest> AskOf(const ChatRequest& chat) {
 // Deltas of a plain chat as server-sent events.
 class SseSink final : public ChatSink {
  public:
-  SseSink(const RequestContext& request, int64_t created, ResponseWriter& writer)
-      : request_id_(request.request_id()), created_(created), writer_(writer) {}
+  SseSink(const RequestContext& request, int64_t created, int32_t num_choices,
+          ResponseWriter& writer)
+      : request_id_(request.request_id()),
+        created_(created),
+        num_choices_(num_choices),
+        writer_(writer) {}
 
   void OnStart(const std::string& model) override {
     response_.emplace(request_id_, created_, model);
     writer_.Start(SseHead(request_id_));
-    writer_.Write(SseEvent(response_->RoleChunk()));
+    writer_.Write(SseEvent(response_->RoleChunk(num_choices_)));
   }
   bool OnDelta(const internal::v1::GenerateDelta& delta) override {
     return writer_.Write(SseEvent(response_->DeltaChunk(delta)));
@@ -75,6 +81,7 @@ class SseSink final : public ChatSink {
  private:
   const std::string request_id_;
   const int64_t created_;
+  const int32_t num_choices_;
   ResponseWriter& writer_;
   std::optional<ChatResponse> response_;
 };
@@ -130,7 +137,7 @@ Status ChatRoute::ServeChat(const ChatRequest& chat, RequestContext& request,
     writer.Send(JsonResponse(request, response.Whole(*answer)));
     return OkStatus();
   }
-  SseSink sink(request, NowUnixSeconds(), writer);
+  SseSink sink(request, NowUnixSeconds(), generate.n(), writer);
   const StatusOr<ChatAnswer> answer = chat_->Run(request, writer.scope(), generate, &sink);
   if (!answer.ok()) {
     if (!sink.started()) return NameConstraint(answer.status(), chat.constraint_param);
