@@ -193,10 +193,7 @@ Status ModelHost::Load(const std::string& id, const std::string& draft) {
   RETURN_IF_ERROR(RefuseWithRanks());
   RETURN_IF_ERROR(Find(id).status());  // an id that is unknown leaves no failed model behind
   RETURN_IF_ERROR(Begin(id, {.state = State::kLoading, .draft = draft}));
-  RETURN_IF_ERROR(LoadAndServe(id, draft));
-  absl::MutexLock lock(&mu_);
-  return Annotate(wanted_.Load(id, draft),
-                  fmt::format("{} is served, but will not be after a restart", id));
+  return LoadAndServe(id, draft, /*keep=*/true);
 }
 
 Status ModelHost::Unload(const std::string& id, absl::Duration grace) {
@@ -212,6 +209,11 @@ Status ModelHost::Unload(const std::string& id, absl::Duration grace) {
   {
     absl::MutexLock lock(&mu_);
     const auto found = records_.find(id);
+    if (found != records_.end() && found->second.state == State::kFailed) {
+      RETURN_IF_ERROR(wanted_.Unload(id));  // not tried again at the next start
+      records_.erase(found);
+      return OkStatus();
+    }
     if (found == records_.end() || found->second.state != State::kServing) {
       return FailedPrecondition(
           "{} is not served{}; 'hadal model ls' shows what is", id,
@@ -259,7 +261,10 @@ StatusOr<int64_t> ModelHost::Remove(const std::string& id) {
   RETURN_IF_ERROR(Begin(id, {.state = State::kRemoving}));
   StatusOr<int64_t> freed = store_.Remove(id);
   End(id);
-  if (freed.ok()) LogInfo("removed {}: {} MiB", id, *freed >> 20);
+  RETURN_IF_ERROR(freed.status());
+  LogInfo("removed {}: {} MiB", id, *freed >> 20);
+  absl::MutexLock lock(&mu_);
+  if (wanted_.loaded().contains(id)) RETURN_IF_ERROR(wanted_.Unload(id));
   return freed;
 }
 
@@ -297,7 +302,7 @@ void ModelHost::End(const std::string& id) {
   records_.erase(id);
 }
 
-Status ModelHost::LoadAndServe(const std::string& id, const std::string& draft) {
+Status ModelHost::LoadAndServe(const std::string& id, const std::string& draft, bool keep) {
   StatusOr<Loaded> loaded = LoadWithinBudget(id, draft);
   GiveBackHeap();
   absl::MutexLock lock(&mu_);
@@ -311,7 +316,9 @@ Status ModelHost::LoadAndServe(const std::string& id, const std::string& draft) 
   record.total = 0;
   record.given_back = loaded->given_back;
   served_->Add(std::move(loaded->model));
-  return OkStatus();
+  if (!keep) return OkStatus();
+  return Annotate(wanted_.Load(id, draft),
+                  fmt::format("{} is served, but will not be after a restart", id));
 }
 
 StatusOr<ModelHost::Loaded> ModelHost::LoadWithinBudget(const std::string& id,

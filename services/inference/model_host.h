@@ -62,9 +62,10 @@ class ModelHost {
   /// the memory plan; DATA_LOSS for changed files; UNIMPLEMENTED with ranks.
   Status Load(const std::string& id, const std::string& draft) ABSL_LOCKS_EXCLUDED(mu_);
 
-  /// New requests do not find it any more; running ones may end for `grace` and are ended
-  /// with NOT_FOUND then. Returns when its memory is given back. FAILED_PRECONDITION for a model
-  /// that is not served, or that embeds the knowledge bases.
+  /// New requests do not find it any more; running ones may end for `grace` and are ended with
+  /// NOT_FOUND then. Returns when its memory is given back. One that failed is forgotten: no start
+  /// tries it again. FAILED_PRECONDITION for a model that is neither, or that embeds the knowledge
+  /// bases.
   Status Unload(const std::string& id, absl::Duration grace) ABSL_LOCKS_EXCLUDED(mu_);
 
   /// Deletes an imported model that is not in use, or what a killed import left. Bytes that came
@@ -96,7 +97,9 @@ class ModelHost {
   /// is).
   Status Begin(const std::string& id, Record record) ABSL_LOCKS_EXCLUDED(mu_);
   void End(const std::string& id) ABSL_LOCKS_EXCLUDED(mu_);
-  Status LoadAndServe(const std::string& id, const std::string& draft) ABSL_LOCKS_EXCLUDED(mu_);
+  /// Ends with the model served, and wanted after a restart too where `keep`, or "failed".
+  Status LoadAndServe(const std::string& id, const std::string& draft, bool keep = false)
+      ABSL_LOCKS_EXCLUDED(mu_);
   StatusOr<Loaded> LoadWithinBudget(const std::string& id, const std::string& draft)
       ABSL_LOCKS_EXCLUDED(mu_);
   Status Reserve(const ModelSource& model, const std::optional<ModelSource>& draft);

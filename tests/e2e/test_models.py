@@ -238,6 +238,18 @@ class ModelsTest(ApplianceTest):
         self.assertIn(SMOL_SHA256, json.loads(verified.stdout)["files"][0]["problem"])
         self.assertIn("Paris", a.chat(CHAT_MODEL, "What is the capital of France?"))
 
+    def test_a_folder_of_an_embedding_model(self):
+        a = self.appliance
+        source = MODELS / "all-minilm-l6-v2"
+        if not source.is_dir():
+            self.skipTest(f"no model {source}: run ops/models.sh fetch")
+        imported = a.json("model", "import", source, "--id", "minilm")
+        self.assertEqual(imported["kind"], "embedding")
+        self.assertIn("model.safetensors", [file["name"] for file in imported["files"]])
+        self.assertEqual(list((a.data / "import").iterdir()), [])  # nothing of what was handed over
+        self.assertEqual(a.json("model", "load", "minilm")["embedding_dim"], 384)
+        self.assertEqual(a.json("model", "inspect", "minilm")["state"], "serving")
+
     def test_only_administrators(self):
         key = self.appliance.user("models.user", roles=("curator",))
         for command in (("import", SMOL), ("load", CHAT_MODEL), ("unload", CHAT_MODEL),

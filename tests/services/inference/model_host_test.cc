@@ -158,6 +158,10 @@ TEST_F(ModelHostTest, AChangedByteIsRefusedByLoadVerifyAndStart) {
   EXPECT_THAT(Show("tiny").reason(), ::testing::HasSubstr("model.safetensors of the model tiny"));
   EXPECT_STATUS(host_->Load("tiny", ""), kDataLoss, "model.safetensors");
   EXPECT_EQ(Show("tiny").memory_bytes(), 0);
+  ASSERT_OK(host_->Unload("tiny", absl::ZeroDuration()));  // forgets it
+  EXPECT_EQ(StateOf("tiny"), "imported");
+  Start();
+  EXPECT_EQ(StateOf("tiny"), "imported");
   EXPECT_OK(host_->Remove("tiny").status());
 }
 
