@@ -24,12 +24,17 @@ class MlaAttention {
   int32_t cached_values() const { return shape_.latent_dim + shape_.rope_dim; }
 
   /// out = attention of the rows of x [rows, hidden], already normed; out [rows, hidden]. Stores
-  /// the rows' cache rows first. `rope` holds the rows' positions.
-  /// Of slice i the first expanded_rows[i] rows are computed in the expanded form.
+  /// the rows' cache rows first. `rope` holds the rows' positions. Of slice i the first
+  /// expanded_rows[i] rows take the expanded form.
   void Run(const MlaWeights& weights, ConstMatrixView x, const RopeTable& rope, const LayerKv& kv,
            absl::Span<const int32_t> expanded_rows, MatrixView out);
 
  private:
+  /// Rows of the batch that follow each other, all absorbed; first_absorbed: of absorbed_.
+  struct AbsorbedRun {
+    int64_t first_row, first_absorbed, count;
+  };
+
   void Project(const MlaWeights& weights, ConstMatrixView x, const RopeTable& rope);
   void SplitSlices(const LayerKv& kv, absl::Span<const int32_t> expanded_rows);
   void AbsorbKeys(const MlaWeights& weights, ConstMatrixView query);
@@ -47,11 +52,6 @@ class MlaAttention {
   std::vector<float> attended_;   // [absorbed rows, heads * latent]
   std::vector<float> values_;     // [rows, heads * v_head_dim]
   std::vector<GroupedMatMulTask> tasks_;
-
-  /// Rows of the batch that follow each other, all absorbed; first_absorbed: of absorbed_.
-  struct AbsorbedRun {
-    int64_t first_row, first_absorbed, count;
-  };
   std::vector<AbsorbedRun> runs_;
   std::vector<CausalSlice> absorbed_slices_;  // with rows of absorbed_
   std::vector<CausalSlice> expanded_slices_;
