@@ -23,7 +23,7 @@ struct RankGroupOptions {
   absl::Duration timeout = absl::Seconds(60);       ///< of a meeting: who does not come is given up
   absl::Duration load_timeout = absl::Minutes(30);  ///< how much longer than others one may load
   // Of spread experts; the leader's values hold.
-  int32_t redundant_experts = 0;  ///< a rank may hold beside its share of each layer
+  int32_t redundant_experts = 0;                ///< a rank may hold beside its share of each layer
   int64_t rebalance_tokens = int64_t{1} << 20;  ///< experts may move every so many; 0: never
   double rebalance_margin = 0.1;  ///< by which the most loaded rank must fall, of the mean
   int32_t nodes = 0;              ///< equal parts of the ranks in their order; 0: their machines
@@ -31,13 +31,13 @@ struct RankGroupOptions {
 
 /// How experts were moved between ranks.
 struct ExpertMoves {
-  int64_t decisions = 0;     ///< how often the load was looked at
-  int64_t layers_moved = 0;  ///< a layer counts each time
+  int64_t decisions = 0;       ///< how often the load was looked at
+  int64_t layers_moved = 0;    ///< a layer counts each time
   int64_t experts_loaded = 0;  ///< for them, by all ranks together
-  int64_t failures = 0;      ///< moves given up because a rank could not load
-  double imbalance = 1;      ///< load of the most loaded rank, of the mean, at the last decision
-  double balanced = 1;       ///< the same with what was decided; both of the worst layer
-  Status last_failure;       ///< names rank, layer and file
+  int64_t failures = 0;        ///< moves given up because a rank could not load
+  double imbalance = 1;        ///< load of the most loaded rank, of the mean, at the last decision
+  double balanced = 1;         ///< the same with what was decided; both of the worst layer
+  Status last_failure;         ///< names rank, layer and file
 };
 
 /// The ranks that serve models together: one tensor-parallel group, experts spread over it. Rank 0

@@ -8,8 +8,8 @@
 
 namespace hadal::inference {
 
-/// The processes of the other ranks on this machine: a rank that died is known at once, not when its
-/// silence has lasted for the timeout. Ranks elsewhere are not watched. Thread-compatible.
+/// The processes of the other ranks on this machine: a rank that died is known at once, not when
+/// its silence has lasted for the timeout. Ranks elsewhere are not watched. Thread-compatible.
 class PeerProcesses {
  public:
   /// Watches nobody.

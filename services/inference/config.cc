@@ -58,7 +58,8 @@ constexpr NumberField kNumberFields[] = {
     {"rank_timeout_s", &InferenceConfig::rank_timeout_s, 1, 86400,
      "a rank that is silent for so many seconds is given up, and the ranks end"},
     {"redundant_experts", &InferenceConfig::redundant_experts, 0, 4096,
-     "experts a rank holds beside its share of each layer, replicas of those that many tokens choose"},
+     "experts a rank holds beside its share of each layer, replicas of those that many tokens "
+     "choose"},
     {"rebalance_tokens", &InferenceConfig::rebalance_tokens, 0, int64_t{1} << 40,
      "every so many tokens experts may move to ranks with less load, while all runs; 0: never"},
     {"rank_nodes", &InferenceConfig::rank_nodes, 0, 4096,
