@@ -4,6 +4,23 @@
 
 namespace hadal::cli {
 
+namespace {
+
+nlohmann::json ToJson(const v1::ModelActivity& activity) {
+  return {{"running", activity.running()},
+          {"waiting", activity.waiting()},
+          {"free_blocks", activity.free_blocks()},
+          {"total_blocks", activity.total_blocks()},
+          {"prompt_tokens", activity.prompt_tokens()},
+          {"cached_tokens", activity.cached_tokens()},
+          {"generated_tokens", activity.generated_tokens()},
+          {"preemptions", activity.preemptions()},
+          {"drafted_tokens", activity.drafted_tokens()},
+          {"accepted_tokens", activity.accepted_tokens()}};
+}
+
+}  // namespace
+
 nlohmann::json ToJson(const v1::Model& model) {
   nlohmann::json details = nlohmann::json::object();
   for (const auto& [name, value] : model.details()) details[name] = value;
@@ -12,6 +29,8 @@ nlohmann::json ToJson(const v1::Model& model) {
     files.push_back(
         {{"name", file.name()}, {"size_bytes", file.size_bytes()}, {"sha256", file.sha256()}});
   }
+  const nlohmann::json activity =
+      model.has_activity() ? ToJson(model.activity()) : nlohmann::json::object();
   return {{"id", model.id()},
           {"kind", model.kind()},
           {"architecture", model.architecture()},
@@ -23,6 +42,7 @@ nlohmann::json ToJson(const v1::Model& model) {
           {"embedding_dim", model.embedding_dim()},
           {"vocabulary", model.vocabulary()},
           {"details", details},
+          {"activity", activity},
           {"state", model.state()},
           {"progress_percent", model.progress_percent()},
           {"reason", model.reason()},

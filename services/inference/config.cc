@@ -49,6 +49,9 @@ constexpr NumberField kNumberFields[] = {
      "tokens of one step, at least max_running; longer prompts run in chunks"},
     {"speculation_rows", &InferenceConfig::speculation_rows, 0, 4096,
      "guessed tokens fill steps of fewer generations up to so many rows; 0: no guesses"},
+    {"expanded_prefill", &InferenceConfig::expanded_prefill, 0, 1 << 20,
+     "latent attention expands keys and values in chunks of so many prompt tokens, whole KV blocks; "
+     "pays from 512 on, with as many max_batch_tokens; 0: never"},
     {"stream_capacity", &InferenceConfig::stream_capacity, 1, 1 << 20,
      "pieces a slow reader may lag behind before it is cut off"},
     {"ranks", &InferenceConfig::ranks, 0, 4096,
@@ -237,6 +240,7 @@ inference::EngineOptions EngineOptionsOf(const InferenceConfig& config) {
   options.max_waiting = static_cast<int32_t>(config.max_waiting);
   options.max_batch_tokens = static_cast<int32_t>(config.max_batch_tokens);
   options.speculation_rows = static_cast<int32_t>(config.speculation_rows);
+  options.expanded_prefill = static_cast<int32_t>(config.expanded_prefill);
   options.stream_capacity = static_cast<int32_t>(config.stream_capacity);
   return options;
 }

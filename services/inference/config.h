@@ -35,6 +35,7 @@ struct InferenceConfig {
   int64_t max_running = 16;
   int64_t max_waiting = 256;
   int64_t speculation_rows = 8;
+  int64_t expanded_prefill = 0;
   int64_t max_batch_tokens = 128;  ///< a step's length is what decodes and cancellations wait for
   int64_t stream_capacity = 1024;
   int64_t ranks = 0;  ///< processes that mpirun or srun starts to share each chat model; 0: alone

@@ -23,6 +23,22 @@ v1::Model DescribeServed(const ServedModel& served) {
   return model;
 }
 
+void AddActivity(const ServedModel& served, v1::Model& model) {
+  if (served.chat == nullptr) return;
+  const inference::EngineStats stats = served.chat->engine->Stats();
+  v1::ModelActivity& activity = *model.mutable_activity();
+  activity.set_running(stats.running);
+  activity.set_waiting(stats.waiting);
+  activity.set_free_blocks(stats.free_blocks);
+  activity.set_total_blocks(stats.total_blocks);
+  activity.set_prompt_tokens(stats.prompt_tokens);
+  activity.set_cached_tokens(stats.cached_tokens);
+  activity.set_generated_tokens(stats.generated_tokens);
+  activity.set_preemptions(stats.preemptions);
+  activity.set_drafted_tokens(stats.drafted_tokens);
+  activity.set_accepted_tokens(stats.accepted_tokens);
+}
+
 void AddManifest(const model_store::Manifest& manifest, v1::Model& model) {
   model.set_id(manifest.id);
   model.set_kind(manifest.embedding ? "embedding" : "chat");

@@ -9,6 +9,9 @@ namespace hadal::inference_service {
 /// What is known of a loaded model, but for the digest of one that was not imported.
 v1::Model DescribeServed(const ServedModel& served);
 
+/// Puts into `model` what the engine of `served` is doing, if it has one.
+void AddActivity(const ServedModel& served, v1::Model& model);
+
 /// Puts into `model` what a manifest says.
 void AddManifest(const model_store::Manifest& manifest, v1::Model& model);
 

@@ -107,6 +107,7 @@ v1::ListModelsResponse ModelHost::List() const {
   }
   for (const ServedModels::Model& served : served_->all()) {
     models[served->entry.id] = DescribeServed(*served);
+    AddActivity(*served, models[served->entry.id]);
   }
   const model_store::StoreListing stored = store_.List();
   for (const auto& of : stored.models) {
@@ -367,7 +368,8 @@ StatusOr<ModelHost::Loaded> ModelHost::LoadWithinBudget(const std::string& id,
 }
 
 Status ModelHost::Reserve(const ModelSource& model, const std::optional<ModelSource>& draft) {
-  const inference::EngineOptions options = EngineOptionsOf(config_);
+  inference::EngineOptions options = EngineOptionsOf(config_);
+  if (draft) options.draft = draft->entry.path;
   const int32_t ranks = ranks_ == nullptr ? 1 : ranks_->size();
   const bool shared = model.entry.kind == ModelKind::kChat;
   ASSIGN_OR_RETURN(inference::ModelPlan plan,
@@ -377,9 +379,9 @@ Status ModelHost::Reserve(const ModelSource& model, const std::optional<ModelSou
   if (draft) {
     ASSIGN_OR_RETURN(const inference::ModelPlan more,
                      inference::PlanModel(draft->entry.path, options));
-    LogInfo("memory plan of its draft {}: {}", draft->entry.id, Describe(more));
+    LogInfo("memory plan of its draft {}, which has a part of the KV cache: {}", draft->entry.id,
+            Describe(more));
     plan.weight_bytes += more.weight_bytes;
-    plan.kv_bytes += more.kv_bytes;
     plan.buffer_bytes += more.buffer_bytes;
   }
   return budget_.Reserve(model.entry.id, plan);

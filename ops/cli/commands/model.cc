@@ -41,13 +41,16 @@ Status RunInspect(const Invocation& invocation, const std::string& id) {
     return OkStatus();
   }
   std::vector<std::vector<std::string>> rows;
+  const auto shown = [](const nlohmann::json& value) {
+    return value.is_string() ? value.get<std::string>() : value.dump();
+  };
   for (const auto& [name, value] : ToJson(model).items()) {
     if (value.is_object()) {
-      for (const auto& [detail, text] : value.items()) rows.push_back({detail, text});
+      for (const auto& [detail, text] : value.items()) rows.push_back({detail, shown(text)});
     } else if (value.is_array()) {
       for (const auto& file : value) rows.push_back({file["name"], file["sha256"]});
     } else {
-      rows.push_back({name, value.is_string() ? value.get<std::string>() : value.dump()});
+      rows.push_back({name, shown(value)});
     }
   }
   PrintTable({"PROPERTY", "VALUE"}, rows);

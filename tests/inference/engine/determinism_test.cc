@@ -6,6 +6,7 @@
 #include <random>
 
 #include "inference/constraint.h"
+#include "inference/engine/drafter.h"
 #include "inference/engine/engine_core.h"
 #include "inference/kernels/thread_pool.h"
 #include "inference/model/decoder.h"
@@ -31,6 +32,8 @@ struct Setting {
   int32_t max_batch_tokens;
   int32_t speculation_rows;
   int arrivals;  ///< requests a step; 0: the next one comes when the last one has ended
+  /// A draft model guesses, which is the model itself; else its prediction layer, if it has one.
+  bool draft_model = false;
 };
 
 constexpr Setting kAlone = {"alone", 1, false, 200, 1, 512, 0, 0};
@@ -45,6 +48,7 @@ constexpr Setting kSettings[] = {
     {"prefix hits", 1, true, 3000, 16, 64, 0, 2},
     {"speculation alone", 2, false, 200, 1, 512, 8, 0},
     {"speculation batched", 1, false, 1000, 8, 128, 64, 2},
+    {"speculation by a draft model", 1, true, 400, 8, 64, 32, 2, true},
     {"all at once", 2, true, 30, 8, 24, 24, 5},
 };
 
@@ -135,11 +139,23 @@ class Determinism : public ::testing::TestWithParam<const char*> {
     options.max_running = setting.max_running;
     options.max_batch_tokens = setting.max_batch_tokens;
     options.speculation_rows = setting.speculation_rows;
+    if (setting.draft_model) options.draft = checkpoint_->path();
+    const auto pool = std::make_shared<ThreadPool>(setting.threads);
     ASSERT_OK_AND_ASSIGN(
         std::shared_ptr<Decoder> decoder,
-        LoadDecoder(*checkpoint_, DecoderOptions(), std::make_shared<ThreadPool>(setting.threads)));
-    ASSERT_OK_AND_ASSIGN(auto cache, KvCache::Create(decoder->kv_layout(), setting.kv_blocks, 4));
-    EngineCore core(options, decoder, std::move(cache), tokenizer_,
+        LoadDecoder(*checkpoint_, DecoderOptionsFor(*checkpoint_, options), pool));
+    ASSERT_OK_AND_ASSIGN(std::shared_ptr<KvCache> cache,
+                         KvCache::Create(decoder->kv_layout(), setting.kv_blocks, 4));
+    std::unique_ptr<Drafter> drafter;
+    if (setting.draft_model) {
+      ASSERT_OK_AND_ASSIGN(std::shared_ptr<Decoder> draft, LoadDecoder(*checkpoint_, {}, pool));
+      ASSERT_OK_AND_ASSIGN(auto draft_cache,
+                           KvCache::Create(draft->kv_layout(), setting.kv_blocks, 4));
+      drafter = MakeModelDrafter(std::move(draft), std::move(draft_cache));
+    } else if (decoder->can_draft()) {
+      drafter = MakePredictionLayerDrafter(decoder, cache);
+    }
+    EngineCore core(options, decoder, std::move(cache), std::move(drafter), tokenizer_,
                     std::make_shared<SystemClock>());
     answers.clear();
     std::vector<std::shared_ptr<StreamChannel>> channels;

@@ -28,10 +28,11 @@ const SyntheticCheckpoint& TheCheckpoint() {
   return *checkpoint;
 }
 
-/// With its prediction layer.
-DecoderOptions Drafting() {
+/// With its prediction layer, and for the expanded form of attention.
+DecoderOptions AllParts() {
   DecoderOptions options;
   options.draft = true;
+  options.expanded_prefill = true;
   return options;
 }
 
@@ -82,9 +83,11 @@ std::vector<std::vector<int32_t>> Generate(Engine& engine) {
   return all;
 }
 
-std::unique_ptr<Engine> MakeEngine(std::shared_ptr<Decoder> decoder) {
+std::unique_ptr<Engine> MakeEngine(std::shared_ptr<Decoder> decoder, int32_t expanded_prefill = 0) {
+  EngineOptions options = SmallEngine();
+  options.expanded_prefill = expanded_prefill;
   auto engine =
-      Engine::Create(SmallEngine(), std::move(decoder), std::make_shared<testing::FakeTokenizer>());
+      Engine::Create(options, std::move(decoder), std::make_shared<testing::FakeTokenizer>());
   EXPECT_OK(engine);
   return *std::move(engine);
 }
@@ -93,7 +96,7 @@ void Follow(std::unique_ptr<Communicator> comm, const RankGroupOptions& options)
   const auto group = RankGroup::Over(std::move(comm), options);
   EXPECT_FALSE(group->leads());
   ASSERT_OK(group->Load(TheCheckpoint(), {}, Pool()));
-  ASSERT_OK(group->Load(TheCheckpoint(), Drafting(), Pool()));
+  ASSERT_OK(group->Load(TheCheckpoint(), AllParts(), Pool()));
   EXPECT_OK(group->Follow());
   EXPECT_OK(group->Leave());
 }
@@ -102,6 +105,8 @@ TEST(RankGroup, EnginesOnRanksGenerateWhatOneRankDoes) {
   ASSERT_OK_AND_ASSIGN(std::shared_ptr<Decoder> alone, LoadDecoder(TheCheckpoint(), {}, Pool()));
   const auto expected = Generate(*MakeEngine(alone));
   EXPECT_GT(expected.front().size(), 0u);
+  ASSERT_OK_AND_ASSIGN(alone, LoadDecoder(TheCheckpoint(), AllParts(), Pool()));
+  const auto expected_expanded = Generate(*MakeEngine(alone, 16));
   RankGroupOptions options;
   options.timeout = absl::Seconds(2);  // the idle time below is longer
   auto ranks = CreateThreadRanks(4, options.timeout);
@@ -112,14 +117,14 @@ TEST(RankGroup, EnginesOnRanksGenerateWhatOneRankDoes) {
   }
   const auto group = RankGroup::Over(std::move(ranks[0]), options);
   ASSERT_OK_AND_ASSIGN(auto first, group->Load(TheCheckpoint(), {}, Pool()));
-  ASSERT_OK_AND_ASSIGN(auto second, group->Load(TheCheckpoint(), Drafting(), Pool()));
+  ASSERT_OK_AND_ASSIGN(auto second, group->Load(TheCheckpoint(), AllParts(), Pool()));
   ASSERT_OK(group->Lead([](const Status& status) { ADD_FAILURE() << StatusMessage(status); }));
   {
     const auto one = MakeEngine(first);
-    const auto two = MakeEngine(second);
+    const auto two = MakeEngine(second, 16);
     EXPECT_EQ(Generate(*one), expected);
     absl::SleepFor(absl::Seconds(3));
-    std::thread other([&] { EXPECT_EQ(Generate(*two), expected); });
+    std::thread other([&] { EXPECT_EQ(Generate(*two), expected_expanded); });
     EXPECT_EQ(Generate(*one), expected);
     other.join();
     EXPECT_GT(two->Stats().drafted_tokens, 0);

@@ -6,6 +6,7 @@
 #include <map>
 #include <random>
 
+#include "inference/engine/drafter.h"
 #include "inference/engine/engine_core.h"
 #include "tests/inference/engine/fake_model.h"
 #include "tests/support/status_matchers.h"
@@ -67,7 +68,9 @@ class StormTest : public ::testing::TestWithParam<uint32_t> {
     decoder_->before_forward = [this](absl::Span<const SequenceSlice>) {
       return random_() % 500 == 0 ? Internal("injected fault") : OkStatus();
     };
-    core_.emplace(options, decoder_, testing::MakeKvCache(decoder_->kv_layout(), kBlocks, 4),
+    decoder_->drafts = true;
+    std::shared_ptr<KvCache> cache = testing::MakeKvCache(decoder_->kv_layout(), kBlocks, 4);
+    core_.emplace(options, decoder_, cache, MakePredictionLayerDrafter(decoder_, cache),
                   std::make_shared<FakeTokenizer>(), clock_);
   }
 
@@ -207,7 +210,7 @@ TEST(Tenants, EqualPromptsHitInTheirOwnNamespaceOnly) {
   options.kv_blocks = 400;
   options.block_size = 4;
   EngineCore core(options, decoder, testing::MakeKvCache(decoder->kv_layout(), 400, 4),
-                  std::make_shared<FakeTokenizer>(),
+                  /*drafter=*/nullptr, std::make_shared<FakeTokenizer>(),
                   std::make_shared<FakeClock>(absl::FromUnixSeconds(1)));
   GenerateRequest request;
   for (int32_t i = 0; i < 30; ++i) request.prompt_tokens.push_back(2 + i);
