@@ -54,9 +54,9 @@ class BatchMessage {
  private:
   explicit BatchMessage(Kind kind, int32_t model = 0)
       : words_{static_cast<int32_t>(kind), 5, model, 0, 0} {}
-  /// kind, number of words, model, and two words of the kind. kRun, kDraft: blocks and block size of
-  /// the cache; per slice: tokens, position, logits, expanded tokens, first row, blocks, and then
-  /// the tokens and the blocks. kMove: the layer; per rank: experts, and then the experts.
+  /// kind, number of words, model, and two words of the kind. kRun, kDraft: blocks and block size
+  /// of the cache; per slice: tokens, position, logits, expanded tokens, first row, blocks, and
+  /// then the tokens and the blocks. kMove: the layer; per rank: experts, and then the experts.
   std::vector<int32_t> words_;
 };
 

@@ -23,7 +23,8 @@ class Drafter {
   virtual int32_t max_length() const = 0;
   /// Before the model runs `batch`: the draft of the slices with room for one, no longer than that.
   virtual Status Guess(const Batch& batch) = 0;
-  /// After it, once tokens were taken from the logits: `batch` without sequences that ended; not empty.
+  /// After it, once tokens were taken from the logits: `batch` without sequences that ended; not
+  /// empty.
   virtual Status Follow(const Batch& batch) = 0;
 };
 
@@ -37,8 +38,8 @@ std::unique_ptr<Drafter> MakePredictionLayerDrafter(std::shared_ptr<Decoder> dec
 std::unique_ptr<Drafter> MakeModelDrafter(std::shared_ptr<Decoder> decoder,
                                           std::shared_ptr<KvCache> cache);
 
-/// What an engine with `options` loads the decoder of `checkpoint` with: among others its prediction
-/// layer, where it has one and is to draft with it.
+/// What an engine with `options` loads the decoder of `checkpoint` with: among others its
+/// prediction layer, where it has one and is to draft with it.
 DecoderOptions DecoderOptionsFor(const Checkpoint& checkpoint, const EngineOptions& options);
 
 }  // namespace hadal::inference

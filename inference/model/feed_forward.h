@@ -44,8 +44,8 @@ class FeedForward {
   FeedForward(const ModelConfig& config, const DecoderOptions& options, const ModelRanks& ranks,
               CpuDevice device);
 
-  /// Where experts are spread, takes those of layer `index` out of `weights`, so that they can move;
-  /// the ones that come later are read from `checkpoint`, which outlives the object.
+  /// Where experts are spread, takes those of layer `index` out of `weights`, so that they can
+  /// move; the ones that come later are read from `checkpoint`, which outlives the object.
   void Place(const Checkpoint& checkpoint, PackPrecision precision, int32_t index,
              FeedForwardWeights& weights);
   /// Null where experts are not spread.

@@ -50,8 +50,8 @@ constexpr NumberField kNumberFields[] = {
     {"speculation_rows", &InferenceConfig::speculation_rows, 0, 4096,
      "guessed tokens fill steps of fewer generations up to so many rows; 0: no guesses"},
     {"expanded_prefill", &InferenceConfig::expanded_prefill, 0, 1 << 20,
-     "latent attention expands keys and values in chunks of so many prompt tokens, whole KV blocks; "
-     "pays from 512 on, with as many max_batch_tokens; 0: never"},
+     "latent attention expands keys and values in chunks of so many prompt tokens, whole KV "
+     "blocks; pays from 512 on, with as many max_batch_tokens; 0: never"},
     {"stream_capacity", &InferenceConfig::stream_capacity, 1, 1 << 20,
      "pieces a slow reader may lag behind before it is cut off"},
     {"ranks", &InferenceConfig::ranks, 0, 4096,

@@ -159,7 +159,8 @@ Status RunGenerate(grpc::ServerContext* context, const internal::v1::GenerateReq
                    PrepareGeneration(request, *model->chat, DeadlineOf(*context)));
   const int32_t n = generation.request.n;
   ASSIGN_OR_RETURN(const auto stream, model->chat->engine->Submit(std::move(generation.request)));
-  return GenerationCall(context, *model, generation.begins_inside_reasoning, n, writer).Run(*stream);
+  return GenerationCall(context, *model, generation.begins_inside_reasoning, n, writer)
+      .Run(*stream);
 }
 
 StatusOr<inference::EmbedKind> KindOf(v1::EmbedKind kind) {

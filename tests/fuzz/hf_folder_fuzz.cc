@@ -8,8 +8,8 @@
 #include "inference/weights/checkpoint.h"
 
 // A checkpoint folder. The input is its files one after the other, with a line "----" between them:
-// config.json, model.safetensors.index.json (left out when empty), tokenizer_config.json (the same),
-// and the rest is model.safetensors.
+// config.json, model.safetensors.index.json (left out when empty), tokenizer_config.json (so is
+// this), and the rest is model.safetensors.
 namespace {
 
 constexpr std::string_view kSeparator = "----\n";

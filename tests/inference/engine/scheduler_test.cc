@@ -14,9 +14,11 @@ class SchedulerTest : public ::testing::Test {
  protected:
   void Start(int32_t num_blocks, int32_t max_running, int32_t max_batch_tokens) {
     pool_.emplace(num_blocks, kBlockSize);
-    scheduler_.emplace(SchedulerLimits{max_running, max_batch_tokens, /*speculation_rows=*/0,
-                                       /*aging_steps=*/1000},
-                       &*pool_);
+    SchedulerLimits limits;
+    limits.max_running = max_running;
+    limits.max_batch_tokens = max_batch_tokens;
+    limits.aging_steps = 1000;
+    scheduler_.emplace(limits, &*pool_);
   }
 
   Sequence* Add(int32_t num_prompt, std::string cache_namespace = "") {
