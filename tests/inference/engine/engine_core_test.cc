@@ -181,16 +181,18 @@ TEST_F(EngineCoreTest, ExpandedPromptsGetTheSameTokensWithPrefixHits) {
     options.expanded_prefill = 8;
     Start(options);
     std::mt19937 random(44);
-    std::vector<std::shared_ptr<StreamChannel>> all;
+    std::vector<std::pair<std::shared_ptr<StreamChannel>, int32_t>> all;
     for (int i = 0; i < 150; ++i) {
       GenerateRequest request = RandomRequest(random, /*shares=*/true);
       if (!setting.shares) request.cache_namespace.clear();
-      all.push_back(Add(request));
+      all.emplace_back(Add(request), request.n);
       if (i % 3 == 0) core_->Step();
     }
     RunToEnd();
     std::vector<std::vector<int32_t>> tokens;
-    for (auto& channel : all) tokens.push_back(Collect(*channel).token_ids);
+    for (auto& [channel, n] : all) {
+      for (const auto& answer : CollectChoices(*channel, n)) tokens.push_back(answer.token_ids);
+    }
     if (setting.shares) {
       EXPECT_EQ(tokens, alone);
       EXPECT_GT(core_->stats().cached_tokens, 200);
