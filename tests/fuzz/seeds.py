@@ -154,6 +154,14 @@ def tokenizers():
                                 "vocab": [["<s>", 0.0], ["▁", -2.0], ["a", -1.5], ["ab", -1.0]]}}
 
 
+def manifest():
+    digest = "0123456789abcdef" * 4
+    return {"format": 1, "id": "small", "kind": "chat", "architecture": "llama",
+            "files": [{"name": "model.gguf", "size_bytes": 5, "sha256": digest}],
+            "tokenizer_sha256": digest, "chat_template_sha256": digest,
+            "imported_unix_ms": 1700000000000, "imported_by": "admin"}
+
+
 def docx():
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w") as archive:
@@ -175,6 +183,7 @@ def seeds():
         yield "hf_folder_fuzz", name, content
     for name, content in tokenizers():
         yield "tokenizer_json_fuzz", name, json.dumps(content, ensure_ascii=False).encode()
+    yield "manifest_fuzz", "small", json.dumps(manifest()).encode()
     yield "constraint_fuzz", "schema", b"\0" + json.dumps({
         "type": "object", "properties": {"a": {"type": "integer", "minimum": 3},
                                          "b": {"enum": ["x", None]}, "c": {"$ref": "#/$defs/d"}},

@@ -8,6 +8,7 @@
 #include "inference/chat_model.h"
 #include "inference/engine.h"
 #include "inference/model/decoder.h"
+#include "inference/tokenizer.h"
 #include "inference/weights/checkpoint.h"
 #include "tests/inference/engine/fake_model.h"
 #include "tests/support/golden.h"
@@ -86,6 +87,53 @@ TEST_P(DrafterModelTest, ADraftModelThatIsTheModelItselfHolds) {
   const EngineStats stats = Generate(Load(/*draft=*/false), Load(/*draft=*/false));
   EXPECT_GT(stats.drafted_tokens, kPrompts * 8);
   EXPECT_GT(stats.accepted_tokens, stats.drafted_tokens * 9 / 10);
+}
+
+constexpr const char* kSmol = "smollm2-135m-instruct-q4_1.gguf";
+
+TEST(DraftModel, DraftsForAChatModelOfTheSameTokens) {
+  const std::string path = ModelPath(kSmol);
+  struct stat info = {};
+  if (::stat(path.c_str(), &info) != 0) GTEST_SKIP() << "no model file " << path;
+  std::vector<int32_t> tokens[2];
+  for (const bool drafts : {false, true}) {
+    EngineOptions options;
+    options.kv_blocks = 64;
+    if (drafts) options.draft = path;
+    ASSERT_OK_AND_ASSIGN(const ChatModel model, LoadChatModel(path, options, MakeThreadPool(2)));
+    GenerateRequest request;
+    request.prompt_tokens = model.tokenizer->Encode("The three largest cities of France are", {});
+    request.sampling.max_tokens = 24;
+    request.sampling.temperature = 0;
+    ASSERT_OK_AND_ASSIGN(const auto stream, model.engine->Submit(std::move(request)));
+    EngineStats stats;
+    while (auto delta = stream->Next()) {
+      EXPECT_OK(delta->error);
+      tokens[drafts].insert(tokens[drafts].end(), delta->token_ids.begin(),
+                            delta->token_ids.end());
+    }
+    do {
+      stats = model.engine->Stats();
+    } while (stats.running > 0);
+    if (drafts) {
+      EXPECT_GT(stats.accepted_tokens, 12);
+    }
+  }
+  EXPECT_EQ(tokens[0], tokens[1]);
+}
+
+TEST(DraftModel, OneOfOtherTokensIsRefused) {
+  const std::string path = ModelPath(kSmol);
+  const std::string other = ModelPath("qwen2.5-coder-0.5b-instruct-q4_k_m.gguf");
+  struct stat info = {};
+  if (::stat(path.c_str(), &info) != 0 || ::stat(other.c_str(), &info) != 0) {
+    GTEST_SKIP() << "no model files " << path << " and " << other;
+  }
+  EngineOptions options;
+  options.kv_blocks = 64;
+  options.draft = other;
+  EXPECT_STATUS(LoadChatModel(path, options, MakeThreadPool(1)).status(), kInvalidArgument,
+                "use a draft model with the same tokenizer");
 }
 
 INSTANTIATE_TEST_SUITE_P(Models, DrafterModelTest,
