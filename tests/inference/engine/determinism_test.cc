@@ -1,7 +1,6 @@
 // A seeded mix of 500 requests over real small decoders: alone, batched, in chunks, preempted, with
 // prefix hits, with speculation, on one and two threads, the same tokens, every time. Skips without
 // the reference data.
-#include <filesystem>
 #include <iostream>
 #include <random>
 
@@ -12,7 +11,7 @@
 #include "inference/model/decoder.h"
 #include "inference/weights/checkpoint.h"
 #include "tests/inference/engine/fake_model.h"
-#include "tests/support/paths.h"
+#include "tests/support/golden.h"
 #include "tests/support/status_matchers.h"
 
 namespace hadal::inference {
@@ -62,12 +61,11 @@ struct Answer {
   bool operator==(const Answer&) const = default;
 };
 
-class Determinism : public ::testing::TestWithParam<const char*> {
+class Determinism : public GoldenTest {
  protected:
   void SetUp() override {
-    const std::string folder = SharedPath(std::string("golden/models/") + GetParam());
-    if (!std::filesystem::exists(folder)) GTEST_SKIP() << "no reference data at " << folder;
-    ASSERT_OK_AND_ASSIGN(checkpoint_, Checkpoint::Open(folder));
+    GoldenTest::SetUp();
+    if (IsSkipped() || HasFatalFailure()) return;
     const int32_t vocabulary = checkpoint_->config().vocabulary;
     tokenizer_ = std::make_shared<testing::FakeTokenizer>(vocabulary);
     const auto compiler = ConstraintCompiler::Create(*tokenizer_);
@@ -179,7 +177,6 @@ class Determinism : public ::testing::TestWithParam<const char*> {
     EXPECT_EQ(stats.free_blocks, stats.total_blocks) << setting.name;
   }
 
-  std::unique_ptr<Checkpoint> checkpoint_;
   std::shared_ptr<const Tokenizer> tokenizer_;
   std::vector<std::shared_ptr<const Constraint>> constraints_;
   std::vector<GenerateRequest> requests_;
@@ -221,11 +218,7 @@ TEST_P(Determinism, TheSameTokensEveryTime) {
 
 INSTANTIATE_TEST_SUITE_P(Models, Determinism,
                          ::testing::Values("qwen2-tiny-tied", "deepseek_v3-tiny"),
-                         [](const auto& test) {
-                           std::string name = test.param;
-                           std::replace(name.begin(), name.end(), '-', '_');
-                           return name;
-                         });
+                         GoldenTestName);
 
 }  // namespace
 }  // namespace hadal::inference

@@ -1,7 +1,6 @@
 // Drafting with real models on the reference checkpoints: continuations stay those of the
 // reference, and what the prediction layer guesses is what the reference's does.
-#include <sys/stat.h>
-
+#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -20,16 +19,8 @@ namespace {
 
 constexpr int kPrompts = 5;
 
-class DrafterModelTest : public ::testing::TestWithParam<const char*> {
+class DrafterModelTest : public GoldenTest {
  protected:
-  void SetUp() override {
-    const std::string folder = SharedPath(std::string("golden/models/") + GetParam());
-    struct stat info = {};
-    if (::stat(folder.c_str(), &info) != 0) GTEST_SKIP() << "no reference data " << folder;
-    ASSERT_OK_AND_ASSIGN(checkpoint_, Checkpoint::Open(folder));
-    ASSERT_OK_AND_ASSIGN(golden_, SafetensorsFile::Open(folder + "/golden.safetensors"));
-  }
-
   std::shared_ptr<Decoder> Load(bool draft) const {
     DecoderOptions options{ComputeMode::kFloat32};
     options.draft = draft;
@@ -71,9 +62,6 @@ class DrafterModelTest : public ::testing::TestWithParam<const char*> {
     EXPECT_EQ(stats.free_blocks, stats.total_blocks);
     return stats;
   }
-
-  std::unique_ptr<Checkpoint> checkpoint_;
-  std::unique_ptr<SafetensorsFile> golden_;
 };
 
 TEST_P(DrafterModelTest, ThePredictionLayerChangesNoToken) {
@@ -93,8 +81,7 @@ constexpr const char* kSmol = "smollm2-135m-instruct-q4_1.gguf";
 
 TEST(DraftModel, DraftsForAChatModelOfTheSameTokens) {
   const std::string path = ModelPath(kSmol);
-  struct stat info = {};
-  if (::stat(path.c_str(), &info) != 0) GTEST_SKIP() << "no model file " << path;
+  if (!std::filesystem::exists(path)) GTEST_SKIP() << "no model file " << path;
   std::vector<int32_t> tokens[2];
   for (const bool drafts : {false, true}) {
     EngineOptions options;
@@ -125,8 +112,7 @@ TEST(DraftModel, DraftsForAChatModelOfTheSameTokens) {
 TEST(DraftModel, OneOfOtherTokensIsRefused) {
   const std::string path = ModelPath(kSmol);
   const std::string other = ModelPath("qwen2.5-coder-0.5b-instruct-q4_k_m.gguf");
-  struct stat info = {};
-  if (::stat(path.c_str(), &info) != 0 || ::stat(other.c_str(), &info) != 0) {
+  if (!std::filesystem::exists(path) || !std::filesystem::exists(other)) {
     GTEST_SKIP() << "no model files " << path << " and " << other;
   }
   EngineOptions options;
@@ -137,7 +123,8 @@ TEST(DraftModel, OneOfOtherTokensIsRefused) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Models, DrafterModelTest,
-                         ::testing::Values("deepseek_v3-tiny", "deepseek_v3-tiny-fp8"));
+                         ::testing::Values("deepseek_v3-tiny", "deepseek_v3-tiny-fp8"),
+                         GoldenTestName);
 
 }  // namespace
 }  // namespace hadal::inference

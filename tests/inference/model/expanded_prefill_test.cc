@@ -1,35 +1,15 @@
 #include <cmath>
-#include <cstring>
-#include <filesystem>
-#include <random>
 
-#include "inference/weights/safetensors.h"
 #include "tests/inference/model/decode.h"
 #include "tests/inference/model/on_ranks.h"
 #include "tests/inference/model/synthetic_checkpoint.h"
-#include "tests/support/paths.h"
+#include "tests/support/golden.h"
 
 // DecoderOptions::expanded_prefill: the reference's logits, and the same bits however the work was
 // cut.
 
 namespace hadal::inference {
 namespace {
-
-template <typename T>
-std::vector<T> Values(const SafetensorsFile& file, const std::string& name) {
-  const SafetensorsEntry* entry = file.Find(name);
-  if (entry == nullptr) return {};
-  std::vector<T> values(entry->data.size() / sizeof(T));
-  std::memcpy(values.data(), entry->data.data(), values.size() * sizeof(T));
-  return values;
-}
-
-std::vector<int32_t> SomeTokens(size_t count, uint64_t seed) {
-  std::mt19937_64 random(seed);
-  std::vector<int32_t> tokens(count);
-  for (int32_t& token : tokens) token = static_cast<int32_t>(random() % 500);
-  return tokens;
-}
 
 /// Logits of `tokens`, whose first `expanded` take the expanded form, fed in chunks.
 std::vector<float> FeedInChunks(Decoder& decoder, const std::vector<int32_t>& tokens,
@@ -46,15 +26,8 @@ std::vector<float> FeedInChunks(Decoder& decoder, const std::vector<int32_t>& to
   return all;
 }
 
-class ExpandedPrefill : public ::testing::TestWithParam<const char*> {
+class ExpandedPrefill : public GoldenTest {
  protected:
-  void SetUp() override {
-    const std::string folder = SharedPath(std::string("golden/models/") + GetParam());
-    if (!std::filesystem::exists(folder)) GTEST_SKIP() << "no reference data at " << folder;
-    ASSERT_OK_AND_ASSIGN(checkpoint_, Checkpoint::Open(folder));
-    ASSERT_OK_AND_ASSIGN(golden_, SafetensorsFile::Open(folder + "/golden.safetensors"));
-  }
-
   // Logits of a prompt, expanded but for its last tokens, and the greedy tokens after it.
   void CheckPrompt(Decoder& decoder, int prompt) const {
     const std::string prefix = "prompt." + std::to_string(prompt) + ".";
@@ -80,8 +53,6 @@ class ExpandedPrefill : public ::testing::TestWithParam<const char*> {
     }
   }
 
-  std::unique_ptr<Checkpoint> checkpoint_;
-  std::unique_ptr<SafetensorsFile> golden_;
 };
 
 TEST_P(ExpandedPrefill, GivesTheReference) {
@@ -104,11 +75,7 @@ TEST_P(ExpandedPrefill, GivesTheReferenceOnRanks) {
 INSTANTIATE_TEST_SUITE_P(Models, ExpandedPrefill,
                          ::testing::Values("deepseek_v2_group-tiny", "deepseek_v2_lite-tiny",
                                            "deepseek_v3-tiny", "deepseek_v3-tiny-fp8"),
-                         [](const auto& test) {
-                           std::string name = test.param;
-                           std::replace(name.begin(), name.end(), '-', '_');
-                           return name;
-                         });
+                         GoldenTestName);
 
 TEST(ExpandedPrefillBits, ChunksThreadsAndNeighboursChangeNothing) {
   for (const auto& [architecture, type] :

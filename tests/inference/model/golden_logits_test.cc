@@ -3,7 +3,6 @@
 #include <cstring>
 #include <filesystem>
 
-#include "inference/weights/safetensors.h"
 #include "tests/inference/model/decode.h"
 #include "tests/support/golden.h"
 #include "tests/support/paths.h"
@@ -14,20 +13,8 @@
 namespace hadal::inference {
 namespace {
 
-const auto TestName = [](const ::testing::TestParamInfo<const char*>& test) {
-  std::string name = test.param;
-  std::replace(name.begin(), name.end(), '-', '_');
-  return name;
-};
-
-class GoldenLogits : public ::testing::TestWithParam<const char*> {
+class GoldenLogits : public GoldenTest {
  protected:
-  void SetUp() override {
-    const std::string folder = SharedPath(std::string("golden/models/") + GetParam());
-    if (!std::filesystem::exists(folder)) GTEST_SKIP() << "no reference data at " << folder;
-    ASSERT_OK_AND_ASSIGN(checkpoint_, Checkpoint::Open(folder));
-    ASSERT_OK_AND_ASSIGN(golden_, SafetensorsFile::Open(folder + "/golden.safetensors"));
-  }
   std::unique_ptr<Decoder> Load(ComputeMode mode) const {
     auto decoder = LoadDecoder(*checkpoint_, {mode}, Pool(2));
     EXPECT_OK(decoder);
@@ -36,8 +23,6 @@ class GoldenLogits : public ::testing::TestWithParam<const char*> {
   std::string Name(int prompt, const char* what) const {
     return "prompt." + std::to_string(prompt) + "." + what;
   }
-  std::unique_ptr<Checkpoint> checkpoint_;
-  std::unique_ptr<SafetensorsFile> golden_;
 };
 
 TEST_P(GoldenLogits, Float32WithinOneThousandthAndGreedyEqual) {
@@ -86,7 +71,7 @@ INSTANTIATE_TEST_SUITE_P(Models, GoldenLogits,
                                            "llama-tiny",
                                            "deepseek_v2_group-tiny", "deepseek_v2_lite-tiny",
                                            "deepseek_v3-tiny", "deepseek_v3-tiny-fp8"),
-                         TestName);
+                         GoldenTestName);
 
 class GoldenNative : public GoldenLogits {
  protected:
@@ -117,7 +102,7 @@ INSTANTIATE_TEST_SUITE_P(Models, GoldenNative,
                                            "llama-tiny",
                                            "deepseek_v2_group-tiny", "deepseek_v2_lite-tiny",
                                            "deepseek_v3-tiny", "deepseek_v3-tiny-fp8"),
-                         TestName);
+                         GoldenTestName);
 
 // The default chat model: the greedy continuation another engine (llama.cpp) gives for this file.
 TEST(DefaultModel, ContinuesTheCapitals) {

@@ -1,12 +1,10 @@
 #include <cmath>
 #include <cstring>
-#include <filesystem>
 #include <map>
 
 #include "inference/weights/safetensors.h"
 #include "tests/inference/model/decode.h"
 #include "tests/support/golden.h"
-#include "tests/support/paths.h"
 
 // What happens inside: hidden states of every layer and the router's choices, against the
 // reference.
@@ -36,17 +34,7 @@ class Recorder final : public DecoderTrace {
   }
 };
 
-class GoldenTrace : public ::testing::TestWithParam<const char*> {
- protected:
-  void SetUp() override {
-    const std::string folder = SharedPath(std::string("golden/models/") + GetParam());
-    if (!std::filesystem::exists(folder)) GTEST_SKIP() << "no reference data at " << folder;
-    ASSERT_OK_AND_ASSIGN(checkpoint_, Checkpoint::Open(folder));
-    ASSERT_OK_AND_ASSIGN(golden_, SafetensorsFile::Open(folder + "/golden.safetensors"));
-  }
-  std::unique_ptr<Checkpoint> checkpoint_;
-  std::unique_ptr<SafetensorsFile> golden_;
-};
+class GoldenTrace : public GoldenTest {};
 
 class DeepseekGolden : public GoldenTrace {};
 
@@ -143,24 +131,19 @@ TEST_P(DeepseekGolden, ModelsWithoutAPredictionLayerAreRefused) {
   EXPECT_EQ(decoder.ok(), checkpoint_->config().num_nextn_layers > 0);
 }
 
-const auto TestName = [](const auto& test) {
-  std::string name = test.param;
-  std::replace(name.begin(), name.end(), '-', '_');
-  return name;
-};
-
 INSTANTIATE_TEST_SUITE_P(Models, MtpGolden,
-                         ::testing::Values("deepseek_v3-tiny", "deepseek_v3-tiny-fp8"), TestName);
+                         ::testing::Values("deepseek_v3-tiny", "deepseek_v3-tiny-fp8"),
+                         GoldenTestName);
 INSTANTIATE_TEST_SUITE_P(Models, GoldenTrace,
                          ::testing::Values("deepseek_v2_group-tiny", "deepseek_v2_lite-tiny",
                                            "deepseek_v3-tiny", "deepseek_v3-tiny-fp8",
                                            "llama-tiny", "qwen2-tiny-tied", "qwen2-tiny-untied",
                                            "qwen2_moe-tiny"),
-                         TestName);
+                         GoldenTestName);
 INSTANTIATE_TEST_SUITE_P(Models, DeepseekGolden,
                          ::testing::Values("deepseek_v2_group-tiny", "deepseek_v2_lite-tiny",
                                            "deepseek_v3-tiny", "deepseek_v3-tiny-fp8"),
-                         TestName);
+                         GoldenTestName);
 
 }  // namespace
 }  // namespace hadal::inference

@@ -1,6 +1,5 @@
 #include <cmath>
 #include <cstring>
-#include <filesystem>
 #include <map>
 #include <set>
 
@@ -10,7 +9,6 @@
 #include "tests/inference/model/on_ranks.h"
 #include "tests/inference/model/synthetic_checkpoint.h"
 #include "tests/support/golden.h"
-#include "tests/support/paths.h"
 
 // One model on many ranks (threads): against the reference data, and against one rank.
 
@@ -32,14 +30,9 @@ class Routers final : public DecoderTrace {
   std::map<std::string, std::vector<int32_t>> choices;
 };
 
-class ParallelGolden : public ::testing::TestWithParam<std::tuple<const char*, ParallelLayout>> {
+class ParallelGolden : public GoldenSetTest<std::tuple<const char*, ParallelLayout>> {
  protected:
-  void SetUp() override {
-    const std::string folder = SharedPath(std::string("golden/models/") + std::get<0>(GetParam()));
-    if (!std::filesystem::exists(folder)) GTEST_SKIP() << "no reference data at " << folder;
-    ASSERT_OK_AND_ASSIGN(checkpoint_, Checkpoint::Open(folder));
-    ASSERT_OK_AND_ASSIGN(golden_, SafetensorsFile::Open(folder + "/golden.safetensors"));
-  }
+  void SetUp() override { Open(std::get<0>(GetParam())); }
 
   // A prompt and its greedy continuation, against the reference.
   void CheckPrompt(Decoder& decoder, int prompt, float* worst) const {
@@ -63,8 +56,6 @@ class ParallelGolden : public ::testing::TestWithParam<std::tuple<const char*, P
     }
   }
 
-  std::unique_ptr<Checkpoint> checkpoint_;
-  std::unique_ptr<SafetensorsFile> golden_;
 };
 
 // Groups run different prompts at the same time, one shifted against the other.
@@ -95,9 +86,7 @@ TEST_P(ParallelGolden, LogitsGreedyTokensAndRouterChoices) {
 }
 
 const auto TestName = [](const auto& test) {
-  std::string name = std::string(std::get<0>(test.param)) + "_" + NameOf(std::get<1>(test.param));
-  std::replace(name.begin(), name.end(), '-', '_');
-  return name;
+  return TestNameOf(std::get<0>(test.param)) + "_" + NameOf(std::get<1>(test.param));
 };
 
 INSTANTIATE_TEST_SUITE_P(
@@ -116,13 +105,6 @@ INSTANTIATE_TEST_SUITE_P(
                        ::testing::Values(ParallelLayout{2, 2, 1}, ParallelLayout{4, 4, 1},
                                          ParallelLayout{4, 2, 1}, ParallelLayout{4, 1, 4})),
     TestName);
-
-std::vector<int32_t> SomeTokens(size_t count, uint64_t seed) {
-  std::mt19937_64 random(seed);
-  std::vector<int32_t> tokens(count);
-  for (int32_t& token : tokens) token = static_cast<int32_t>(random() % 500);
-  return tokens;
-}
 
 std::vector<float> OnOneRank(const Checkpoint& checkpoint, const std::vector<int32_t>& tokens) {
   auto decoder = LoadDecoder(checkpoint, {}, Pool(1));
