@@ -3,45 +3,26 @@
 #include <cstdio>
 #include <map>
 
+#include "base/file.h"
 #include "inference/weights/model_config.h"
+#include "tests/support/paths.h"
 #include "tests/support/status_matchers.h"
 
 namespace hadal::inference {
 namespace {
 
-// DeepSeek-V3 and R1 as published.
-ModelConfig V3() {
-  auto config = ParseHfConfig(R"({"model_type": "deepseek_v3", "attention_bias": false,
-    "first_k_dense_replace": 3, "hidden_act": "silu", "hidden_size": 7168,
-    "intermediate_size": 18432, "kv_lora_rank": 512, "max_position_embeddings": 163840,
-    "moe_intermediate_size": 2048, "moe_layer_freq": 1, "n_group": 8, "n_routed_experts": 256,
-    "n_shared_experts": 1, "norm_topk_prob": true, "num_attention_heads": 128,
-    "num_experts_per_tok": 8, "num_hidden_layers": 61, "num_key_value_heads": 128,
-    "num_nextn_predict_layers": 1, "q_lora_rank": 1536, "qk_nope_head_dim": 128,
-    "qk_rope_head_dim": 64, "rms_norm_eps": 1e-6, "rope_theta": 10000,
-    "rope_scaling": {"beta_fast": 32, "beta_slow": 1, "factor": 40, "mscale": 1.0,
-      "mscale_all_dim": 1.0, "original_max_position_embeddings": 4096, "type": "yarn"},
-    "routed_scaling_factor": 2.5, "scoring_func": "sigmoid", "tie_word_embeddings": false,
-    "topk_group": 4, "topk_method": "noaux_tc", "v_head_dim": 128, "vocab_size": 129280,
-    "quantization_config": {"activation_scheme": "dynamic", "fmt": "e4m3",
-      "quant_method": "fp8", "weight_block_size": [128, 128]}})",
-                              "V3");
+/// The published configuration tests/golden/configs/NAME.json.
+ModelConfig Published(const std::string& name) {
+  const std::string path = SourcePath("tests/golden/configs/" + name + ".json");
+  const auto text = ReadFile(path);
+  EXPECT_OK(text);
+  const auto config = ParseHfConfig(*text, path);
   EXPECT_OK(config);
   return *config;
 }
 
-ModelConfig Qwen32B() {
-  ModelConfig config;
-  config.architecture = "qwen2";
-  config.num_layers = 64;
-  config.hidden_dim = 5120;
-  config.num_heads = 40;
-  config.num_kv_heads = 8;
-  config.head_dim = 128;
-  config.ffn_dim = 27648;
-  config.vocabulary = 152064;
-  return config;
-}
+ModelConfig V3() { return Published("deepseek_v3"); }
+ModelConfig Qwen32B() { return Published("r1_distill_qwen_32b"); }
 
 int64_t Area(const TensorPart& part) { return part.rows.count() * part.cols.count(); }
 
