@@ -21,13 +21,13 @@ std::vector<float> Activations(int64_t count) {
   return values;
 }
 
-PackedMatrix Weights(ElementType type, int64_t rows, int64_t cols, ThreadPool& pool) {
+PackedMatrix Weights(ElementType type, int64_t rows, int64_t cols, const Device& packer) {
   const ElementTraits traits = TraitsOf(type);
   std::vector<uint8_t> stored(static_cast<size_t>(rows * cols / traits.block_values) *
                               static_cast<size_t>(traits.block_bytes));
   std::mt19937_64 random(2);
   for (uint8_t& byte : stored) byte = static_cast<uint8_t>(random() & 0x3B);
-  auto packed = PackedMatrix::Pack(type, rows, cols, stored, PackPrecision::kStored, pool);
+  auto packed = PackedMatrix::Pack(type, rows, cols, stored, PackPrecision::kStored, packer);
   CHECK_OK(packed);
   return *std::move(packed);
 }
@@ -42,11 +42,11 @@ void BM_MatMul(benchmark::State& state) {
     state.SkipWithError("this CPU has not got the instruction set");
     return;
   }
-  const CpuDevice device(std::make_shared<ThreadPool>(1), isa);
+  const Device device(std::make_shared<ThreadPool>(1), isa);
   const int64_t batch = state.range(1);
   const int64_t outputs = batch == 1 ? 160000 : 4864;
   const PackedMatrix weight =
-      Weights(static_cast<ElementType>(state.range(0)), outputs, kHidden, device.pool());
+      Weights(static_cast<ElementType>(state.range(0)), outputs, kHidden, device);
   const std::vector<float> x = Activations(batch * kHidden);
   std::vector<float> y(static_cast<size_t>(batch * outputs));
   for (auto _ : state) {
@@ -67,7 +67,7 @@ BENCHMARK(BM_MatMul)
 
 // range 0: positions. A prompt of that length, 14 heads over 2 KV heads of 64, float16 cache.
 void BM_CausalAttention(benchmark::State& state) {
-  const CpuDevice device(std::make_shared<ThreadPool>(1));
+  const Device device(std::make_shared<ThreadPool>(1));
   const AttentionShape shape = {14, 2, 64, 0.125f};
   const auto length = static_cast<int32_t>(state.range(0));
   const std::vector<float> q = Activations(int64_t{length} * 896);

@@ -13,14 +13,14 @@ namespace {
 
 constexpr int32_t kHidden = 256;  // small: the projections around are the same in both forms
 
-PackedMatrix RandomMatrix(int64_t rows, int64_t cols, ThreadPool& pool) {
+PackedMatrix RandomMatrix(int64_t rows, int64_t cols, const Device& packer) {
   std::mt19937 random(static_cast<uint32_t>(rows * 31 + cols));
   std::vector<uint16_t> bits(static_cast<size_t>(rows * cols));
   for (uint16_t& value : bits) value = static_cast<uint16_t>(0x3c00 | (random() & 0x807f));
   return *PackedMatrix::Pack(
       ElementType::kBF16, rows, cols,
       absl::MakeConstSpan(reinterpret_cast<const uint8_t*>(bits.data()), bits.size() * 2),
-      PackPrecision::kStored, pool);
+      PackPrecision::kStored, packer);
 }
 
 ModelConfig Config(int32_t heads) {
@@ -32,20 +32,21 @@ ModelConfig Config(int32_t heads) {
   return config;
 }
 
-MlaWeights Weights(const ModelConfig& config, ThreadPool& pool) {
+MlaWeights Weights(const ModelConfig& config, const Device& packer) {
   const MlaConfig& mla = config.mla;
   MlaWeights weights;
-  weights.q_b = RandomMatrix(int64_t{config.num_heads} * config.head_dim, kHidden, pool);
-  weights.kv_a = RandomMatrix(mla.kv_lora_rank + mla.qk_rope_head_dim, kHidden, pool);
-  weights.kv_a_norm.assign(static_cast<size_t>(mla.kv_lora_rank), 1.0f);
+  weights.q_b = RandomMatrix(int64_t{config.num_heads} * config.head_dim, kHidden, packer);
+  weights.kv_a = RandomMatrix(mla.kv_lora_rank + mla.qk_rope_head_dim, kHidden, packer);
+  weights.kv_a_norm =
+      DeviceBuffer(packer, std::vector<float>(static_cast<size_t>(mla.kv_lora_rank), 1.0f));
   for (int32_t h = 0; h < config.num_heads; ++h) {
-    weights.k_b.push_back(RandomMatrix(mla.kv_lora_rank, mla.qk_nope_head_dim, pool));
-    weights.v_b.push_back(RandomMatrix(mla.v_head_dim, mla.kv_lora_rank, pool));
+    weights.k_b.push_back(RandomMatrix(mla.kv_lora_rank, mla.qk_nope_head_dim, packer));
+    weights.v_b.push_back(RandomMatrix(mla.v_head_dim, mla.kv_lora_rank, packer));
   }
-  auto k_up = TransposeKeys(weights.k_b, pool);
+  auto k_up = TransposeKeys(weights.k_b, packer);
   CHECK(k_up.ok());
   weights.k_up = *std::move(k_up);
-  weights.o = RandomMatrix(kHidden, int64_t{config.num_heads} * mla.v_head_dim, pool);
+  weights.o = RandomMatrix(kHidden, int64_t{config.num_heads} * mla.v_head_dim, packer);
   return weights;
 }
 
@@ -55,9 +56,9 @@ void BM_Chunk(benchmark::State& state) {
   const auto rows = static_cast<int32_t>(state.range(1));
   const auto positions = static_cast<int32_t>(state.range(2));
   const bool expand = state.range(3) != 0;
-  const CpuDevice device(std::make_shared<ThreadPool>(1));
+  const Device device(std::make_shared<ThreadPool>(1));
   const ModelConfig config = Config(heads);
-  const MlaWeights weights = Weights(config, device.pool());
+  const MlaWeights weights = Weights(config, device);
   MlaAttention attention(config, device);
 
   std::vector<uint16_t> cache(static_cast<size_t>(positions) * 576, 0x2c00);

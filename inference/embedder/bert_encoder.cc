@@ -11,7 +11,7 @@
 
 namespace hadal::inference {
 
-BertEncoder::BertEncoder(std::unique_ptr<Checkpoint> checkpoint, CpuDevice device)
+BertEncoder::BertEncoder(std::unique_ptr<Checkpoint> checkpoint, Device device)
     : checkpoint_(std::move(checkpoint)),
       device_(std::move(device)),
       attention_shape_{config().num_heads, config().num_heads, config().head_dim,
@@ -19,7 +19,7 @@ BertEncoder::BertEncoder(std::unique_ptr<Checkpoint> checkpoint, CpuDevice devic
 
 StatusOr<std::unique_ptr<BertEncoder>> BertEncoder::Load(std::unique_ptr<Checkpoint> checkpoint,
                                                          PackPrecision precision,
-                                                         CpuDevice device) {
+                                                         Device device) {
   const ModelConfig& config = checkpoint->config();
   if (config.architecture != "bert") {
     return InvalidArgument("{}: architecture \"{}\" is no encoder; choose an embedding model",
@@ -99,7 +99,7 @@ Status BertEncoder::LoadLayer(int32_t index, PackPrecision precision, Layer* lay
   const std::string prefix = fmt::format("blk.{}.", index);
   for (const Projection& p : projections) {
     ASSIGN_OR_RETURN(*p.weight, LoadMatrix(*checkpoint_, prefix + p.name + ".weight", p.rows,
-                                           p.cols, precision, device_.pool()));
+                                           p.cols, precision, device_));
     ASSIGN_OR_RETURN(*p.bias, LoadVector(*checkpoint_, prefix + p.name + ".bias", p.rows));
   }
   ASSIGN_OR_RETURN(layer->attention_norm, LoadNorm(prefix + "attn_output_norm"));

@@ -6,7 +6,7 @@
 #include "absl/types/span.h"
 #include "base/status.h"
 #include "inference/kernels/attention.h"
-#include "inference/kernels/cpu_device.h"
+#include "inference/kernels/device.h"
 #include "inference/kernels/embedding.h"
 #include "inference/kernels/packed_matrix.h"
 #include "inference/weights/checkpoint.h"
@@ -20,7 +20,7 @@ class BertEncoder {
  public:
   /// The word embeddings stay in the checkpoint's file, which the encoder keeps open.
   static StatusOr<std::unique_ptr<BertEncoder>> Load(std::unique_ptr<Checkpoint> checkpoint,
-                                                     PackPrecision precision, CpuDevice device);
+                                                     PackPrecision precision, Device device);
 
   const ModelConfig& config() const { return checkpoint_->config(); }
 
@@ -38,7 +38,7 @@ class BertEncoder {
     Norm attention_norm, output_norm;
   };
 
-  BertEncoder(std::unique_ptr<Checkpoint> checkpoint, CpuDevice device);
+  BertEncoder(std::unique_ptr<Checkpoint> checkpoint, Device device);
   Status LoadEmbeddings();
   Status LoadLayer(int32_t index, PackPrecision precision, Layer* layer);
   StatusOr<Norm> LoadNorm(const std::string& name) const;
@@ -46,7 +46,7 @@ class BertEncoder {
   void RunLayer(const Layer& layer, absl::Span<const BidirectionalSlice> slices);
 
   const std::unique_ptr<Checkpoint> checkpoint_;
-  const CpuDevice device_;
+  const Device device_;
   const AttentionShape attention_shape_;
   StoredTable words_;
   std::vector<float> positions_;  ///< [context_length, hidden], the token type 0 added

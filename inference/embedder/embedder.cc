@@ -141,7 +141,7 @@ StatusOr<std::unique_ptr<Embedder>> Embedder::Load(const std::string& path,
   const PackPrecision precision =
       options.float32 ? PackPrecision::kFloat32 : PackPrecision::kStored;
   ASSIGN_OR_RETURN(auto encoder, BertEncoder::Load(std::move(checkpoint), precision,
-                                                   CpuDevice(std::move(pool))));
+                                                   Device(std::move(pool))));
   ASSIGN_OR_RETURN(EmbedderFiles files, ReadEmbedderFiles(path));
   if (files.tokenizer->vocabulary_size() > encoder->config().vocabulary) {
     return InvalidArgument(

@@ -5,7 +5,8 @@
 #include <vector>
 
 #include "base/check.h"
-#include "inference/kernels/cpu/kernel_table.h"
+#include "inference/kernels/cpu/backend.h"
+#include "inference/kernels/packed_matrix.h"
 #include "inference/tensor/aligned_buffer.h"
 
 namespace hadal::inference {
@@ -73,7 +74,7 @@ std::vector<TileWork> CutIntoTiles(const HeadShape& shape, size_t slice, int64_t
 
 /// visible_of(row) positions are attended by a row of the tile.
 template <typename VisibleOf>
-void RunTile(const CpuDevice& device, const HeadShape& shape, const TileWork& work,
+void RunTile(const Device& device, const HeadShape& shape, const TileWork& work,
              const PagedKv& kv, ConstMatrixView q, MatrixView out, VisibleOf visible_of) {
   const float* queries[kMaxTileQueries];
   float* outputs[kMaxTileQueries];
@@ -103,10 +104,10 @@ void RunTile(const CpuDevice& device, const HeadShape& shape, const TileWork& wo
   args.head_offset = int64_t{work.kv_head} * shape.key_dim;
   args.type = kv.type;
   args.scratch = TileScratch(AttentionScratchFloats(shape.key_dim));
-  device.kernels().attention->tile(args);
+  device.cpu().kernels().attention->tile(args);
 }
 
-void CausalOverPages(const CpuDevice& device, const HeadShape& shape, ConstMatrixView q,
+void CausalOverPages(const Device& device, const HeadShape& shape, ConstMatrixView q,
                      absl::Span<const CausalSlice> slices, MatrixView out) {
   CheckShape(shape, q, out);
   std::vector<TileWork> tiles;
@@ -120,7 +121,8 @@ void CausalOverPages(const CpuDevice& device, const HeadShape& shape, ConstMatri
   }
   // Later rows see more positions: the longest tiles first, so that no worker ends alone with one.
   std::reverse(tiles.begin(), tiles.end());
-  device.pool().ParallelFor(static_cast<int64_t>(tiles.size()), 1, [&](int64_t begin, int64_t end) {
+  ThreadPool& pool = device.cpu().pool();
+  pool.ParallelFor(static_cast<int64_t>(tiles.size()), 1, [&](int64_t begin, int64_t end) {
     for (int64_t t = begin; t < end; ++t) {
       const TileWork& work = tiles[static_cast<size_t>(t)];
       const CausalSlice& slice = slices[work.slice];
@@ -133,7 +135,7 @@ void CausalOverPages(const CpuDevice& device, const HeadShape& shape, ConstMatri
 
 }  // namespace
 
-void CausalAttention(const CpuDevice& device, const AttentionShape& shape, ConstMatrixView q,
+void CausalAttention(const Device& device, const AttentionShape& shape, ConstMatrixView q,
                      absl::Span<const CausalSlice> slices, MatrixView out) {
   for (const CausalSlice& slice : slices) {
     CHECK(slice.kv.value_blocks.size() == slice.kv.key_blocks.size());
@@ -141,7 +143,7 @@ void CausalAttention(const CpuDevice& device, const AttentionShape& shape, Const
   CausalOverPages(device, HeadsOf(shape), q, slices, out);
 }
 
-void CausalLatentAttention(const CpuDevice& device, const LatentAttentionShape& shape,
+void CausalLatentAttention(const Device& device, const LatentAttentionShape& shape,
                            ConstMatrixView q, absl::Span<const CausalSlice> slices,
                            MatrixView out) {
   for (const CausalSlice& slice : slices) CHECK(slice.kv.value_blocks.empty());
@@ -150,7 +152,7 @@ void CausalLatentAttention(const CpuDevice& device, const LatentAttentionShape& 
   CausalOverPages(device, heads, q, slices, out);
 }
 
-void BidirectionalAttention(const CpuDevice& device, const AttentionShape& shape, ConstMatrixView q,
+void BidirectionalAttention(const Device& device, const AttentionShape& shape, ConstMatrixView q,
                             ConstMatrixView k, ConstMatrixView v,
                             absl::Span<const BidirectionalSlice> slices, MatrixView out) {
   const HeadShape heads = HeadsOf(shape);
@@ -163,7 +165,8 @@ void BidirectionalAttention(const CpuDevice& device, const AttentionShape& shape
     const auto cut = CutIntoTiles(heads, s, slices[s].first_row, slices[s].num_rows);
     tiles.insert(tiles.end(), cut.begin(), cut.end());
   }
-  device.pool().ParallelFor(static_cast<int64_t>(tiles.size()), 1, [&](int64_t begin, int64_t end) {
+  ThreadPool& pool = device.cpu().pool();
+  pool.ParallelFor(static_cast<int64_t>(tiles.size()), 1, [&](int64_t begin, int64_t end) {
     for (int64_t t = begin; t < end; ++t) {
       const TileWork& work = tiles[static_cast<size_t>(t)];
       const BidirectionalSlice& slice = slices[work.slice];
@@ -177,18 +180,29 @@ void BidirectionalAttention(const CpuDevice& device, const AttentionShape& shape
   });
 }
 
-void StoreRows(const CpuDevice& device, ConstMatrixView x, ElementType type,
+void StoreRows(const Device& device, ConstMatrixView x, ElementType type,
                absl::Span<void* const> destination) {
   CHECK(static_cast<int64_t>(destination.size()) == x.rows);
   CHECK(type == ElementType::kF32 || type == ElementType::kF16);
-  device.pool().ParallelFor(x.rows, 64, [&](int64_t begin, int64_t end) {
+  device.cpu().pool().ParallelFor(x.rows, 64, [&](int64_t begin, int64_t end) {
     for (int64_t r = begin; r < end; ++r) {
       void* to = destination[static_cast<size_t>(r)];
       if (type == ElementType::kF32) {
         std::memcpy(to, x.row(r), static_cast<size_t>(x.cols) * sizeof(float));
       } else {
-        device.kernels().elementwise->to_half(x.row(r), x.cols, static_cast<uint16_t*>(to));
+        device.cpu().kernels().elementwise->to_half(x.row(r), x.cols, static_cast<uint16_t*>(to));
       }
+    }
+  });
+}
+
+void LoadKeys(const Device& device, const PagedKv& kv, MatrixView out) {
+  const int64_t row_bytes = out.cols * TraitsOf(kv.type).block_bytes;
+  device.cpu().pool().ParallelFor(out.rows, 64, [&](int64_t begin, int64_t end) {
+    for (int64_t p = begin; p < end; ++p) {
+      const void* block = kv.key_blocks[static_cast<size_t>(p / kv.block_size)];
+      DequantizeRow(kv.type, static_cast<const uint8_t*>(block) + p % kv.block_size * row_bytes,
+                    out.cols, out.row(p));
     }
   });
 }

@@ -3,7 +3,7 @@
 #include <cstdint>
 
 #include "absl/types/span.h"
-#include "inference/kernels/cpu_device.h"
+#include "inference/kernels/device.h"
 #include "inference/tensor/element_type.h"
 #include "inference/tensor/matrix_view.h"
 
@@ -42,7 +42,7 @@ struct CausalSlice {
 /// [rows, num_heads * value_dim].
 /// K and V of the rows themselves are already in the cache. A row's result depends on its own query
 /// and cache only, whatever the batch and the chunking. Thread-safe.
-void CausalAttention(const CpuDevice& device, const AttentionShape& shape, ConstMatrixView q,
+void CausalAttention(const Device& device, const AttentionShape& shape, ConstMatrixView q,
                      absl::Span<const CausalSlice> slices, MatrixView out);
 
 /// Latent attention with absorbed weights (DeepSeek-V2, arXiv:2405.04434 §2.1.3): all heads read
@@ -57,7 +57,7 @@ struct LatentAttentionShape {
 
 /// As CausalAttention; `kv.key_blocks` hold the rows, `kv.value_blocks` is empty.
 /// q [rows, num_heads * (latent_dim + rope_dim)], out [rows, num_heads * latent_dim].
-void CausalLatentAttention(const CpuDevice& device, const LatentAttentionShape& shape,
+void CausalLatentAttention(const Device& device, const LatentAttentionShape& shape,
                            ConstMatrixView q, absl::Span<const CausalSlice> slices,
                            MatrixView out);
 
@@ -69,12 +69,15 @@ struct BidirectionalSlice {
 
 /// Attention of an encoder: every row sees all rows of its slice. q, out [rows, heads * head_dim];
 /// k, v [rows, kv heads * head_dim] f32. Slices may have different lengths: nothing is padded.
-void BidirectionalAttention(const CpuDevice& device, const AttentionShape& shape,
+void BidirectionalAttention(const Device& device, const AttentionShape& shape,
                             ConstMatrixView q, ConstMatrixView k, ConstMatrixView v,
                             absl::Span<const BidirectionalSlice> slices, MatrixView out);
 
 /// Rounds row i of x [rows, values] to `type` (kF32 or kF16) and writes it to destination[i].
-void StoreRows(const CpuDevice& device, ConstMatrixView x, ElementType type,
+void StoreRows(const Device& device, ConstMatrixView x, ElementType type,
                absl::Span<void* const> destination);
+
+/// Row p of out [positions, values] = the key of position p of `kv`, as wide, in float32.
+void LoadKeys(const Device& device, const PagedKv& kv, MatrixView out);
 
 }  // namespace hadal::inference

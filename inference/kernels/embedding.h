@@ -3,7 +3,7 @@
 #include <cstdint>
 
 #include "absl/types/span.h"
-#include "inference/kernels/cpu_device.h"
+#include "inference/kernels/device.h"
 #include "inference/kernels/packed_matrix.h"
 #include "inference/tensor/element_type.h"
 #include "inference/tensor/matrix_view.h"
@@ -19,11 +19,15 @@ struct StoredTable {
 };
 
 /// out row i = table row ids[i], widened to float32. Ids must be inside the table (CHECK).
-void EmbeddingLookup(const CpuDevice& device, const StoredTable& table,
+void EmbeddingLookup(const Device& device, const StoredTable& table,
                      absl::Span<const int32_t> ids, MatrixView out);
 
-/// The same from a packed table: one copy serves as embedding and as tied output projection.
-void EmbeddingLookup(const CpuDevice& device, const PackedMatrix& table,
+/// An id whose row is zeros.
+inline constexpr int32_t kNoRow = -1;
+
+/// The same from a packed table: one copy serves as embedding and as tied output projection. Ids
+/// may be kNoRow.
+void EmbeddingLookup(const Device& device, const PackedMatrix& table,
                      absl::Span<const int32_t> ids, MatrixView out);
 
 }  // namespace hadal::inference

@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "base/check.h"
-#include "inference/kernels/cpu/kernel_table.h"
+#include "inference/kernels/cpu/backend.h"
 
 namespace hadal::inference {
 namespace {
@@ -33,7 +33,7 @@ struct Product {
 };
 
 // Tasks on the same x, such as gate and up, share its rounding.
-void Quantize(const CpuDevice& device, absl::Span<Product> products) {
+void Quantize(const Device& device, absl::Span<Product> products) {
   const auto blocks_of = [](const ConstMatrixView& x) { return x.rows * (x.cols / 32); };
   const auto needs = [](const Product& p) { return !IsFloat(p.task->product.weight->type()); };
   const auto same_x = [](const Product& a, const Product& b) {
@@ -44,7 +44,7 @@ void Quantize(const CpuDevice& device, absl::Span<Product> products) {
   for (const Product& product : products) total += needs(product) ? blocks_of(product.task->x) : 0;
   if (total == 0) return;
   auto* out = Scratch<ActivationBlock>(total);
-  const auto quantize = device.kernels().matmul->quantize_row;
+  const auto quantize = device.cpu().kernels().matmul->quantize_row;
   const Product* last = nullptr;
   for (Product& product : products) {
     if (!needs(product)) continue;
@@ -54,7 +54,7 @@ void Quantize(const CpuDevice& device, absl::Span<Product> products) {
       continue;
     }
     const int64_t row_blocks = x.cols / 32;
-    device.pool().ParallelFor(x.rows, 8, [&](int64_t begin, int64_t end) {
+    device.cpu().pool().ParallelFor(x.rows, 8, [&](int64_t begin, int64_t end) {
       for (int64_t r = begin; r < end; ++r) quantize(x.row(r), x.cols, out + r * row_blocks);
     });
     product.blocks = out;
@@ -63,7 +63,7 @@ void Quantize(const CpuDevice& device, absl::Span<Product> products) {
   }
 }
 
-void RunGroups(const CpuDevice& device, ConstMatrixView x, const ActivationBlock* blocks,
+void RunGroups(const Device& device, ConstMatrixView x, const ActivationBlock* blocks,
                const MatMulTask& task, int64_t begin, int64_t end) {
   const PackedMatrix& weight = *task.weight;
   MatMulGroups args = {};
@@ -87,13 +87,13 @@ void RunGroups(const CpuDevice& device, ConstMatrixView x, const ActivationBlock
         std::min<int64_t>(kPackRows, weight.rows() - (stop - 1) * kPackRows));
     args.bias = task.bias == nullptr ? nullptr : task.bias + g * kPackRows;
     args.y = task.y.data + g * kPackRows;
-    device.kernels().matmul->groups(args);
+    device.cpu().kernels().matmul->groups(args);
   }
 }
 
 }  // namespace
 
-void GroupedMatMul(const CpuDevice& device, absl::Span<const GroupedMatMulTask> tasks) {
+void GroupedMatMul(const Device& device, absl::Span<const GroupedMatMulTask> tasks) {
   std::vector<Product> products;
   int64_t groups = 0;
   int64_t max_group_bytes = 1;
@@ -113,7 +113,7 @@ void GroupedMatMul(const CpuDevice& device, absl::Span<const GroupedMatMulTask> 
   const int64_t grain = max_rows > kMaxDirectRows
                             ? kMaxPanelGroups
                             : std::max<int64_t>(1, kStreamBytes / max_group_bytes);
-  device.pool().ParallelFor(groups, grain, [&](int64_t begin, int64_t end) {
+  device.cpu().pool().ParallelFor(groups, grain, [&](int64_t begin, int64_t end) {
     auto product = std::upper_bound(
         products.begin(), products.end(), begin,
         [](int64_t group, const Product& p) { return group < p.first_group; }) - 1;
@@ -127,7 +127,7 @@ void GroupedMatMul(const CpuDevice& device, absl::Span<const GroupedMatMulTask> 
   });
 }
 
-void MatMul(const CpuDevice& device, ConstMatrixView x, absl::Span<const MatMulTask> tasks) {
+void MatMul(const Device& device, ConstMatrixView x, absl::Span<const MatMulTask> tasks) {
   std::vector<GroupedMatMulTask> grouped;
   for (const MatMulTask& task : tasks) grouped.push_back({x, task});
   GroupedMatMul(device, grouped);

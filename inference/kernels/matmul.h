@@ -1,7 +1,7 @@
 #pragma once
 
 #include "absl/types/span.h"
-#include "inference/kernels/cpu_device.h"
+#include "inference/kernels/device.h"
 #include "inference/kernels/packed_matrix.h"
 #include "inference/tensor/matrix_view.h"
 
@@ -20,7 +20,7 @@ struct MatMulTask {
 /// products inside a block are exact integers; float weights multiply in float32. A row of y
 /// depends on its row of x only, bit for bit, whatever the number of rows and threads. Shapes are
 /// checked with CHECK. Thread-safe.
-void MatMul(const CpuDevice& device, ConstMatrixView x, absl::Span<const MatMulTask> tasks);
+void MatMul(const Device& device, ConstMatrixView x, absl::Span<const MatMulTask> tasks);
 
 /// A product with an input of its own.
 struct GroupedMatMulTask {
@@ -31,9 +31,9 @@ struct GroupedMatMulTask {
 /// Grouped GEMM: runs all tasks, which may differ in input, rows and shape, in one pass of the
 /// pool; rows may be none. What MatMul promises for a row holds here too: experts, and heads with a
 /// matrix of their own, give the same bits alone and in any company. Thread-safe.
-void GroupedMatMul(const CpuDevice& device, absl::Span<const GroupedMatMulTask> tasks);
+void GroupedMatMul(const Device& device, absl::Span<const GroupedMatMulTask> tasks);
 
-inline void MatMul(const CpuDevice& device, ConstMatrixView x, const PackedMatrix& weight,
+inline void MatMul(const Device& device, ConstMatrixView x, const PackedMatrix& weight,
                    const float* bias, MatrixView y, bool accumulate = false) {
   const MatMulTask task{&weight, bias, y, accumulate};
   MatMul(device, x, absl::MakeConstSpan(&task, 1));

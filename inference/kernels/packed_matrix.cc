@@ -4,6 +4,7 @@
 #include <cstring>
 #include <vector>
 
+#include "inference/kernels/cpu/backend.h"
 #include "inference/kernels/cpu/packed_layout.h"
 #include "inference/kernels/stored_block.h"
 
@@ -176,7 +177,7 @@ Status CheckFp8(int64_t rows, int64_t cols, absl::Span<const uint8_t> data,
 
 StatusOr<PackedMatrix> PackedMatrix::Pack(ElementType type, int64_t rows, int64_t cols,
                                           absl::Span<const uint8_t> data,
-                                          PackPrecision precision, ThreadPool& pool,
+                                          PackPrecision precision, const Device& device,
                                           absl::Span<const float> scales) {
   const ElementTraits traits = TraitsOf(type);
   constexpr int64_t kMaxSide = int64_t{1} << 31;
@@ -201,7 +202,7 @@ StatusOr<PackedMatrix> PackedMatrix::Pack(ElementType type, int64_t rows, int64_
   matrix.group_bytes_ = GroupBytes(matrix.type_, cols);
   ASSIGN_OR_RETURN(matrix.buffer_, AlignedBuffer::Allocate(static_cast<size_t>(
                                        matrix.num_groups() * matrix.group_bytes_)));
-  pool.ParallelFor(matrix.num_groups(), 4, [&](int64_t begin, int64_t end) {
+  device.cpu().pool().ParallelFor(matrix.num_groups(), 4, [&](int64_t begin, int64_t end) {
     for (int64_t g = begin; g < end; ++g) {
       const uint8_t* from = data.data() + g * kGroupRows * row_bytes;
       const int valid = static_cast<int>(std::min<int64_t>(kGroupRows, rows - g * kGroupRows));

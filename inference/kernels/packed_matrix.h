@@ -5,7 +5,7 @@
 
 #include "absl/types/span.h"
 #include "base/status.h"
-#include "inference/kernels/thread_pool.h"
+#include "inference/kernels/device.h"
 #include "inference/tensor/aligned_buffer.h"
 #include "inference/tensor/element_type.h"
 
@@ -30,7 +30,7 @@ class PackedMatrix {
   /// shape, cols are no whole blocks or an E4M3 weight is NaN; RESOURCE_EXHAUSTED without memory.
   static StatusOr<PackedMatrix> Pack(ElementType type, int64_t rows, int64_t cols,
                                      absl::Span<const uint8_t> data, PackPrecision precision,
-                                     ThreadPool& pool, absl::Span<const float> scales = {});
+                                     const Device& device, absl::Span<const float> scales = {});
 
   /// What Pack() takes in memory for such a matrix, without looking at one.
   static int64_t PackedBytes(ElementType type, int64_t rows, int64_t cols,

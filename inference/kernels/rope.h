@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "absl/types/span.h"
-#include "inference/kernels/cpu_device.h"
+#include "inference/kernels/device.h"
 #include "inference/tensor/matrix_view.h"
 
 namespace hadal::inference {
@@ -23,7 +23,7 @@ class RopeTable {
   explicit RopeTable(std::vector<float> inverse_frequency, float magnitude = 1)
       : inverse_frequency_(std::move(inverse_frequency)), magnitude_(magnitude) {}
   /// Fills the rows; the angle is the float32 product, as the published models were trained.
-  void Compute(const CpuDevice& device, absl::Span<const int32_t> positions);
+  void Compute(const Device& device, absl::Span<const int32_t> positions);
   int64_t num_pairs() const { return static_cast<int64_t>(inverse_frequency_.size()); }
   int64_t num_rows() const { return num_rows_; }
   const float* cos_row(int64_t r) const { return cos_.data() + r * num_pairs(); }
@@ -39,12 +39,12 @@ class RopeTable {
 
 /// Rotates every head of x [rows, num_heads * head_dim] in place (RoFormer, arXiv:2104.09864).
 /// table.num_rows() >= x.rows; head_dim == 2 * table.num_pairs().
-void ApplyRope(const CpuDevice& device, const RopeTable& table, RopeLayout layout,
+void ApplyRope(const Device& device, const RopeTable& table, RopeLayout layout,
                int32_t num_heads, MatrixView x);
 
 /// The same where heads are `head_stride` values apart and x begins at the rotated part of the
 /// first head: the rotary part of DeepSeek's query heads.
-void ApplyRope(const CpuDevice& device, const RopeTable& table, RopeLayout layout,
+void ApplyRope(const Device& device, const RopeTable& table, RopeLayout layout,
                int32_t num_heads, int64_t head_stride, MatrixView x);
 
 /// base^(-2j / head_dim) for j in [0, head_dim / 2), divided by factors[j] where there are any

@@ -1,7 +1,6 @@
 #include "inference/model/batch_plan.h"
 
-#include <algorithm>
-#include <cstring>
+#include "inference/kernels/copy.h"
 
 namespace hadal::inference {
 
@@ -108,12 +107,11 @@ void BindLayer(int32_t layer, absl::Span<const SequenceSlice> batch, const Batch
   }
 }
 
-MatrixView GatherLogitsRows(const BatchPlan& plan, ConstMatrixView from, std::vector<float>& to) {
-  const MatrixView rows(to.data(), static_cast<int64_t>(plan.logits_rows.size()), from.cols);
-  for (int64_t r = 0; r < rows.rows; ++r) {
-    std::memcpy(rows.row(r), from.row(plan.logits_rows[static_cast<size_t>(r)]),
-                static_cast<size_t>(from.cols) * sizeof(float));
-  }
+MatrixView GatherLogitsRows(const Device& device, const BatchPlan& plan, ConstMatrixView from,
+                            DeviceBuffer& to) {
+  const MatrixView rows =
+      to.Reserve(device, static_cast<int64_t>(plan.logits_rows.size()), from.cols);
+  CopyRows(device, from, plan.logits_rows, rows);
   return rows;
 }
 

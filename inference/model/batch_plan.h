@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "inference/kernels/attention.h"
+#include "inference/kernels/device_buffer.h"
 #include "inference/model/decoder.h"
 
 namespace hadal::inference {
@@ -38,6 +39,7 @@ void BindLayer(int32_t layer, absl::Span<const SequenceSlice> batch, const Batch
 
 /// Only the rows whose logits are asked for meet the vocabulary: copies them to the front of `to`
 /// and returns them.
-MatrixView GatherLogitsRows(const BatchPlan& plan, ConstMatrixView from, std::vector<float>& to);
+MatrixView GatherLogitsRows(const Device& device, const BatchPlan& plan, ConstMatrixView from,
+                            DeviceBuffer& to);
 
 }  // namespace hadal::inference

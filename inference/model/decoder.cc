@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "inference/kernels/cpu_device.h"
+#include "inference/kernels/device.h"
 #include "inference/model/models.h"
 
 namespace hadal::inference {
@@ -26,8 +26,7 @@ KvLayout KvLayoutOf(const ModelConfig& config, const DecoderOptions& options) {
 
 StatusOr<std::unique_ptr<Decoder>> LoadDecoder(const Checkpoint& checkpoint,
                                                const DecoderOptions& options,
-                                               std::shared_ptr<ThreadPool> pool) {
-  CpuDevice device(std::move(pool));
+                                               Device device) {
   const std::string& architecture = checkpoint.config().architecture;
   if (architecture == "qwen2") return LoadQwen2(checkpoint, options, std::move(device));
   if (architecture == "qwen2_moe") return LoadQwen2Moe(checkpoint, options, std::move(device));

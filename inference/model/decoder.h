@@ -8,6 +8,7 @@
 #include "absl/types/span.h"
 #include "base/status.h"
 #include "inference/comm/communicator.h"
+#include "inference/kernels/device.h"
 #include "inference/kv/kv_cache.h"
 #include "inference/tensor/matrix_view.h"
 #include "inference/weights/checkpoint.h"
@@ -16,7 +17,6 @@
 namespace hadal::inference {
 
 class PlacedExperts;
-class ThreadPool;
 
 /// One sequence's part of a batch: `tokens` run at positions position, position + 1, ...
 struct SequenceSlice {
@@ -106,6 +106,6 @@ KvLayout KvLayoutOf(const ModelConfig& config, const DecoderOptions& options);
 /// architecture and those there are.
 StatusOr<std::unique_ptr<Decoder>> LoadDecoder(const Checkpoint& checkpoint,
                                                const DecoderOptions& options,
-                                               std::shared_ptr<ThreadPool> pool);
+                                               Device device);
 
 }  // namespace hadal::inference

@@ -36,7 +36,7 @@ Status CheckConfig(const ModelConfig& config) {
 }  // namespace
 
 DeepseekDecoder::DeepseekDecoder(const ModelConfig& config, const DecoderOptions& options,
-                                 CpuDevice device, std::unique_ptr<ModelRanks> ranks)
+                                 Device device, std::unique_ptr<ModelRanks> ranks)
     : config_(config),
       kv_layout_(KvLayoutOf(config, options)),
       device_(device),
@@ -51,7 +51,7 @@ DeepseekDecoder::DeepseekDecoder(const ModelConfig& config, const DecoderOptions
 
 StatusOr<std::unique_ptr<Decoder>> DeepseekDecoder::Load(const Checkpoint& checkpoint,
                                                          const DecoderOptions& options,
-                                                         CpuDevice device) {
+                                                         Device device) {
   const ModelConfig& config = checkpoint.config();
   RETURN_IF_ERROR(CheckConfig(config));
   if (options.draft && config.num_nextn_layers == 0) {
@@ -75,39 +75,29 @@ StatusOr<std::unique_ptr<Decoder>> DeepseekDecoder::Load(const Checkpoint& check
 }
 
 Status DeepseekDecoder::LoadWeights(const Checkpoint& checkpoint, PackPrecision precision) {
-  ThreadPool& pool = device_.pool();
   const ShardPlan& plan = ranks_->plan();
   ASSIGN_OR_RETURN(embedding_, LoadMatrix(checkpoint, plan, "token_embd.weight", config_.vocabulary,
-                                          config_.hidden_dim, precision, pool));
+                                          config_.hidden_dim, precision, device_));
   if (!config_.tied_embeddings) {
     ASSIGN_OR_RETURN(output_, LoadMatrix(checkpoint, plan, "output.weight", config_.vocabulary,
-                                         config_.hidden_dim, precision, pool));
+                                         config_.hidden_dim, precision, device_));
   }
   ASSIGN_OR_RETURN(output_norm_,
-                   LoadVector(checkpoint, plan, "output_norm.weight", config_.hidden_dim));
+                   LoadVector(checkpoint, plan, "output_norm.weight", config_.hidden_dim, device_));
   for (int32_t i = 0; i < kv_layout_.num_layers; ++i) {
     ASSIGN_OR_RETURN(DeepseekLayer layer,
-                     LoadDeepseekLayer(checkpoint, plan, i, precision, pool));
+                     LoadDeepseekLayer(checkpoint, plan, i, precision, device_));
     if (expanded_prefill_) {
-      ASSIGN_OR_RETURN(layer.attention.k_up, TransposeKeys(layer.attention.k_b, pool));
+      ASSIGN_OR_RETURN(layer.attention.k_up, TransposeKeys(layer.attention.k_b, device_));
     }
     feed_forward_.Place(checkpoint, precision, i, layer.feed_forward);
     layers_.push_back(std::move(layer));
   }
   if (kv_layout_.num_layers > config_.num_layers) {
     ASSIGN_OR_RETURN(draft_,
-                     LoadDeepseekDraft(checkpoint, plan, config_.num_layers, precision, pool));
+                     LoadDeepseekDraft(checkpoint, plan, config_.num_layers, precision, device_));
   }
   return OkStatus();
-}
-
-void DeepseekDecoder::Resize(int64_t num_rows) {
-  const auto grow = [num_rows](std::vector<float>& buffer, int64_t cols) {
-    buffer.resize(std::max(buffer.size(), static_cast<size_t>(num_rows * cols)));
-  };
-  grow(residual_, config_.hidden_dim);
-  grow(normed_, config_.hidden_dim);
-  grow(part_, config_.hidden_dim);
 }
 
 void DeepseekDecoder::Trace(const char* part, int32_t layer, ConstMatrixView x) const {
@@ -119,9 +109,9 @@ void DeepseekDecoder::Trace(const char* part, int32_t layer, ConstMatrixView x) 
 Status DeepseekDecoder::RunLayer(int32_t index, int64_t num_rows,
                                  absl::Span<const int32_t> expanded_rows) {
   const DeepseekLayer& layer = layers_[static_cast<size_t>(index)];
-  const MatrixView residual(residual_.data(), num_rows, config_.hidden_dim);
-  const MatrixView normed(normed_.data(), num_rows, config_.hidden_dim);
-  const MatrixView part(part_.data(), num_rows, config_.hidden_dim);
+  const MatrixView residual = residual_.Reserve(device_, num_rows, config_.hidden_dim);
+  const MatrixView normed = normed_.Reserve(device_, num_rows, config_.hidden_dim);
+  const MatrixView part = part_.Reserve(device_, num_rows, config_.hidden_dim);
 
   RmsNorm(device_, residual, layer.attention_norm.data(), config_.norm_eps, normed);
   attention_.Run(layer.attention, normed, rope_, kv_, expanded_rows, part);
@@ -144,8 +134,7 @@ Status DeepseekDecoder::Forward(absl::Span<const SequenceSlice> batch, KvCache& 
   RETURN_IF_ERROR(CheckExpanded(plan));
   // A group without work still computes the experts of others.
   if (plan.num_rows == 0 && !ranks_->plan().spreads_experts()) return OkStatus();
-  Resize(plan.num_rows);
-  const MatrixView residual(residual_.data(), plan.num_rows, config_.hidden_dim);
+  const MatrixView residual = residual_.Reserve(device_, plan.num_rows, config_.hidden_dim);
   RETURN_IF_ERROR(ranks_->Embed(device_, embedding_, plan.tokens, residual));
   if (trace_ != nullptr && plan.num_rows > 0) trace_->OnHidden("embed", residual);
   rope_.Compute(device_, plan.positions);
@@ -169,11 +158,11 @@ Status DeepseekDecoder::CheckExpanded(const BatchPlan& plan) const {
 
 // The rows whose logits are wanted, normed, meet the vocabulary. The trace calls them `name`.
 Status DeepseekDecoder::ProjectLast(const char* name, const BatchPlan& plan,
-                                    const std::vector<float>& norm, const PackedMatrix& output,
+                                    const DeviceBuffer& norm, const PackedMatrix& output,
                                     absl::Span<float> logits) {
   if (plan.logits_rows.empty()) return OkStatus();
   const ConstMatrixView residual(residual_.data(), plan.num_rows, config_.hidden_dim);
-  const MatrixView last = GatherLogitsRows(plan, residual, normed_);
+  const MatrixView last = GatherLogitsRows(device_, plan, residual, normed_);
   RmsNorm(device_, last, norm.data(), config_.norm_eps, last);
   if (trace_ != nullptr) trace_->OnHidden(name, last);
   return ranks_->Project(device_, last, output,
@@ -184,9 +173,8 @@ Status DeepseekDecoder::ProjectLast(const char* name, const BatchPlan& plan,
 void DeepseekDecoder::KeepForDraft(int64_t num_rows) {
   const int64_t width = config_.hidden_dim;
   kept_rows_ = num_rows;
-  kept_.resize(std::max(kept_.size(), static_cast<size_t>(num_rows * width)));
   RmsNorm(device_, ConstMatrixView(residual_.data(), num_rows, width), output_norm_.data(),
-          config_.norm_eps, MatrixView(kept_.data(), num_rows, width));
+          config_.norm_eps, kept_.Reserve(device_, num_rows, width));
 }
 
 // The residual stream of Draft(): the projection of each token's embedding beside the hidden state
@@ -194,9 +182,9 @@ void DeepseekDecoder::KeepForDraft(int64_t num_rows) {
 Status DeepseekDecoder::CombineForDraft(absl::Span<const SequenceSlice> batch,
                                         const BatchPlan& plan) {
   const int64_t width = config_.hidden_dim;
-  const MatrixView residual(residual_.data(), plan.num_rows, width);
-  pair_.resize(std::max(pair_.size(), static_cast<size_t>(2 * width * plan.num_rows)));
-  const MatrixView embedded(pair_.data(), plan.num_rows, width, 2 * width);
+  const MatrixView residual = residual_.Reserve(device_, plan.num_rows, width);
+  const MatrixView pair = pair_.Reserve(device_, plan.num_rows, 2 * width);
+  const MatrixView embedded(pair.data, plan.num_rows, width, pair.stride);
   const PackedMatrix& table = draft_->embedding.rows() > 0 ? draft_->embedding : embedding_;
   RETURN_IF_ERROR(ranks_->Embed(device_, table, plan.tokens, residual));
   RmsNorm(device_, residual, draft_->embedding_norm.data(), config_.norm_eps, embedded);
@@ -205,10 +193,10 @@ Status DeepseekDecoder::CombineForDraft(absl::Span<const SequenceSlice> batch,
     const auto count = static_cast<int64_t>(slice.tokens.size());
     RmsNorm(device_, ConstMatrixView(kept_.data() + slice.first_row * width, count, width),
             draft_->hidden_norm.data(), config_.norm_eps,
-            MatrixView(embedded.row(row) + width, count, width, 2 * width));
+            MatrixView(pair.row(row) + width, count, width, pair.stride));
     row += count;
   }
-  MatMul(device_, ConstMatrixView(pair_.data(), plan.num_rows, 2 * width), draft_->projection,
+  MatMul(device_, pair, draft_->projection,
          nullptr, residual);
   return OkStatus();
 }
@@ -228,7 +216,6 @@ Status DeepseekDecoder::Draft(absl::Span<const SequenceSlice> batch, KvCache& ca
   const BatchPlan plan = PlanBatch(batch);
   RETURN_IF_ERROR(CheckExpanded(plan));
   if (plan.num_rows == 0 && !ranks_->plan().spreads_experts()) return OkStatus();
-  Resize(plan.num_rows);
   RETURN_IF_ERROR(CombineForDraft(batch, plan));
   rope_.Compute(device_, plan.positions);
   BindLayer(config_.num_layers, batch, plan, cache, &kv_);

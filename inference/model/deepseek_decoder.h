@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "inference/kernels/cpu_device.h"
+#include "inference/kernels/device_buffer.h"
 #include "inference/kernels/packed_matrix.h"
 #include "inference/kernels/rope.h"
 #include "inference/model/batch_plan.h"
@@ -25,7 +25,7 @@ namespace hadal::inference {
 class DeepseekDecoder final : public Decoder {
  public:
   static StatusOr<std::unique_ptr<Decoder>> Load(const Checkpoint& checkpoint,
-                                                 const DecoderOptions& options, CpuDevice device);
+                                                 const DecoderOptions& options, Device device);
 
   const ModelConfig& config() const override { return config_; }
   const KvLayout& kv_layout() const override { return kv_layout_; }
@@ -37,27 +37,26 @@ class DeepseekDecoder final : public Decoder {
   PlacedExperts* placed_experts() override { return feed_forward_.placed_experts(); }
 
  private:
-  DeepseekDecoder(const ModelConfig& config, const DecoderOptions& options, CpuDevice device,
+  DeepseekDecoder(const ModelConfig& config, const DecoderOptions& options, Device device,
                   std::unique_ptr<ModelRanks> ranks);
   Status LoadWeights(const Checkpoint& checkpoint, PackPrecision precision);
-  void Resize(int64_t num_rows);
   Status CheckExpanded(const BatchPlan& plan) const;
   Status RunLayer(int32_t index, int64_t num_rows, absl::Span<const int32_t> expanded_rows);
   void KeepForDraft(int64_t num_rows);
   Status CombineForDraft(absl::Span<const SequenceSlice> batch, const BatchPlan& plan);
-  Status ProjectLast(const char* name, const BatchPlan& plan, const std::vector<float>& norm,
+  Status ProjectLast(const char* name, const BatchPlan& plan, const DeviceBuffer& norm,
                      const PackedMatrix& output, absl::Span<float> logits);
   void Trace(const char* part, int32_t layer, ConstMatrixView x) const;
 
   const ModelConfig config_;
   const KvLayout kv_layout_;
-  const CpuDevice device_;
+  const Device device_;
   DecoderTrace* const trace_;
   const bool expanded_prefill_;
   const std::unique_ptr<ModelRanks> ranks_;
   PackedMatrix embedding_;
   PackedMatrix output_;  ///< empty when tied: the embedding is used
-  std::vector<float> output_norm_;
+  DeviceBuffer output_norm_;
   std::vector<DeepseekLayer> layers_;  ///< num_layers, then that of draft_
   std::optional<DeepseekDraft> draft_;
   RopeTable rope_;
@@ -65,9 +64,9 @@ class DeepseekDecoder final : public Decoder {
   FeedForward feed_forward_;
   LayerKv kv_;
   int64_t kept_rows_ = 0;                        // of kept_
-  std::vector<float> kept_;                      // [rows of Forward(), hidden], normed; to draft
-  std::vector<float> pair_;                      // [rows, 2 * hidden]
-  std::vector<float> residual_, normed_, part_;  // [rows, hidden]
+  DeviceBuffer kept_;                      // [rows of Forward(), hidden], normed; to draft
+  DeviceBuffer pair_;                      // [rows, 2 * hidden]
+  DeviceBuffer residual_, normed_, part_;  // [rows, hidden]
 };
 
 }  // namespace hadal::inference

@@ -8,7 +8,7 @@ namespace hadal::inference {
 /// DeepSeek-V3 and R1: experts by sigmoid with a bias for the choice only, among the groups with
 /// the best pairs.
 StatusOr<std::unique_ptr<Decoder>> LoadDeepseekV3(const Checkpoint& checkpoint,
-                                                  const DecoderOptions& options, CpuDevice device) {
+                                                  const DecoderOptions& options, Device device) {
   const MoeConfig& moe = checkpoint.config().moe;
   if (moe.gate != ExpertGate::kSigmoidGroups || moe.num_experts < 2 * moe.num_groups) {
     return InvalidArgument(

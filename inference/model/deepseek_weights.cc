@@ -53,7 +53,7 @@ std::vector<float> TransposeScales(const WeightPart& matrix, int64_t first, int6
 }
 
 Status SplitKvB(const Checkpoint& checkpoint, const ShardPlan& plan, const std::string& name,
-                PackPrecision precision, ThreadPool& pool, MlaWeights* weights) {
+                PackPrecision precision, const Device& device, MlaWeights* weights) {
   const ModelConfig& config = checkpoint.config();
   const int64_t nope = config.mla.qk_nope_head_dim;
   const int64_t value = config.mla.v_head_dim;
@@ -62,7 +62,7 @@ Status SplitKvB(const Checkpoint& checkpoint, const ShardPlan& plan, const std::
   for (int64_t head = 0; head < plan.num_heads(config); ++head) {
     const int64_t first = head * (nope + value);
     auto k = PackedMatrix::Pack(kv_b.type, latent, nope, TransposeRows(kv_b, first, nope),
-                                precision, pool, TransposeScales(kv_b, first, nope));
+                                precision, device, TransposeScales(kv_b, first, nope));
     if (!k.ok()) return Annotate(k.status(), name);
     const auto at = static_cast<size_t>(first + nope);
     absl::Span<const float> scales;
@@ -74,7 +74,7 @@ Status SplitKvB(const Checkpoint& checkpoint, const ShardPlan& plan, const std::
     auto v = PackedMatrix::Pack(
         kv_b.type, value, latent,
         kv_b.data.subspan(at * RowBytes(kv_b), static_cast<size_t>(value) * RowBytes(kv_b)),
-        precision, pool, scales);
+        precision, device, scales);
     if (!v.ok()) return Annotate(v.status(), name);
     weights->k_b.push_back(*std::move(k));
     weights->v_b.push_back(*std::move(v));
@@ -86,13 +86,13 @@ Status SplitKvB(const Checkpoint& checkpoint, const ShardPlan& plan, const std::
 class LayerLoader {
  public:
   LayerLoader(const Checkpoint& checkpoint, const ShardPlan& plan, int32_t index,
-              PackPrecision precision, ThreadPool& pool)
+              PackPrecision precision, const Device& device)
       : checkpoint_(checkpoint),
         plan_(plan),
         config_(checkpoint.config()),
         prefix_(fmt::format("blk.{}.", index)),
         precision_(precision),
-        pool_(pool) {}
+        device_(device) {}
 
   Status Attention(MlaWeights* out) const {
     const MlaConfig& mla = config_.mla;
@@ -113,22 +113,22 @@ class LayerLoader {
                   &out->o);
   }
 
-  Status Vector(const char* name, int64_t size, std::vector<float>* out) const {
-    ASSIGN_OR_RETURN(*out, LoadVector(checkpoint_, plan_, prefix_ + name, size));
+  Status Vector(const char* name, int64_t size, DeviceBuffer* out) const {
+    ASSIGN_OR_RETURN(*out, LoadVector(checkpoint_, plan_, prefix_ + name, size, device_));
     return OkStatus();
   }
 
  private:
   Status Matrix(const std::string& name, int64_t rows, int64_t cols, PackedMatrix* out) const {
-    ASSIGN_OR_RETURN(*out,
-                     LoadMatrix(checkpoint_, plan_, prefix_ + name, rows, cols, precision_, pool_));
+    ASSIGN_OR_RETURN(*out, LoadMatrix(checkpoint_, plan_, prefix_ + name, rows, cols, precision_,
+                                      device_));
     return OkStatus();
   }
 
   // Stored per head in newer GGUF files, as one matrix in older ones and in folders.
   Status KeysAndValues(MlaWeights* out) const {
     if (!checkpoint_.Has(prefix_ + "attn_k_b.0.weight")) {
-      return SplitKvB(checkpoint_, plan_, prefix_ + "attn_kv_b.weight", precision_, pool_, out);
+      return SplitKvB(checkpoint_, plan_, prefix_ + "attn_kv_b.weight", precision_, device_, out);
     }
     const MlaConfig& mla = config_.mla;
     const int32_t count = plan_.num_heads(config_);
@@ -147,43 +147,44 @@ class LayerLoader {
   const ModelConfig& config_;
   const std::string prefix_;
   const PackPrecision precision_;
-  ThreadPool& pool_;
+  const Device& device_;
 };
 
 }  // namespace
 
 StatusOr<DeepseekLayer> LoadDeepseekLayer(const Checkpoint& checkpoint, const ShardPlan& plan,
                                           int32_t index, PackPrecision precision,
-                                          ThreadPool& pool) {
+                                          const Device& device) {
   const ModelConfig& config = checkpoint.config();
-  const LayerLoader loader(checkpoint, plan, index, precision, pool);
+  const LayerLoader loader(checkpoint, plan, index, precision, device);
   DeepseekLayer layer;
   RETURN_IF_ERROR(loader.Vector("attn_norm.weight", config.hidden_dim, &layer.attention_norm));
   RETURN_IF_ERROR(loader.Attention(&layer.attention));
   RETURN_IF_ERROR(loader.Vector("ffn_norm.weight", config.hidden_dim, &layer.ffn_norm));
-  ASSIGN_OR_RETURN(layer.feed_forward, LoadFeedForward(checkpoint, plan, index, precision, pool));
+  ASSIGN_OR_RETURN(layer.feed_forward, LoadFeedForward(checkpoint, plan, index, precision, device));
   return layer;
 }
 
 StatusOr<DeepseekDraft> LoadDeepseekDraft(const Checkpoint& checkpoint, const ShardPlan& plan,
                                           int32_t index, PackPrecision precision,
-                                          ThreadPool& pool) {
+                                          const Device& device) {
   const ModelConfig& config = checkpoint.config();
   const int64_t hidden = config.hidden_dim;
   const std::string prefix = fmt::format("blk.{}.nextn.", index);
   DeepseekDraft draft;
   ASSIGN_OR_RETURN(draft.embedding_norm,
-                   LoadVector(checkpoint, plan, prefix + "enorm.weight", hidden));
+                   LoadVector(checkpoint, plan, prefix + "enorm.weight", hidden, device));
   ASSIGN_OR_RETURN(draft.hidden_norm,
-                   LoadVector(checkpoint, plan, prefix + "hnorm.weight", hidden));
+                   LoadVector(checkpoint, plan, prefix + "hnorm.weight", hidden, device));
+  const std::string output_norm = prefix + "shared_head_norm.weight";
   ASSIGN_OR_RETURN(draft.output_norm,
-                   LoadVector(checkpoint, plan, prefix + "shared_head_norm.weight", hidden));
+                   LoadVector(checkpoint, plan, output_norm, hidden, device));
   ASSIGN_OR_RETURN(draft.projection, LoadMatrix(checkpoint, plan, prefix + "eh_proj.weight", hidden,
-                                                2 * hidden, precision, pool));
+                                                2 * hidden, precision, device));
   const auto shared_or = [&](const char* name, PackedMatrix* out) {
     if (!checkpoint.Has(prefix + name)) return OkStatus();
     ASSIGN_OR_RETURN(*out, LoadMatrix(checkpoint, plan, prefix + name, config.vocabulary, hidden,
-                                      precision, pool));
+                                      precision, device));
     return OkStatus();
   };
   RETURN_IF_ERROR(shared_or("embed_tokens.weight", &draft.embedding));

@@ -1,7 +1,6 @@
 #include "inference/model/feed_forward.h"
 
 #include <algorithm>
-#include <cmath>
 #include <numeric>
 #include <string>
 #include <utility>
@@ -12,11 +11,6 @@
 
 namespace hadal::inference {
 namespace {
-
-MatrixView Resized(std::vector<float>& buffer, int64_t rows, int64_t cols) {
-  buffer.resize(std::max(buffer.size(), static_cast<size_t>(rows * cols)));
-  return {buffer.data(), rows, cols};
-}
 
 std::vector<int32_t> ExpertsHere(const ModelConfig& config, const ShardPlan& plan, int32_t layer) {
   if (plan.spreads_experts()) {
@@ -30,11 +24,11 @@ std::vector<int32_t> ExpertsHere(const ModelConfig& config, const ShardPlan& pla
 /// `suffix`: what follows "ffn_gate", "ffn_up" and "ffn_down" in the names of layer `index`.
 StatusOr<Expert> LoadMlp(const Checkpoint& checkpoint, const ShardPlan& plan, int32_t index,
                          const std::string& suffix, int64_t width, PackPrecision precision,
-                         ThreadPool& pool) {
+                         const Device& device) {
   const int64_t hidden = checkpoint.config().hidden_dim;
   const auto matrix = [&](const char* name, int64_t rows, int64_t cols) {
     return LoadMatrix(checkpoint, plan, fmt::format("blk.{}.{}{}", index, name, suffix), rows, cols,
-                      precision, pool);
+                      precision, device);
   };
   Expert mlp;
   ASSIGN_OR_RETURN(mlp.gate, matrix("ffn_gate", width, hidden));
@@ -44,25 +38,25 @@ StatusOr<Expert> LoadMlp(const Checkpoint& checkpoint, const ShardPlan& plan, in
 }
 
 StatusOr<Expert> LoadExpert(const Checkpoint& checkpoint, const ShardPlan& plan, int32_t index,
-                            int32_t expert, PackPrecision precision, ThreadPool& pool) {
+                            int32_t expert, PackPrecision precision, const Device& device) {
   return LoadMlp(checkpoint, plan, index, fmt::format(".{}.weight", expert),
-                 checkpoint.config().moe.expert_ffn_dim, precision, pool);
+                 checkpoint.config().moe.expert_ffn_dim, precision, device);
 }
 
 }  // namespace
 
 StatusOr<FeedForwardWeights> LoadFeedForward(const Checkpoint& checkpoint, const ShardPlan& plan,
                                              int32_t index, PackPrecision precision,
-                                             ThreadPool& pool) {
+                                             const Device& device) {
   const ModelConfig& config = checkpoint.config();
   const MoeConfig& moe = config.moe;
   const std::string prefix = fmt::format("blk.{}.", index);
   const auto mlp = [&](const char* suffix, int64_t width) {
-    return LoadMlp(checkpoint, plan, index, suffix, width, precision, pool);
+    return LoadMlp(checkpoint, plan, index, suffix, width, precision, device);
   };
   const auto gate = [&](const char* name, int64_t rows) {
     return LoadMatrix(checkpoint, plan, prefix + name, rows, config.hidden_dim,
-                      PackPrecision::kFloat32, pool);
+                      PackPrecision::kFloat32, device);
   };
   FeedForwardWeights weights;
   if (!config.HasExperts(index)) {
@@ -72,11 +66,12 @@ StatusOr<FeedForwardWeights> LoadFeedForward(const Checkpoint& checkpoint, const
   ASSIGN_OR_RETURN(weights.router, gate("ffn_gate_inp.weight", moe.num_experts));
   if (moe.gate == ExpertGate::kSigmoidGroups) {
     ASSIGN_OR_RETURN(weights.router_bias,
-                     LoadVector(checkpoint, plan, prefix + "exp_probs_b.bias", moe.num_experts));
+                     LoadVector(checkpoint, plan, prefix + "exp_probs_b.bias", moe.num_experts,
+                                device));
   }
   for (const int32_t e : ExpertsHere(config, plan, index)) {
     ASSIGN_OR_RETURN(weights.experts.emplace_back(),
-                     LoadExpert(checkpoint, plan, index, e, precision, pool));
+                     LoadExpert(checkpoint, plan, index, e, precision, device));
   }
   if (moe.shared_ffn_dim > 0) {
     ASSIGN_OR_RETURN(weights.mlp, mlp("_shexp.weight", moe.shared_ffn_dim));
@@ -108,7 +103,7 @@ Status CheckExperts(const ModelConfig& config) {
 }
 
 FeedForward::FeedForward(const ModelConfig& config, const DecoderOptions& options,
-                         const ModelRanks& ranks, CpuDevice device)
+                         const ModelRanks& ranks, Device device)
     : moe_(config.moe),
       ranks_(ranks),
       device_(device),
@@ -121,11 +116,11 @@ void FeedForward::Place(const Checkpoint& checkpoint, PackPrecision precision, i
                         FeedForwardWeights& weights) {
   if (weights.router.rows() == 0 || !ranks_.plan().spreads_experts()) return;
   if (placed_experts_ == nullptr) {
-    // Whole experts, and not with the decoder's pool, which is busy.
-    const auto load = [&checkpoint, precision, pool = std::make_shared<ThreadPool>(1)](
+    // Whole experts, and beside the decoder, whose device is busy.
+    const auto load = [&checkpoint, precision, beside = device_.ForLoading()](
                           int32_t layer, int32_t expert) -> StatusOr<Expert> {
       RETURN_IF_ERROR(checkpoint.CheckFiles());
-      return LoadExpert(checkpoint, ShardPlan(), layer, expert, precision, *pool);
+      return LoadExpert(checkpoint, ShardPlan(), layer, expert, precision, beside);
     };
     placed_experts_ = std::make_unique<PlacedExperts>(*world_, moe_.num_experts, load);
   }
@@ -150,8 +145,8 @@ void FeedForward::RunMlp(const FeedForwardWeights& weights, ConstMatrixView x, M
     std::fill_n(y.data, y.rows * y.cols, 0.0f);
     return;
   }
-  const MatrixView gate = Resized(gate_, x.rows, mlp.gate.rows());
-  const MatrixView up = Resized(up_, x.rows, mlp.up.rows());
+  const MatrixView gate = gate_.Reserve(device_, x.rows, mlp.gate.rows());
+  const MatrixView up = up_.Reserve(device_, x.rows, mlp.up.rows());
   const MatMulTask tasks[] = {{&mlp.gate, nullptr, gate, false}, {&mlp.up, nullptr, up, false}};
   MatMul(device_, x, tasks);
   SiluMul(device_, gate, up, gate);
@@ -161,22 +156,15 @@ void FeedForward::RunMlp(const FeedForwardWeights& weights, ConstMatrixView x, M
 
 // y *= sigmoid(gate * x), a number a row. y may be a rank's part of a sum.
 void FeedForward::GateShared(const PackedMatrix& gate, ConstMatrixView x, MatrixView y) {
-  const MatrixView logit = Resized(shared_logit_, x.rows, 1);
+  const MatrixView logit = shared_logit_.Reserve(device_, x.rows, 1);
   MatMul(device_, x, gate, nullptr, logit);
-  device_.pool().ParallelFor(x.rows, 16, [&](int64_t begin, int64_t end) {
-    for (int64_t r = begin; r < end; ++r) {
-      const float share = 1.0f / (1.0f + std::exp(-*logit.row(r)));
-      float* row = y.row(r);
-      for (int64_t c = 0; c < y.cols; ++c) row[c] *= share;
-    }
-  });
+  ScaleBySigmoid(device_, logit, y);
 }
 
 void FeedForward::RouteRows(const FeedForwardWeights& weights, int32_t index, ConstMatrixView x) {
-  const MatrixView logits = Resized(logits_, x.rows, moe_.num_experts);
+  const MatrixView logits = logits_.Reserve(device_, x.rows, moe_.num_experts);
   MatMul(device_, x, weights.router, nullptr, logits);
-  Route(device_, moe_, logits, weights.router_bias.empty() ? nullptr : weights.router_bias.data(),
-        &routing_);
+  Route(device_, moe_, logits, weights.router_bias.data(), &routing_);
   if (trace_ != nullptr && x.rows > 0) {
     trace_->OnRouting(index, logits, routing_.experts, routing_.weights);
   }
@@ -187,11 +175,7 @@ void FeedForward::RouteRows(const FeedForwardWeights& weights, int32_t index, Co
 Status FeedForward::RunSpreadExperts(int32_t index, ConstMatrixView x, MatrixView y) {
   RETURN_IF_ERROR(ranks_.SumOwnRows(y));
   const ShardRange own = ranks_.OwnRows(x.rows);
-  const auto slice = [&](const auto& all) {
-    return std::decay_t<decltype(all)>(all.begin() + own.begin * routing_.top_k,
-                                       all.begin() + own.end * routing_.top_k);
-  };
-  own_routing_ = {routing_.top_k, slice(routing_.experts), slice(routing_.weights)};
+  own_routing_ = routing_.Rows(own.begin, own.end);
   placed_experts_->Count(index, own_routing_.experts);
   RETURN_IF_ERROR(spread_experts_.Run(placed_experts_->experts(index),
                                       placed_experts_->placement(index), own_routing_,

@@ -3,7 +3,7 @@
 #include <memory>
 #include <vector>
 
-#include "inference/kernels/cpu_device.h"
+#include "inference/kernels/device_buffer.h"
 #include "inference/kernels/packed_matrix.h"
 #include "inference/model/decoder.h"
 #include "inference/model/model_ranks.h"
@@ -21,7 +21,7 @@ struct FeedForwardWeights {
   /// empty where they count in full.
   PackedMatrix shared_gate;
   PackedMatrix router;             ///< [experts, hidden] f32; empty in dense layers
-  std::vector<float> router_bias;  ///< [experts] where the router has one
+  DeviceBuffer router_bias;         ///< [experts] where the router has one
   /// Empty in dense layers; all, or those of ShardPlan::placement where experts are spread, until
   /// FeedForward::Place().
   std::vector<Expert> experts;
@@ -31,7 +31,7 @@ struct FeedForwardWeights {
 /// bits, those of the gates apart: they are float32.
 StatusOr<FeedForwardWeights> LoadFeedForward(const Checkpoint& checkpoint, const ShardPlan& plan,
                                              int32_t index, PackPrecision precision,
-                                             ThreadPool& pool);
+                                             const Device& device);
 
 /// Refuses a MoeConfig whose router has no choice to make. INVALID_ARGUMENT with its numbers.
 Status CheckExperts(const ModelConfig& config);
@@ -42,7 +42,7 @@ class FeedForward {
  public:
   /// `ranks` outlives the object.
   FeedForward(const ModelConfig& config, const DecoderOptions& options, const ModelRanks& ranks,
-              CpuDevice device);
+              Device device);
 
   /// Where experts are spread, takes those of layer `index` out of `weights`, so that they can
   /// move; the ones that come later are read from `checkpoint`, which outlives the object.
@@ -63,7 +63,7 @@ class FeedForward {
 
   const MoeConfig moe_;
   const ModelRanks& ranks_;
-  const CpuDevice device_;
+  const Device device_;
   DecoderTrace* const trace_;
   Communicator* const world_;
   ExpertRunner experts_;
@@ -71,8 +71,8 @@ class FeedForward {
   std::unique_ptr<PlacedExperts> placed_experts_;
   Routing routing_;
   Routing own_routing_;                       ///< of the rows that are this rank's to dispatch
-  std::vector<float> gate_, up_;              // [rows, width of the MLP]
-  std::vector<float> logits_, shared_logit_;  // [rows, experts], [rows, 1]
+  DeviceBuffer gate_, up_;              // [rows, width of the MLP]
+  DeviceBuffer logits_, shared_logit_;  // [rows, experts], [rows, 1]
 };
 
 }  // namespace hadal::inference

@@ -39,7 +39,7 @@ Status CheckConfig(const ModelConfig& config) {
 
 }  // namespace
 
-GqaDecoder::GqaDecoder(ModelConfig config, const DecoderOptions& options, CpuDevice device,
+GqaDecoder::GqaDecoder(ModelConfig config, const DecoderOptions& options, Device device,
                        std::unique_ptr<ModelRanks> ranks)
     : config_(std::move(config)),
       ranks_(std::move(ranks)),
@@ -55,7 +55,7 @@ GqaDecoder::GqaDecoder(ModelConfig config, const DecoderOptions& options, CpuDev
 StatusOr<std::unique_ptr<Decoder>> GqaDecoder::Load(const Checkpoint& checkpoint,
                                                     const GqaDecoderTraits& traits,
                                                     const DecoderOptions& options,
-                                                    CpuDevice device) {
+                                                    Device device) {
   const ModelConfig& config = checkpoint.config();
   RETURN_IF_ERROR(CheckConfig(config));
   if (options.draft) {
@@ -66,19 +66,18 @@ StatusOr<std::unique_ptr<Decoder>> GqaDecoder::Load(const Checkpoint& checkpoint
                                       ? PackPrecision::kFloat32 : PackPrecision::kStored;
   ASSIGN_OR_RETURN(auto ranks, ModelRanks::Create(checkpoint, options));
   auto decoder = std::unique_ptr<GqaDecoder>(
-      new GqaDecoder(config, options, std::move(device), std::move(ranks)));
-  ThreadPool& pool = decoder->device_.pool();
+      new GqaDecoder(config, options, device, std::move(ranks)));
   const ShardPlan& plan = decoder->ranks_->plan();
   ASSIGN_OR_RETURN(decoder->embedding_,
                    LoadMatrix(checkpoint, plan, "token_embd.weight", config.vocabulary,
-                              config.hidden_dim, precision, pool));
+                              config.hidden_dim, precision, device));
   if (!config.tied_embeddings) {
     ASSIGN_OR_RETURN(decoder->output_,
                      LoadMatrix(checkpoint, plan, "output.weight", config.vocabulary,
-                                config.hidden_dim, precision, pool));
+                                config.hidden_dim, precision, device));
   }
   ASSIGN_OR_RETURN(decoder->output_norm_,
-                   LoadVector(checkpoint, "output_norm.weight", config.hidden_dim));
+                   LoadVector(checkpoint, plan, "output_norm.weight", config.hidden_dim, device));
   decoder->layers_.resize(static_cast<size_t>(config.num_layers));
   for (int32_t i = 0; i < config.num_layers; ++i) {
     Layer& layer = decoder->layers_[static_cast<size_t>(i)];
@@ -91,7 +90,6 @@ StatusOr<std::unique_ptr<Decoder>> GqaDecoder::Load(const Checkpoint& checkpoint
 
 Status GqaDecoder::LoadLayer(const Checkpoint& checkpoint, const GqaDecoderTraits& traits,
                              int32_t index, PackPrecision precision, Layer* layer) {
-  ThreadPool& pool = device_.pool();
   const std::string prefix = fmt::format("blk.{}.", index);
   const int64_t hidden = config_.hidden_dim;
   const int64_t q_dim = int64_t{config_.num_heads} * config_.head_dim;
@@ -99,11 +97,11 @@ Status GqaDecoder::LoadLayer(const Checkpoint& checkpoint, const GqaDecoderTrait
   const ShardPlan& plan = ranks_->plan();
   const auto matrix = [&](const char* name, int64_t rows, int64_t cols, PackedMatrix* out) {
     ASSIGN_OR_RETURN(*out,
-                     LoadMatrix(checkpoint, plan, prefix + name, rows, cols, precision, pool));
+                     LoadMatrix(checkpoint, plan, prefix + name, rows, cols, precision, device_));
     return OkStatus();
   };
-  const auto vector = [&](const char* name, int64_t size, std::vector<float>* out) {
-    ASSIGN_OR_RETURN(*out, LoadVector(checkpoint, plan, prefix + name, size));
+  const auto vector = [&](const char* name, int64_t size, DeviceBuffer* out) {
+    ASSIGN_OR_RETURN(*out, LoadVector(checkpoint, plan, prefix + name, size, device_));
     return OkStatus();
   };
   RETURN_IF_ERROR(vector("attn_norm.weight", hidden, &layer->attention_norm));
@@ -113,28 +111,13 @@ Status GqaDecoder::LoadLayer(const Checkpoint& checkpoint, const GqaDecoderTrait
   RETURN_IF_ERROR(matrix("attn_v.weight", kv_dim, hidden, &layer->v));
   RETURN_IF_ERROR(matrix("attn_output.weight", hidden, q_dim, &layer->o));
   ASSIGN_OR_RETURN(layer->feed_forward,
-                   LoadFeedForward(checkpoint, plan, index, precision, pool));
+                   LoadFeedForward(checkpoint, plan, index, precision, device_));
   if (traits.attention_bias) {
     RETURN_IF_ERROR(vector("attn_q.bias", q_dim, &layer->q_bias));
     RETURN_IF_ERROR(vector("attn_k.bias", kv_dim, &layer->k_bias));
     RETURN_IF_ERROR(vector("attn_v.bias", kv_dim, &layer->v_bias));
   }
   return OkStatus();
-}
-
-void GqaDecoder::Resize(int64_t num_rows) {
-  const auto rows = static_cast<size_t>(num_rows);
-  const auto grow = [rows](std::vector<float>& buffer, int64_t cols) {
-    buffer.resize(std::max(buffer.size(), rows * static_cast<size_t>(cols)));
-  };
-  const int64_t q_dim = int64_t{local_.num_heads} * local_.head_dim;
-  grow(act_.residual, config_.hidden_dim);
-  grow(act_.normed, config_.hidden_dim);
-  grow(act_.part, config_.hidden_dim);
-  grow(act_.query, q_dim);
-  grow(act_.attended, q_dim);
-  grow(act_.key, kv_layout_.k_values);
-  grow(act_.value, kv_layout_.v_values);
 }
 
 void GqaDecoder::Trace(const char* part, int32_t layer, ConstMatrixView x) const {
@@ -146,14 +129,13 @@ void GqaDecoder::Trace(const char* part, int32_t layer, ConstMatrixView x) const
 // out = attention of x, normed; kv_ is bound to the layer.
 void GqaDecoder::Attend(const Layer& layer, ConstMatrixView x, MatrixView out) {
   const int64_t q_dim = int64_t{local_.num_heads} * local_.head_dim;
-  const MatrixView query(act_.query.data(), x.rows, q_dim);
-  const MatrixView attended(act_.attended.data(), x.rows, q_dim);
-  const MatrixView key(act_.key.data(), x.rows, kv_layout_.k_values);
-  const MatrixView value(act_.value.data(), x.rows, kv_layout_.v_values);
-  const auto bias = [](const std::vector<float>& b) { return b.empty() ? nullptr : b.data(); };
-  const MatMulTask tasks[] = {{&layer.q, bias(layer.q_bias), query, false},
-                              {&layer.k, bias(layer.k_bias), key, false},
-                              {&layer.v, bias(layer.v_bias), value, false}};
+  const MatrixView query = act_.query.Reserve(device_, x.rows, q_dim);
+  const MatrixView attended = act_.attended.Reserve(device_, x.rows, q_dim);
+  const MatrixView key = act_.key.Reserve(device_, x.rows, kv_layout_.k_values);
+  const MatrixView value = act_.value.Reserve(device_, x.rows, kv_layout_.v_values);
+  const MatMulTask tasks[] = {{&layer.q, layer.q_bias.data(), query, false},
+                              {&layer.k, layer.k_bias.data(), key, false},
+                              {&layer.v, layer.v_bias.data(), value, false}};
   MatMul(device_, x, tasks);
   const RopeLayout rope =
       config_.rope_interleaved ? RopeLayout::kInterleaved : RopeLayout::kHalves;
@@ -167,9 +149,9 @@ void GqaDecoder::Attend(const Layer& layer, ConstMatrixView x, MatrixView out) {
 
 Status GqaDecoder::RunLayer(int32_t index, int64_t num_rows) {
   const Layer& layer = layers_[static_cast<size_t>(index)];
-  const MatrixView residual(act_.residual.data(), num_rows, config_.hidden_dim);
-  const MatrixView normed(act_.normed.data(), num_rows, config_.hidden_dim);
-  const MatrixView part(act_.part.data(), num_rows, config_.hidden_dim);
+  const MatrixView residual = act_.residual.Reserve(device_, num_rows, config_.hidden_dim);
+  const MatrixView normed = act_.normed.Reserve(device_, num_rows, config_.hidden_dim);
+  const MatrixView part = act_.part.Reserve(device_, num_rows, config_.hidden_dim);
 
   RmsNorm(device_, residual, layer.attention_norm.data(), config_.norm_eps, normed);
   Attend(layer, normed, part);
@@ -191,8 +173,7 @@ Status GqaDecoder::Forward(absl::Span<const SequenceSlice> batch, KvCache& cache
   const BatchPlan plan = PlanBatch(batch);
   // A group without work still computes the experts of others.
   if (plan.num_rows == 0 && !ranks_->plan().spreads_experts()) return OkStatus();
-  Resize(plan.num_rows);
-  const MatrixView residual(act_.residual.data(), plan.num_rows, config_.hidden_dim);
+  const MatrixView residual = act_.residual.Reserve(device_, plan.num_rows, config_.hidden_dim);
   RETURN_IF_ERROR(ranks_->Embed(device_, embedding_, plan.tokens, residual));
   if (trace_ != nullptr && plan.num_rows > 0) trace_->OnHidden("embed", residual);
   rope_.Compute(device_, plan.positions);
@@ -201,7 +182,7 @@ Status GqaDecoder::Forward(absl::Span<const SequenceSlice> batch, KvCache& cache
     RETURN_IF_ERROR(RunLayer(i, plan.num_rows));
   }
   if (plan.logits_rows.empty()) return OkStatus();
-  const MatrixView last = GatherLogitsRows(plan, residual, act_.normed);
+  const MatrixView last = GatherLogitsRows(device_, plan, residual, act_.normed);
   RmsNorm(device_, last, output_norm_.data(), config_.norm_eps, last);
   if (trace_ != nullptr) trace_->OnHidden("final_norm", last);
   return ranks_->Project(device_, last, config_.tied_embeddings ? embedding_ : output_,

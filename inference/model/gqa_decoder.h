@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "inference/kernels/attention.h"
-#include "inference/kernels/cpu_device.h"
+#include "inference/kernels/device_buffer.h"
 #include "inference/kernels/packed_matrix.h"
 #include "inference/kernels/rope.h"
 #include "inference/model/batch_plan.h"
@@ -28,7 +28,7 @@ class GqaDecoder final : public Decoder {
  public:
   static StatusOr<std::unique_ptr<Decoder>> Load(const Checkpoint& checkpoint,
                                                  const GqaDecoderTraits& traits,
-                                                 const DecoderOptions& options, CpuDevice device);
+                                                 const DecoderOptions& options, Device device);
 
   const ModelConfig& config() const override { return config_; }
   const KvLayout& kv_layout() const override { return kv_layout_; }
@@ -38,25 +38,24 @@ class GqaDecoder final : public Decoder {
 
  private:
   struct Layer {
-    std::vector<float> attention_norm;
+    DeviceBuffer attention_norm;
     PackedMatrix q, k, v, o;
-    std::vector<float> q_bias, k_bias, v_bias;  ///< empty without attention_bias
-    std::vector<float> ffn_norm;
+    DeviceBuffer q_bias, k_bias, v_bias;  ///< empty without attention_bias
+    DeviceBuffer ffn_norm;
     FeedForwardWeights feed_forward;
   };
 
   /// Activations, kept between calls; [rows, columns named].
   struct Activations {
-    std::vector<float> residual, normed, part;  // hidden
-    std::vector<float> query, attended;         // heads * head_dim
-    std::vector<float> key, value;              // kv heads * head_dim
+    DeviceBuffer residual, normed, part;  // hidden
+    DeviceBuffer query, attended;         // heads * head_dim
+    DeviceBuffer key, value;              // kv heads * head_dim
   };
 
-  GqaDecoder(ModelConfig config, const DecoderOptions& options, CpuDevice device,
+  GqaDecoder(ModelConfig config, const DecoderOptions& options, Device device,
              std::unique_ptr<ModelRanks> ranks);
   Status LoadLayer(const Checkpoint& checkpoint, const GqaDecoderTraits& traits, int32_t index,
                    PackPrecision precision, Layer* layer);
-  void Resize(int64_t num_rows);
   Status RunLayer(int32_t index, int64_t num_rows);
   void Attend(const Layer& layer, ConstMatrixView x, MatrixView out);
   void Trace(const char* part, int32_t layer, ConstMatrixView x) const;
@@ -66,11 +65,11 @@ class GqaDecoder final : public Decoder {
   const ModelConfig local_;  ///< with this rank's heads
   const KvLayout kv_layout_;
   const AttentionShape attention_shape_;
-  const CpuDevice device_;
+  const Device device_;
   DecoderTrace* const trace_;
   PackedMatrix embedding_;
   PackedMatrix output_;  ///< empty when tied: the embedding is used
-  std::vector<float> output_norm_;
+  DeviceBuffer output_norm_;
   std::vector<Layer> layers_;
   RopeTable rope_;
   FeedForward feed_forward_;

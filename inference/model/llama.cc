@@ -8,7 +8,7 @@ namespace hadal::inference {
 /// Llama 2 and 3, SmolLM2, R1-Distill-Llama: no biases; the GGUF converter permutes the query and
 /// key rows, which ModelConfig::rope_interleaved says.
 StatusOr<std::unique_ptr<Decoder>> LoadLlama(const Checkpoint& checkpoint,
-                                             const DecoderOptions& options, CpuDevice device) {
+                                             const DecoderOptions& options, Device device) {
   return GqaDecoder::Load(checkpoint, {.attention_bias = false}, options, std::move(device));
 }
 

@@ -36,12 +36,12 @@ StatusOr<WeightPart> ReadPart(const Checkpoint& checkpoint, const ShardPlan& pla
 
 StatusOr<PackedMatrix> LoadMatrix(const Checkpoint& checkpoint, const ShardPlan& plan,
                                   const std::string& name, int64_t rows, int64_t cols,
-                                  PackPrecision precision, ThreadPool& pool) {
+                                  PackPrecision precision, const Device& device) {
   // Packing widens group by group what kFloat32 wants; here only a cut may need it.
   ASSIGN_OR_RETURN(const WeightPart part,
                    ReadPart(checkpoint, plan, name, rows, cols, PackPrecision::kStored));
-  auto matrix =
-      PackedMatrix::Pack(part.type, part.rows, part.cols, part.data, precision, pool, part.scales);
+  auto matrix = PackedMatrix::Pack(part.type, part.rows, part.cols, part.data, precision, device,
+                                   part.scales);
   if (!matrix.ok()) return Annotate(matrix.status(), name);
   return matrix;
 }
@@ -64,6 +64,12 @@ StatusOr<std::vector<float>> LoadVector(const Checkpoint& checkpoint, const Shar
   DequantizeRow(*type, weight.data.data(), size, values.data());
   const ShardRange part = plan.PartOf(name, size, 1).rows;
   return std::vector<float>(values.begin() + part.begin, values.begin() + part.end);
+}
+
+StatusOr<DeviceBuffer> LoadVector(const Checkpoint& checkpoint, const ShardPlan& plan,
+                                  const std::string& name, int64_t size, const Device& device) {
+  ASSIGN_OR_RETURN(std::vector<float> values, LoadVector(checkpoint, plan, name, size));
+  return DeviceBuffer(device, std::move(values));
 }
 
 }  // namespace hadal::inference

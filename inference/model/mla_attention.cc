@@ -1,10 +1,9 @@
 #include "inference/model/mla_attention.h"
 
-#include <algorithm>
 #include <cmath>
-#include <cstring>
 #include <utility>
 
+#include "inference/kernels/copy.h"
 #include "inference/kernels/norm.h"
 
 namespace hadal::inference {
@@ -21,11 +20,6 @@ LatentAttentionShape ShapeFor(const ModelConfig& config) {
   return {config.num_heads, config.mla.kv_lora_rank, config.mla.qk_rope_head_dim, scale};
 }
 
-MatrixView Resized(std::vector<float>& buffer, int64_t rows, int64_t cols) {
-  buffer.resize(std::max(buffer.size(), static_cast<size_t>(rows * cols)));
-  return {buffer.data(), rows, cols};
-}
-
 /// Columns [first, first + count) of a view.
 MatrixView Columns(const MatrixView& view, int64_t first, int64_t count) {
   return {view.data + first, view.rows, count, view.stride};
@@ -33,7 +27,7 @@ MatrixView Columns(const MatrixView& view, int64_t first, int64_t count) {
 
 }  // namespace
 
-MlaAttention::MlaAttention(const ModelConfig& config, CpuDevice device)
+MlaAttention::MlaAttention(const ModelConfig& config, Device device)
     : device_(std::move(device)),
       shape_(ShapeFor(config)),
       q_lora_rank_(config.mla.q_lora_rank),
@@ -43,10 +37,10 @@ MlaAttention::MlaAttention(const ModelConfig& config, CpuDevice device)
 
 void MlaAttention::Project(const MlaWeights& weights, ConstMatrixView x, const RopeTable& rope) {
   const int64_t head_dim = int64_t{nope_dim_} + shape_.rope_dim;
-  const MatrixView query = Resized(query_, x.rows, shape_.num_heads * head_dim);
-  const MatrixView cached = Resized(cached_, x.rows, cached_values());
+  const MatrixView query = query_.Reserve(device_, x.rows, shape_.num_heads * head_dim);
+  const MatrixView cached = cached_.Reserve(device_, x.rows, cached_values());
   if (q_lora_rank_ > 0) {
-    const MatrixView low = Resized(low_query_, x.rows, q_lora_rank_);
+    const MatrixView low = low_query_.Reserve(device_, x.rows, q_lora_rank_);
     const MatMulTask tasks[] = {{&weights.q_a, nullptr, low, false},
                                 {&weights.kv_a, nullptr, cached, false}};
     MatMul(device_, x, tasks);
@@ -97,7 +91,7 @@ void MlaAttention::SplitSlices(const LayerKv& kv, absl::Span<const int32_t> expa
 void MlaAttention::AbsorbKeys(const MlaWeights& weights, ConstMatrixView query) {
   const int64_t head_dim = int64_t{nope_dim_} + shape_.rope_dim;
   const MatrixView absorbed =
-      Resized(absorbed_, absorbed_rows_, int64_t{shape_.num_heads} * cached_values());
+      absorbed_.Reserve(device_, absorbed_rows_, int64_t{shape_.num_heads} * cached_values());
   tasks_.clear();
   for (const AbsorbedRun& run : runs_) {
     for (int64_t h = 0; h < shape_.num_heads; ++h) {
@@ -112,21 +106,18 @@ void MlaAttention::AbsorbKeys(const MlaWeights& weights, ConstMatrixView query) 
   }
   GroupedMatMul(device_, tasks_);
   for (const AbsorbedRun& run : runs_) {
-    device_.pool().ParallelFor(run.count, 16, [&](int64_t begin, int64_t end) {
-      for (int64_t r = begin; r < end; ++r) {
-        for (int64_t h = 0; h < shape_.num_heads; ++h) {
-          std::memcpy(
-              absorbed.row(run.first_absorbed + r) + h * cached_values() + shape_.latent_dim,
-              query.row(run.first_row + r) + h * head_dim + nope_dim_,
-              static_cast<size_t>(shape_.rope_dim) * sizeof(float));
-        }
-      }
-    });
+    CopyPieces(device_,
+               ConstMatrixView(query.row(run.first_row) + nope_dim_, run.count, query.cols,
+                               query.stride),
+               head_dim,
+               MatrixView(absorbed.row(run.first_absorbed) + shape_.latent_dim, run.count,
+                          absorbed.cols, absorbed.stride),
+               cached_values(), shape_.num_heads, shape_.rope_dim);
   }
 }
 
 void MlaAttention::ExpandValues(const MlaWeights& weights, MatrixView values) {
-  const MatrixView attended(attended_.data(), absorbed_rows_,
+  const ConstMatrixView attended(attended_.data(), absorbed_rows_,
                             int64_t{shape_.num_heads} * shape_.latent_dim);
   tasks_.clear();
   for (const AbsorbedRun& run : runs_) {
@@ -152,9 +143,9 @@ void MlaAttention::Run(const MlaWeights& weights, ConstMatrixView x, const RopeT
   StoreRows(device_, ConstMatrixView(cached_.data(), rows, cached_values()), kv.type, kv.key_rows);
   SplitSlices(kv, expanded_rows);
   const ConstMatrixView query(query_.data(), rows, heads * (nope_dim_ + shape_.rope_dim));
-  const MatrixView values = Resized(values_, rows, heads * value_dim_);
+  const MatrixView values = values_.Reserve(device_, rows, heads * value_dim_);
   AbsorbKeys(weights, query);
-  const MatrixView attended = Resized(attended_, absorbed_rows_, heads * shape_.latent_dim);
+  const MatrixView attended = attended_.Reserve(device_, absorbed_rows_, heads * shape_.latent_dim);
   CausalLatentAttention(
       device_, shape_, ConstMatrixView(absorbed_.data(), absorbed_rows_, heads * cached_values()),
       absorbed_slices_, attended);

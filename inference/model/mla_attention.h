@@ -3,7 +3,7 @@
 #include <vector>
 
 #include "inference/kernels/attention.h"
-#include "inference/kernels/cpu_device.h"
+#include "inference/kernels/device_buffer.h"
 #include "inference/kernels/matmul.h"
 #include "inference/kernels/rope.h"
 #include "inference/model/batch_plan.h"
@@ -18,7 +18,7 @@ namespace hadal::inference {
 /// expanded form instead. Keeps its buffers between calls and layers. Thread-compatible.
 class MlaAttention {
  public:
-  MlaAttention(const ModelConfig& config, CpuDevice device);
+  MlaAttention(const ModelConfig& config, Device device);
 
   /// Values a token has in the cache, per layer.
   int32_t cached_values() const { return shape_.latent_dim + shape_.rope_dim; }
@@ -40,17 +40,17 @@ class MlaAttention {
   void AbsorbKeys(const MlaWeights& weights, ConstMatrixView query);
   void ExpandValues(const MlaWeights& weights, MatrixView values);
 
-  const CpuDevice device_;
+  const Device device_;
   const LatentAttentionShape shape_;
   const int32_t q_lora_rank_;
   const int32_t nope_dim_;
   const int32_t value_dim_;
-  std::vector<float> low_query_;  // [rows, q_lora_rank]
-  std::vector<float> query_;      // [rows, heads * (nope + rope)]
-  std::vector<float> cached_;     // [rows, latent + rope]
-  std::vector<float> absorbed_;   // [absorbed rows, heads * (latent + rope)]
-  std::vector<float> attended_;   // [absorbed rows, heads * latent]
-  std::vector<float> values_;     // [rows, heads * v_head_dim]
+  DeviceBuffer low_query_;  // [rows, q_lora_rank]
+  DeviceBuffer query_;      // [rows, heads * (nope + rope)]
+  DeviceBuffer cached_;     // [rows, latent + rope]
+  DeviceBuffer absorbed_;   // [absorbed rows, heads * (latent + rope)]
+  DeviceBuffer attended_;   // [absorbed rows, heads * latent]
+  DeviceBuffer values_;     // [rows, heads * v_head_dim]
   std::vector<GroupedMatMulTask> tasks_;
   std::vector<AbsorbedRun> runs_;
   std::vector<CausalSlice> absorbed_slices_;  // with rows of absorbed_

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "inference/kernels/copy.h"
+
 namespace hadal::inference {
 namespace {
 
@@ -11,29 +13,11 @@ constexpr int64_t kMaxKeyValues = int64_t{1} << 23;
 // Their latents take half a megabyte in V3.
 constexpr int64_t kPositionsAtOnce = 256;
 
-MatrixView Resized(std::vector<float>& buffer, int64_t rows, int64_t cols) {
-  buffer.resize(std::max(buffer.size(), static_cast<size_t>(rows * cols)));
-  return {buffer.data(), rows, cols};
-}
-
 }  // namespace
 
 ExpandedMlaAttention::ExpandedMlaAttention(const LatentAttentionShape& shape, int32_t nope_dim,
-                                           int32_t value_dim, CpuDevice device)
+                                           int32_t value_dim, Device device)
     : device_(std::move(device)), shape_(shape), nope_dim_(nope_dim), value_dim_(value_dim) {}
-
-void ExpandedMlaAttention::LoadLatents(const PagedKv& kv, int64_t positions) {
-  const int64_t cols = int64_t{shape_.latent_dim} + shape_.rope_dim;
-  const int64_t row_bytes = cols * TraitsOf(kv.type).block_bytes;
-  const MatrixView latents = Resized(latents_, positions, cols);
-  device_.pool().ParallelFor(positions, 64, [&](int64_t begin, int64_t end) {
-    for (int64_t p = begin; p < end; ++p) {
-      const void* block = kv.key_blocks[static_cast<size_t>(p / kv.block_size)];
-      DequantizeRow(kv.type, static_cast<const uint8_t*>(block) + p % kv.block_size * row_bytes,
-                    cols, latents.row(p));
-    }
-  });
-}
 
 // keys_ and values_ of some heads, both with a stride of key_dim a head; some positions after the
 // other, so that their latents stay in the cache for all heads. Heads share the rotated key.
@@ -41,8 +25,8 @@ void ExpandedMlaAttention::Expand(const MlaWeights& weights, int64_t first_head,
                                   int64_t positions) {
   const int64_t key_dim = int64_t{nope_dim_} + shape_.rope_dim;
   const int64_t cached = int64_t{shape_.latent_dim} + shape_.rope_dim;
-  const MatrixView keys = Resized(keys_, positions, heads * key_dim);
-  const MatrixView values = Resized(values_, positions, heads * key_dim);
+  const MatrixView keys = keys_.Reserve(device_, positions, heads * key_dim);
+  const MatrixView values = values_.Reserve(device_, positions, heads * key_dim);
   for (int64_t begin = 0; begin < positions; begin += kPositionsAtOnce) {
     const int64_t count = std::min(kPositionsAtOnce, positions - begin);
     tasks_.clear();
@@ -59,14 +43,12 @@ void ExpandedMlaAttention::Expand(const MlaWeights& weights, int64_t first_head,
            ConstMatrixView(latents_.data() + begin * cached, count, shape_.latent_dim, cached),
            tasks_);
   }
-  device_.pool().ParallelFor(positions, 64, [&](int64_t begin, int64_t end) {
-    for (int64_t p = begin; p < end; ++p) {
-      const float* rotated = latents_.data() + p * cached + shape_.latent_dim;
-      for (int64_t h = 0; h < heads; ++h) {
-        std::copy_n(rotated, shape_.rope_dim, keys.row(p) + h * key_dim + nope_dim_);
-      }
-    }
-  });
+  CopyPieces(device_,
+             ConstMatrixView(latents_.data() + shape_.latent_dim, positions, shape_.rope_dim,
+                             cached),
+             /*from_step=*/0,
+             MatrixView(keys.data + nope_dim_, positions, keys.cols, keys.stride), key_dim, heads,
+             shape_.rope_dim);
 }
 
 void ExpandedMlaAttention::Run(const MlaWeights& weights, const CausalSlice& slice,
@@ -74,7 +56,8 @@ void ExpandedMlaAttention::Run(const MlaWeights& weights, const CausalSlice& sli
   const int32_t positions = slice.position + slice.num_rows;
   const int64_t key_dim = int64_t{nope_dim_} + shape_.rope_dim;
   const int64_t most = std::max<int64_t>(1, kMaxKeyValues / (positions * key_dim));
-  LoadLatents(slice.kv, positions);
+  LoadKeys(device_, slice.kv,
+           latents_.Reserve(device_, positions, int64_t{shape_.latent_dim} + shape_.rope_dim));
   for (int64_t first = 0; first < shape_.num_heads; first += most) {
     const int64_t heads = std::min(most, shape_.num_heads - first);
     Expand(weights, first, heads, positions);
@@ -104,7 +87,7 @@ int64_t ExpandedBufferValues(const ModelConfig& config, int64_t positions) {
 }
 
 StatusOr<std::vector<PackedMatrix>> TransposeKeys(absl::Span<const PackedMatrix> k_b,
-                                                  ThreadPool& pool) {
+                                                  const Device& device) {
   std::vector<PackedMatrix> transposed;
   for (const PackedMatrix& matrix : k_b) {
     std::vector<float> row(static_cast<size_t>(matrix.cols()));
@@ -120,7 +103,7 @@ StatusOr<std::vector<PackedMatrix>> TransposeKeys(absl::Span<const PackedMatrix>
         PackedMatrix::Pack(ElementType::kF32, matrix.cols(), matrix.rows(),
                            absl::MakeConstSpan(reinterpret_cast<const uint8_t*>(wide.data()),
                                                wide.size() * sizeof(float)),
-                           PackPrecision::kStored, pool));
+                           PackPrecision::kStored, device));
     transposed.push_back(std::move(packed));
   }
   return transposed;

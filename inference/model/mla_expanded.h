@@ -3,7 +3,7 @@
 #include <vector>
 
 #include "inference/kernels/attention.h"
-#include "inference/kernels/cpu_device.h"
+#include "inference/kernels/device_buffer.h"
 #include "inference/kernels/matmul.h"
 #include "inference/model/deepseek_weights.h"
 
@@ -18,7 +18,7 @@ class ExpandedMlaAttention {
  public:
   /// `shape` as of the absorbed form.
   ExpandedMlaAttention(const LatentAttentionShape& shape, int32_t nope_dim, int32_t value_dim,
-                       CpuDevice device);
+                       Device device);
 
   /// Rows of `slice` of values [rows, heads * v_head_dim] = their attention; query
   /// [rows, heads * (nope + rope)]. Their cache rows are stored already. `weights.k_up` is there.
@@ -26,15 +26,14 @@ class ExpandedMlaAttention {
            MatrixView values);
 
  private:
-  void LoadLatents(const PagedKv& kv, int64_t positions);
   void Expand(const MlaWeights& weights, int64_t first_head, int64_t heads, int64_t positions);
 
-  const CpuDevice device_;
+  const Device device_;
   const LatentAttentionShape shape_;
   const int32_t nope_dim_;
   const int32_t value_dim_;
-  std::vector<float> latents_;        // [positions, latent + rope]
-  std::vector<float> keys_, values_;  // [positions, some heads * (nope + rope)]
+  DeviceBuffer latents_;        // [positions, latent + rope]
+  DeviceBuffer keys_, values_;  // [positions, some heads * (nope + rope)]
   std::vector<MatMulTask> tasks_;
 };
 
@@ -43,6 +42,6 @@ int64_t ExpandedBufferValues(const ModelConfig& config, int64_t positions);
 
 /// k_b of every head, transposed: what `MlaWeights::k_up` is. RESOURCE_EXHAUSTED without memory.
 StatusOr<std::vector<PackedMatrix>> TransposeKeys(absl::Span<const PackedMatrix> k_b,
-                                                  ThreadPool& pool);
+                                                  const Device& device);
 
 }  // namespace hadal::inference

@@ -1,9 +1,7 @@
 #include "inference/model/model_ranks.h"
 
-#include <algorithm>
-#include <cstring>
-
 #include "base/check.h"
+#include "inference/kernels/copy.h"
 #include "inference/kernels/embedding.h"
 #include "inference/kernels/matmul.h"
 
@@ -85,7 +83,7 @@ Status ModelRanks::GatherRows(MatrixView x) const {
 }
 
 // A token's row comes from the rank that has it; the others add zeros, which changes no bit.
-Status ModelRanks::Embed(const CpuDevice& device, const PackedMatrix& table,
+Status ModelRanks::Embed(const Device& device, const PackedMatrix& table,
                          absl::Span<const int32_t> ids, MatrixView out) {
   if (alone()) {
     EmbeddingLookup(device, table, ids, out);
@@ -96,37 +94,36 @@ Status ModelRanks::Embed(const CpuDevice& device, const PackedMatrix& table,
   };
   ids_.clear();
   for (const int32_t id : ids) {
-    ids_.push_back(mine(id) ? static_cast<int32_t>(id - first_token_) : 0);
+    ids_.push_back(mine(id) ? static_cast<int32_t>(id - first_token_) : kNoRow);
   }
   EmbeddingLookup(device, table, ids_, out);
-  for (size_t i = 0; i < ids.size(); ++i) {
-    if (!mine(ids[i])) std::fill_n(out.row(static_cast<int64_t>(i)), out.cols, 0.0f);
-  }
   return Sum(out);
 }
 
-Status ModelRanks::Project(const CpuDevice& device, ConstMatrixView x, const PackedMatrix& table,
+Status ModelRanks::Project(const Device& device, ConstMatrixView x, const PackedMatrix& table,
                            MatrixView logits) {
   if (alone()) {
     MatMul(device, x, table, nullptr, logits);
     return OkStatus();
   }
-  mine_.resize(static_cast<size_t>(x.rows * table.rows()));
-  MatMul(device, x, table, nullptr, MatrixView(mine_.data(), x.rows, table.rows()));
+  const MatrixView mine = mine_.Reserve(device, x.rows, table.rows());
+  const MatrixView parts = parts_.Reserve(device, logits.rows, logits.cols);
+  MatMul(device, x, table, nullptr, mine);
   std::vector<int64_t> bytes;
   for (int32_t r = 0; r < group_->size(); ++r) {
     bytes.push_back(plan_.VocabularyOf(r, logits.cols).count() * x.rows *
                     static_cast<int64_t>(sizeof(float)));
   }
-  parts_.resize(static_cast<size_t>(logits.rows * logits.cols));
-  RETURN_IF_ERROR(group_->AllGather(AsBytes(absl::MakeConstSpan(mine_)), bytes,
-                                    AsWritableBytes(absl::MakeSpan(parts_))));
-  const float* from = parts_.data();
+  RETURN_IF_ERROR(group_->AllGather(
+      AsBytes(absl::MakeConstSpan(mine.data, static_cast<size_t>(mine.rows * mine.cols))), bytes,
+      AsWritableBytes(absl::MakeSpan(parts.data, static_cast<size_t>(parts.rows * parts.cols)))));
+  const float* from = parts.data;
   for (int32_t r = 0; r < group_->size(); ++r) {
     const ShardRange part = plan_.VocabularyOf(r, logits.cols);
-    for (int64_t row = 0; row < logits.rows; ++row, from += part.count()) {
-      std::copy_n(from, part.count(), logits.row(row) + part.begin);
-    }
+    CopyPieces(device, ConstMatrixView(from, logits.rows, part.count()), 0,
+               MatrixView(logits.data + part.begin, logits.rows, part.count(), logits.stride), 0, 1,
+               part.count());
+    from += logits.rows * part.count();
   }
   return OkStatus();
 }

@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "inference/comm/communicator.h"
-#include "inference/kernels/cpu_device.h"
+#include "inference/kernels/device_buffer.h"
 #include "inference/kernels/packed_matrix.h"
 #include "inference/model/decoder.h"
 #include "inference/tensor/matrix_view.h"
@@ -38,10 +38,10 @@ class ModelRanks {
   Status GatherRows(MatrixView x) const;
 
   /// out = rows `ids` of the embedding, whose rows are cut over the group.
-  Status Embed(const CpuDevice& device, const PackedMatrix& table, absl::Span<const int32_t> ids,
+  Status Embed(const Device& device, const PackedMatrix& table, absl::Span<const int32_t> ids,
                MatrixView out);
   /// logits [rows, vocabulary] = x * table^T, the table's rows being cut over the group.
-  Status Project(const CpuDevice& device, ConstMatrixView x, const PackedMatrix& table,
+  Status Project(const Device& device, ConstMatrixView x, const PackedMatrix& table,
                  MatrixView logits);
 
  private:
@@ -56,7 +56,7 @@ class ModelRanks {
   absl::Duration load_timeout_;
   int64_t first_token_ = 0;  ///< of this rank's part of the vocabulary
   std::vector<int32_t> ids_;
-  std::vector<float> mine_, parts_;  ///< logits by rank
+  DeviceBuffer mine_, parts_;  ///< logits by rank
 };
 
 }  // namespace hadal::inference

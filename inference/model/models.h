@@ -2,7 +2,7 @@
 
 #include <memory>
 
-#include "inference/kernels/cpu_device.h"
+#include "inference/kernels/device.h"
 #include "inference/model/decoder.h"
 
 // One loader per architecture, one file each. LoadDecoder picks by ModelConfig::architecture.
@@ -10,14 +10,14 @@
 namespace hadal::inference {
 
 StatusOr<std::unique_ptr<Decoder>> LoadLlama(const Checkpoint& checkpoint,
-                                             const DecoderOptions& options, CpuDevice device);
+                                             const DecoderOptions& options, Device device);
 StatusOr<std::unique_ptr<Decoder>> LoadDeepseekV2(const Checkpoint& checkpoint,
-                                                  const DecoderOptions& options, CpuDevice device);
+                                                  const DecoderOptions& options, Device device);
 StatusOr<std::unique_ptr<Decoder>> LoadDeepseekV3(const Checkpoint& checkpoint,
-                                                  const DecoderOptions& options, CpuDevice device);
+                                                  const DecoderOptions& options, Device device);
 StatusOr<std::unique_ptr<Decoder>> LoadQwen2(const Checkpoint& checkpoint,
-                                             const DecoderOptions& options, CpuDevice device);
+                                             const DecoderOptions& options, Device device);
 StatusOr<std::unique_ptr<Decoder>> LoadQwen2Moe(const Checkpoint& checkpoint,
-                                                const DecoderOptions& options, CpuDevice device);
+                                                const DecoderOptions& options, Device device);
 
 }  // namespace hadal::inference

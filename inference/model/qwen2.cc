@@ -7,7 +7,7 @@ namespace hadal::inference {
 
 /// Qwen2, Qwen2.5, R1-Distill-Qwen: biases on query, key and value, none on the output.
 StatusOr<std::unique_ptr<Decoder>> LoadQwen2(const Checkpoint& checkpoint,
-                                             const DecoderOptions& options, CpuDevice device) {
+                                             const DecoderOptions& options, Device device) {
   return GqaDecoder::Load(checkpoint, {.attention_bias = true}, options, std::move(device));
 }
 

@@ -15,7 +15,7 @@ namespace hadal::inference {
 class ExpertParallel {
  public:
   /// `ranks` outlives the object; null where no expert is ever far.
-  ExpertParallel(CpuDevice device, Communicator* ranks)
+  ExpertParallel(Device device, Communicator* ranks)
       : runner_(std::move(device)), ranks_(ranks) {}
 
   /// y += sum over a token's experts of weight * expert(x), bit for bit as ExpertRunner::Run does

@@ -5,6 +5,7 @@
 
 #include "base/check.h"
 #include "inference/kernels/activation.h"
+#include "inference/kernels/cpu/backend.h"
 
 namespace hadal::inference {
 namespace {
@@ -30,7 +31,7 @@ void ExpertRunner::Permute(size_t num_experts, absl::Span<const int32_t> expert_
     row_of_[i] = next_[static_cast<size_t>(expert_of[i])]++;
   }
   Grow(input_, static_cast<int64_t>(row_of_.size()) * x.cols);
-  device_.pool().ParallelFor(
+  device_.cpu().pool().ParallelFor(
       static_cast<int64_t>(row_of_.size()), 16, [&](int64_t begin, int64_t end) {
         for (int64_t i = begin; i < end; ++i) {
           std::memcpy(input_.data() + row_of_[static_cast<size_t>(i)] * x.cols, x.row(i / per_row),
@@ -41,7 +42,7 @@ void ExpertRunner::Permute(size_t num_experts, absl::Span<const int32_t> expert_
 
 void ExpertRunner::Combine(const Routing& routing, absl::Span<const int64_t> row_of,
                            ConstMatrixView outputs, MatrixView y) const {
-  device_.pool().ParallelFor(y.rows, 8, [&](int64_t begin, int64_t end) {
+  device_.cpu().pool().ParallelFor(y.rows, 8, [&](int64_t begin, int64_t end) {
     for (int64_t r = begin; r < end; ++r) {
       float* to = y.row(r);
       for (int64_t i = r * routing.top_k; i < (r + 1) * routing.top_k; ++i) {
@@ -101,7 +102,7 @@ void ExpertRunner::RunEach(absl::Span<const Expert> experts,
   if (x.rows == 0) return;
   Permute(experts.size(), expert_of_row, 1, x);
   Compute(experts, x.cols);
-  device_.pool().ParallelFor(y.rows, 16, [&](int64_t begin, int64_t end) {
+  device_.cpu().pool().ParallelFor(y.rows, 16, [&](int64_t begin, int64_t end) {
     for (int64_t r = begin; r < end; ++r) {
       std::memcpy(y.row(r), output_.data() + row_of_[static_cast<size_t>(r)] * x.cols,
                   static_cast<size_t>(x.cols) * sizeof(float));

@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "absl/types/span.h"
-#include "inference/kernels/cpu_device.h"
+#include "inference/kernels/device.h"
 #include "inference/kernels/matmul.h"
 #include "inference/kernels/packed_matrix.h"
 #include "inference/moe/router.h"
@@ -20,7 +20,7 @@ struct Expert {
 /// The routed experts of a layer. Keeps its buffers between calls and layers. Thread-compatible.
 class ExpertRunner {
  public:
-  explicit ExpertRunner(CpuDevice device) : device_(std::move(device)) {}
+  explicit ExpertRunner(Device device) : device_(std::move(device)) {}
 
   /// y += sum over a token's experts of weight * expert(x). x, y [rows, hidden] f32.
   /// Tokens are permuted by expert, each projection is one grouped GEMM, and the sum of a token
@@ -43,7 +43,7 @@ class ExpertRunner {
                ConstMatrixView x);
   void Compute(absl::Span<const Expert> experts, int64_t hidden);
 
-  const CpuDevice device_;
+  const Device device_;
   std::vector<int64_t> first_;   ///< [experts + 1]: permuted rows of an expert
   std::vector<int64_t> next_;    ///< [experts]: where an expert's next token goes, while permuting
   std::vector<int64_t> row_of_;  ///< [tokens * top_k]: the permuted row of a token's k-th expert

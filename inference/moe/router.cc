@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "base/check.h"
+#include "inference/kernels/cpu/backend.h"
 
 namespace hadal::inference {
 namespace {
@@ -104,7 +105,7 @@ class RowRouter {
 
 }  // namespace
 
-void Route(const CpuDevice& device, const MoeConfig& moe, ConstMatrixView logits, const float* bias,
+void Route(const Device& device, const MoeConfig& moe, ConstMatrixView logits, const float* bias,
            Routing* out) {
   const bool sigmoid = moe.gate == ExpertGate::kSigmoidGroups;
   CHECK(moe.num_groups > 0 && moe.num_experts % moe.num_groups == 0);
@@ -118,7 +119,7 @@ void Route(const CpuDevice& device, const MoeConfig& moe, ConstMatrixView logits
   out->top_k = moe.experts_per_token;
   out->experts.resize(static_cast<size_t>(logits.rows * moe.experts_per_token));
   out->weights.resize(out->experts.size());
-  device.pool().ParallelFor(logits.rows, 32, [&](int64_t begin, int64_t end) {
+  device.cpu().pool().ParallelFor(logits.rows, 32, [&](int64_t begin, int64_t end) {
     RowRouter router(moe, bias);
     for (int64_t r = begin; r < end; ++r) {
       router.Run(logits.row(r), out->experts.data() + r * moe.experts_per_token,

@@ -60,7 +60,7 @@ std::vector<float> Naive(const Case& c, Visible visible) {
 }
 
 /// Through the paged op, rows [begin, end) as one slice.
-void RunPaged(const CpuDevice& device, const Case& c, ElementType type, int32_t block_size,
+void RunPaged(const Device& device, const Case& c, ElementType type, int32_t block_size,
               int32_t begin, int32_t end, std::vector<float>& out) {
   const size_t value_bytes = type == ElementType::kF32 ? 4 : 2;
   const auto cols = static_cast<size_t>(c.KvCols());
@@ -102,7 +102,7 @@ TEST_P(AttentionShapes, MatchesTheNaiveFormula) {
   const Case c(GetParam(), 150);
   const std::vector<float> expected = Naive(c, [](int32_t row) { return row + 1; });
   for (const Isa isa : AvailableIsas()) {
-    const CpuDevice device(std::make_shared<ThreadPool>(2), isa);
+    const Device device(std::make_shared<ThreadPool>(2), isa);
     std::vector<float> out(c.q.size());
     RunPaged(device, c, ElementType::kF32, 16, 0, 150, out);
     EXPECT_LT(WorstDifference(out, expected), 1e-5f) << IsaName(isa);
@@ -113,11 +113,11 @@ TEST_P(AttentionShapes, MatchesTheNaiveFormula) {
 
 TEST_P(AttentionShapes, InstructionSetsChunksAndBlocksGiveTheSameBits) {
   const Case c(GetParam(), 150);
-  const CpuDevice scalar(std::make_shared<ThreadPool>(1), Isa::kScalar);
+  const Device scalar(std::make_shared<ThreadPool>(1), Isa::kScalar);
   std::vector<float> reference(c.q.size());
   RunPaged(scalar, c, ElementType::kF16, 150, 0, 150, reference);
   for (const Isa isa : AvailableIsas()) {
-    const CpuDevice device(std::make_shared<ThreadPool>(3), isa);
+    const Device device(std::make_shared<ThreadPool>(3), isa);
     std::vector<float> out(c.q.size());
     for (int32_t begin = 0, chunk = 1; begin < 150; begin += chunk, chunk = chunk * 3 + 1) {
       RunPaged(device, c, ElementType::kF16, 7 + begin, begin, std::min(150, begin + chunk), out);
@@ -131,7 +131,7 @@ TEST_P(AttentionShapes, BidirectionalMatchesTheNaiveFormula) {
   const std::vector<float> expected = Naive(c, [](int32_t) { return 70; });
   const int64_t q_cols = int64_t{c.shape.num_heads} * c.shape.head_dim;
   for (const Isa isa : AvailableIsas()) {
-    const CpuDevice device(std::make_shared<ThreadPool>(2), isa);
+    const Device device(std::make_shared<ThreadPool>(2), isa);
     std::vector<float> out(c.q.size());
     const BidirectionalSlice slice{0, 70};
     BidirectionalAttention(device, c.shape, ConstMatrixView(c.q.data(), 70, q_cols),
@@ -155,7 +155,7 @@ INSTANTIATE_TEST_SUITE_P(Shapes, AttentionShapes,
 // Values narrower than keys are the first ones of values as wide, bit for bit.
 TEST(CausalAttention, TakesTheFirstValuesOfAHead) {
   Case c({4, 2, 48, 0}, 90);
-  const CpuDevice device(std::make_shared<ThreadPool>(2));
+  const Device device(std::make_shared<ThreadPool>(2));
   std::vector<float> whole(c.q.size());
   RunPaged(device, c, ElementType::kF32, 16, 0, 90, whole);
   c.shape.value_dim = 24;
@@ -184,7 +184,7 @@ TEST(StoreRows, RoundsToHalfTheSameEverywhere) {
   const auto count = static_cast<int64_t>(x.size());
   std::vector<uint16_t> reference(x.size());
   for (const Isa isa : AvailableIsas()) {
-    const CpuDevice device(std::make_shared<ThreadPool>(1), isa);
+    const Device device(std::make_shared<ThreadPool>(1), isa);
     std::vector<uint16_t> half(x.size());
     void* to = half.data();
     StoreRows(device, ConstMatrixView(x.data(), 1, count), ElementType::kF16,

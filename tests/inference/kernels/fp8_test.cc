@@ -25,8 +25,8 @@ double DecodeE4m3(uint8_t byte) {
 
 StatusOr<PackedMatrix> Pack(const std::vector<uint8_t>& stored, const std::vector<float>& scales,
                             PackPrecision precision = PackPrecision::kStored) {
-  ThreadPool pool(2);
-  return PackedMatrix::Pack(ElementType::kF8E4M3, kRows, kCols, stored, precision, pool, scales);
+  const Device packer(std::make_shared<ThreadPool>(2));
+  return PackedMatrix::Pack(ElementType::kF8E4M3, kRows, kCols, stored, precision, packer, scales);
 }
 
 class Fp8 : public ::testing::Test {
@@ -77,11 +77,11 @@ TEST_F(Fp8, ProductsEqualThoseOfTheWidenedMatrix) {
   ASSERT_OK_AND_ASSIGN(const PackedMatrix wide, Pack(stored_, scales_, PackPrecision::kFloat32));
   const std::vector<float> x = RandomFloats(9 * kCols, 33);
   std::vector<float> reference(9 * kRows);
-  const CpuDevice scalar(std::make_shared<ThreadPool>(1), Isa::kScalar);
+  const Device scalar(std::make_shared<ThreadPool>(1), Isa::kScalar);
   MatMul(scalar, ConstMatrixView(x.data(), 9, kCols), wide, nullptr,
          MatrixView(reference.data(), 9, kRows));
   for (const Isa isa : AvailableIsas()) {
-    const CpuDevice device(std::make_shared<ThreadPool>(3), isa);
+    const Device device(std::make_shared<ThreadPool>(3), isa);
     for (const int64_t rows : {1, 4, 9}) {
       std::vector<float> y(static_cast<size_t>(rows * kRows));
       MatMul(device, ConstMatrixView(x.data(), rows, kCols), packed, nullptr,

@@ -43,7 +43,7 @@ class LatentAttention : public ::testing::TestWithParam<LatentAttentionShape> {
   }
 
   /// Rows [begin, end) as one slice over blocks of `block_size` positions.
-  void Run(const CpuDevice& device, ElementType type, int32_t block_size, int32_t begin,
+  void Run(const Device& device, ElementType type, int32_t block_size, int32_t begin,
            int32_t end, std::vector<float>& out) const {
     const size_t bytes = static_cast<size_t>(row_) * (type == ElementType::kF32 ? 4 : 2);
     const auto blocks = static_cast<size_t>((end + block_size - 1) / block_size);
@@ -75,7 +75,7 @@ class LatentAttention : public ::testing::TestWithParam<LatentAttentionShape> {
 TEST_P(LatentAttention, MatchesTheNaiveFormula) {
   const std::vector<float> expected = Naive();
   for (const Isa isa : AvailableIsas()) {
-    const CpuDevice device(std::make_shared<ThreadPool>(2), isa);
+    const Device device(std::make_shared<ThreadPool>(2), isa);
     std::vector<float> out(expected.size());
     Run(device, ElementType::kF32, 16, 0, kLength, out);
     for (size_t i = 0; i < out.size(); ++i) ASSERT_NEAR(out[i], expected[i], 1e-5) << IsaName(isa);
@@ -87,10 +87,10 @@ TEST_P(LatentAttention, MatchesTheNaiveFormula) {
 TEST_P(LatentAttention, InstructionSetsChunksAndBlocksGiveTheSameBits) {
   const auto size = static_cast<size_t>(kLength * shape_.num_heads * shape_.latent_dim);
   std::vector<float> reference(size);
-  Run(CpuDevice(std::make_shared<ThreadPool>(1), Isa::kScalar), ElementType::kF16, kLength, 0,
+  Run(Device(std::make_shared<ThreadPool>(1), Isa::kScalar), ElementType::kF16, kLength, 0,
       kLength, reference);
   for (const Isa isa : AvailableIsas()) {
-    const CpuDevice device(std::make_shared<ThreadPool>(3), isa);
+    const Device device(std::make_shared<ThreadPool>(3), isa);
     std::vector<float> out(size);
     for (int32_t begin = 0, chunk = 1; begin < kLength; begin += chunk, chunk = chunk * 3 + 1) {
       Run(device, ElementType::kF16, 7 + begin, begin, std::min(kLength, begin + chunk), out);
@@ -110,7 +110,7 @@ INSTANTIATE_TEST_SUITE_P(Shapes, LatentAttention,
                          });
 
 TEST(Rope, HeadsApartTurnAsHeadsTogether) {
-  const CpuDevice device(std::make_shared<ThreadPool>(1));
+  const Device device(std::make_shared<ThreadPool>(1));
   RopeTable table(RopeInverseFrequencies(8, 10000.0f), 1.5f);
   table.Compute(device, {3, 70});
   const std::vector<float> x = RandomFloats(2 * 3 * 20, 43);

@@ -20,9 +20,9 @@ struct Problem {
 Problem MakeProblem(ElementType type) {
   Problem problem;
   const std::vector<uint8_t> stored = RandomStored(type, kRows, kCols, 5);
-  ThreadPool pool(1);
+  const Device packer(std::make_shared<ThreadPool>(1));
   auto packed =
-      PackedMatrix::Pack(type, kRows, kCols, stored, PackPrecision::kStored, pool);
+      PackedMatrix::Pack(type, kRows, kCols, stored, PackPrecision::kStored, packer);
   EXPECT_OK(packed);
   problem.weight = *std::move(packed);
   problem.wide.resize(kRows * kCols);
@@ -37,7 +37,7 @@ std::vector<float> Multiply(Isa isa, int32_t threads, const Problem& problem,
                        const std::vector<float>& x, bool accumulate = false) {
   const auto rows = static_cast<int64_t>(x.size()) / kCols;
   std::vector<float> y(static_cast<size_t>(rows * kRows), 1.0f);
-  const CpuDevice device(std::make_shared<ThreadPool>(threads), isa);
+  const Device device(std::make_shared<ThreadPool>(threads), isa);
   MatMul(device, ConstMatrixView(x.data(), rows, kCols), problem.weight, problem.bias.data(),
          MatrixView(y.data(), rows, kRows), accumulate);
   return y;
@@ -94,15 +94,15 @@ TEST(MatMul, ExtremesDoNotSaturate) {
     stored[34 * r + 1] = 0x3C;  // d = 1
     for (size_t i = 0; i < 32; ++i) stored[34 * r + 2 + i] = r % 2 == 0 ? 0x80 : 0x7F;
   }
-  ThreadPool pool(1);
+  const Device packer(std::make_shared<ThreadPool>(1));
   ASSERT_OK_AND_ASSIGN(const PackedMatrix weight,
                        PackedMatrix::Pack(ElementType::kQ8_0, 16, 32, stored,
-                                          PackPrecision::kStored, pool));
+                                          PackPrecision::kStored, packer));
   for (const float sign : {1.0f, -1.0f}) {
     const std::vector<float> x(6 * 32, sign * 127.0f);
     for (const Isa isa : AvailableIsas()) {
       std::vector<float> y(6 * 16);
-      const CpuDevice device(std::make_shared<ThreadPool>(1), isa);
+      const Device device(std::make_shared<ThreadPool>(1), isa);
       MatMul(device, ConstMatrixView(x.data(), 6, 32), weight, nullptr,
              MatrixView(y.data(), 6, 16));
       for (size_t i = 0; i < y.size(); ++i) {
@@ -116,7 +116,7 @@ TEST(MatMul, SeveralTasksShareOneInput) {
   const Problem a = MakeProblem(ElementType::kQ5_0);
   const Problem b = MakeProblem(ElementType::kF32);
   const std::vector<float> x = RandomFloats(7 * kCols, 9);
-  const CpuDevice device(std::make_shared<ThreadPool>(3));
+  const Device device(std::make_shared<ThreadPool>(3));
   std::vector<float> ya(7 * kRows), yb(7 * kRows);
   const MatMulTask tasks[] = {{&a.weight, nullptr, MatrixView(ya.data(), 7, kRows), false},
                               {&b.weight, nullptr, MatrixView(yb.data(), 7, kRows), false}};
@@ -139,7 +139,7 @@ TEST(MatMul, GroupedTasksGiveTheBitsOfSingleOnes) {
                                     {x.data() + 7 * kCols, 0, kCols},
                                     {x.data() + 7 * kCols, 5, kCols}};
   for (const Isa isa : AvailableIsas()) {
-    const CpuDevice device(std::make_shared<ThreadPool>(3), isa);
+    const Device device(std::make_shared<ThreadPool>(3), isa);
     std::vector<float> together(4 * 7 * kRows, 0.0f), alone(4 * 7 * kRows, 0.0f);
     std::vector<GroupedMatMulTask> tasks;
     for (size_t i = 0; i < 4; ++i) {

@@ -17,10 +17,10 @@ TEST_P(PackedMatrixTypes, KeepsEveryBitOfEveryRow) {
   const ElementType type = GetParam();
   const std::vector<uint8_t> stored = RandomStored(type, kRows, kCols, 11);
   const auto row_bytes = static_cast<int64_t>(stored.size()) / kRows;
-  ThreadPool pool(2);
+  const Device packer(std::make_shared<ThreadPool>(2));
   for (const PackPrecision precision : {PackPrecision::kStored, PackPrecision::kFloat32}) {
     ASSERT_OK_AND_ASSIGN(const PackedMatrix packed,
-                         PackedMatrix::Pack(type, kRows, kCols, stored, precision, pool));
+                         PackedMatrix::Pack(type, kRows, kCols, stored, precision, packer));
     for (int64_t r = 0; r < kRows; ++r) {
       std::vector<float> expected(kCols), found(kCols);
       DequantizeRow(type, stored.data() + r * row_bytes, kCols, expected.data());
@@ -33,19 +33,20 @@ TEST_P(PackedMatrixTypes, KeepsEveryBitOfEveryRow) {
 TEST_P(PackedMatrixTypes, GrowsByThreePercentAtMost) {
   const ElementType type = GetParam();
   const std::vector<uint8_t> stored = RandomStored(type, 64, 4096, 12);
-  ThreadPool pool(1);
-  ASSERT_OK_AND_ASSIGN(const PackedMatrix packed, PackedMatrix::Pack(type, 64, 4096, stored,
-                                                                     PackPrecision::kStored, pool));
+  const Device packer(std::make_shared<ThreadPool>(1));
+  ASSERT_OK_AND_ASSIGN(
+      const PackedMatrix packed,
+      PackedMatrix::Pack(type, 64, 4096, stored, PackPrecision::kStored, packer));
   EXPECT_LE(static_cast<double>(packed.size_bytes()), 1.03 * static_cast<double>(stored.size()));
 }
 
 TEST_P(PackedMatrixTypes, RefusesBytesThatDoNotFitTheShape) {
   const ElementType type = GetParam();
   const std::vector<uint8_t> stored = RandomStored(type, 4, 256, 13);
-  ThreadPool pool(1);
+  const Device packer(std::make_shared<ThreadPool>(1));
   const auto pack = [&](int64_t rows, int64_t cols, size_t bytes) {
     return PackedMatrix::Pack(type, rows, cols, absl::MakeConstSpan(stored.data(), bytes),
-                              PackPrecision::kStored, pool);
+                              PackPrecision::kStored, packer);
   };
   EXPECT_OK(pack(4, 256, stored.size()));
   EXPECT_STATUS(pack(4, 256, stored.size() - 1), kInvalidArgument, "bytes");

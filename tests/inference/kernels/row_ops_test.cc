@@ -3,6 +3,7 @@
 #include <limits>
 
 #include "inference/kernels/activation.h"
+#include "inference/kernels/copy.h"
 #include "inference/kernels/embedding.h"
 #include "inference/kernels/norm.h"
 #include "inference/kernels/rope.h"
@@ -14,7 +15,7 @@ namespace {
 
 constexpr int64_t kRows = 5;
 
-using Op = std::function<void(const CpuDevice&, ConstMatrixView x, MatrixView y)>;
+using Op = std::function<void(const Device&, ConstMatrixView x, MatrixView y)>;
 /// Row by row in double precision.
 using Reference = std::function<std::vector<double>(const float* x, int64_t cols)>;
 
@@ -26,7 +27,7 @@ void CheckRowOp(const Op& op, const Reference& reference, double tolerance, floa
     std::vector<float> scalar;
     for (const Isa isa : AvailableIsas()) {
       std::vector<float> y(x.size());
-      op(CpuDevice(std::make_shared<ThreadPool>(2), isa), ConstMatrixView(x.data(), kRows, cols),
+      op(Device(std::make_shared<ThreadPool>(2), isa), ConstMatrixView(x.data(), kRows, cols),
          MatrixView(y.data(), kRows, cols));
       if (isa == Isa::kScalar) scalar = y;
       EXPECT_TRUE(y == scalar) << IsaName(isa) << " with " << cols << " columns";
@@ -52,7 +53,7 @@ const std::vector<float>& Bias() {
 
 TEST(RowOps, RmsNorm) {
   CheckRowOp(
-      [](const CpuDevice& device, ConstMatrixView x, MatrixView y) {
+      [](const Device& device, ConstMatrixView x, MatrixView y) {
         RmsNorm(device, x, Weight().data(), 1e-5f, y);
       },
       [](const float* x, int64_t cols) {
@@ -70,7 +71,7 @@ TEST(RowOps, RmsNorm) {
 
 TEST(RowOps, LayerNorm) {
   CheckRowOp(
-      [](const CpuDevice& device, ConstMatrixView x, MatrixView y) {
+      [](const Device& device, ConstMatrixView x, MatrixView y) {
         LayerNorm(device, x, Weight().data(), Bias().data(), 1e-5f, y);
       },
       [](const float* x, int64_t cols) {
@@ -89,7 +90,7 @@ TEST(RowOps, LayerNorm) {
 }
 
 TEST(RowOps, SiluMul) {
-  CheckRowOp([](const CpuDevice& device, ConstMatrixView x, MatrixView y) {
+  CheckRowOp([](const Device& device, ConstMatrixView x, MatrixView y) {
                SiluMul(device, x, x, y);
              },
              [](const float* x, int64_t cols) {
@@ -103,7 +104,7 @@ TEST(RowOps, SiluMul) {
 }
 
 TEST(RowOps, GeluByTheErrorFunction) {
-  CheckRowOp([](const CpuDevice& device, ConstMatrixView x, MatrixView y) { Gelu(device, x, y); },
+  CheckRowOp([](const Device& device, ConstMatrixView x, MatrixView y) { Gelu(device, x, y); },
              [](const float* x, int64_t cols) {
                std::vector<double> y;
                for (int64_t c = 0; c < cols; ++c) {
@@ -116,7 +117,7 @@ TEST(RowOps, GeluByTheErrorFunction) {
 
 TEST(RowOps, Softmax) {
   CheckRowOp(
-      [](const CpuDevice& device, ConstMatrixView x, MatrixView y) { Softmax(device, x, y); },
+      [](const Device& device, ConstMatrixView x, MatrixView y) { Softmax(device, x, y); },
       [](const float* x, int64_t cols) {
         std::vector<double> y;
         double sum = 0;
@@ -134,14 +135,14 @@ TEST(RowOps, SoftmaxOfMinusInfinityIsZero) {
   const float infinity = std::numeric_limits<float>::infinity();
   for (const Isa isa : AvailableIsas()) {
     std::vector<float> x = {1.0f, -infinity, 1.0f, -1e30f};
-    Softmax(CpuDevice(std::make_shared<ThreadPool>(1), isa), ConstMatrixView(x.data(), 1, 4),
+    Softmax(Device(std::make_shared<ThreadPool>(1), isa), ConstMatrixView(x.data(), 1, 4),
             MatrixView(x.data(), 1, 4));
     EXPECT_EQ(x, (std::vector<float>{0.5f, 0.0f, 0.5f, 0.0f})) << IsaName(isa);
   }
 }
 
 TEST(RowOps, AddInPlace) {
-  CheckRowOp([](const CpuDevice& device, ConstMatrixView x, MatrixView y) {
+  CheckRowOp([](const Device& device, ConstMatrixView x, MatrixView y) {
                AddInPlace(device, x, y);
              },
              [](const float* x, int64_t cols) { return std::vector<double>(x, x + cols); }, 0);
@@ -154,7 +155,7 @@ TEST(Rope, BothLayoutsRotateTheirPairs) {
   const std::vector<int32_t> positions = {0, 5, 30000};
   for (const RopeLayout layout : {RopeLayout::kHalves, RopeLayout::kInterleaved}) {
     for (const Isa isa : AvailableIsas()) {
-      const CpuDevice device(std::make_shared<ThreadPool>(2), isa);
+      const Device device(std::make_shared<ThreadPool>(2), isa);
       table.Compute(device, positions);
       std::vector<float> y = x;
       ApplyRope(device, table, layout, 2, MatrixView(y.data(), 3, 2 * kHeadDim));
@@ -177,10 +178,10 @@ TEST(Rope, BothLayoutsRotateTheirPairs) {
 
 TEST(EmbeddingLookup, StoredAndPackedTablesAgree) {
   const std::vector<uint8_t> stored = RandomStored(ElementType::kQ6_K, 40, 256, 41);
-  const CpuDevice device(std::make_shared<ThreadPool>(2));
+  const Device device(std::make_shared<ThreadPool>(2));
   ASSERT_OK_AND_ASSIGN(const PackedMatrix packed,
                        PackedMatrix::Pack(ElementType::kQ6_K, 40, 256, stored,
-                                          PackPrecision::kStored, device.pool()));
+                                          PackPrecision::kStored, device));
   const std::vector<int32_t> ids = {39, 0, 17};
   std::vector<float> a(3 * 256), b(3 * 256);
   EmbeddingLookup(device, StoredTable{ElementType::kQ6_K, 40, 256, stored}, ids,
@@ -190,6 +191,49 @@ TEST(EmbeddingLookup, StoredAndPackedTablesAgree) {
   std::vector<float> row(256);
   DequantizeRow(ElementType::kQ6_K, stored.data() + 39 * 210, 256, row.data());
   EXPECT_TRUE(std::equal(row.begin(), row.end(), a.begin()));
+  EmbeddingLookup(device, packed, {17, kNoRow, 39}, MatrixView(b.data(), 3, 256));
+  EXPECT_TRUE(std::equal(row.begin(), row.end(), b.begin() + 512));
+  EXPECT_TRUE(std::all_of(b.begin() + 256, b.begin() + 512, [](float v) { return v == 0; }));
+}
+
+TEST(Copies, RowsAndPieces) {
+  const Device device(std::make_shared<ThreadPool>(2));
+  const std::vector<float> from = RandomFloats(7 * 12, 5);
+  std::vector<float> to(3 * 12);
+  const ConstMatrixView x(from.data(), 7, 12);
+  CopyRows(device, x, {6, 0, 6}, MatrixView(to.data(), 3, 12));
+  for (int64_t c = 0; c < 12; ++c) {
+    EXPECT_EQ(to[static_cast<size_t>(c)], x.row(6)[c]);
+    EXPECT_EQ(to[static_cast<size_t>(12 + c)], x.row(0)[c]);
+    EXPECT_EQ(to[static_cast<size_t>(24 + c)], x.row(6)[c]);
+  }
+  // Values 1 and 2 of each piece of four, to the ends of pieces of five.
+  std::vector<float> wide(7 * 15, 9.0f);
+  CopyPieces(device, ConstMatrixView(from.data() + 1, 7, 11, 12), 4,
+             MatrixView(wide.data() + 3, 7, 12, 15), 5, 3, 2);
+  for (int64_t r = 0; r < 7; ++r) {
+    for (int64_t c = 0; c < 15; ++c) {
+      const float expected = c % 5 < 3 ? 9.0f : x.row(r)[c / 5 * 4 + c % 5 - 2];
+      EXPECT_EQ(wide[static_cast<size_t>(r * 15 + c)], expected) << r << " " << c;
+    }
+  }
+  // One piece again and again.
+  CopyPieces(device, ConstMatrixView(from.data(), 7, 2, 12), 0, MatrixView(wide.data(), 7, 15), 5,
+             3, 2);
+  for (int64_t c = 0; c < 15; c += 5) EXPECT_EQ(wide[static_cast<size_t>(c)], from[0]);
+}
+
+TEST(ScaleBySigmoid, EachRowByItsOwn) {
+  const Device device(std::make_shared<ThreadPool>(2));
+  const std::vector<float> logits = {0.0f, 100.0f, -100.0f, 1.0f};
+  std::vector<float> y(4 * 3, 2.0f);
+  ScaleBySigmoid(device, ConstMatrixView(logits.data(), 4, 1), MatrixView(y.data(), 4, 3));
+  for (size_t c = 0; c < 3; ++c) {
+    EXPECT_EQ(y[c], 1.0f);
+    EXPECT_EQ(y[3 + c], 2.0f);
+    EXPECT_NEAR(y[6 + c], 0.0f, 1e-30f);
+    EXPECT_NEAR(y[9 + c], 2.0 / (1.0 + std::exp(-1.0)), 1e-6);
+  }
 }
 
 }  // namespace

@@ -72,7 +72,7 @@ TEST(MemoryPlan, TensorParallelismCutsKvHeads) {
 
 // What the loaders pack, byte for byte: SmolLM2's own matrices, and a synthetic one of each type.
 TEST(MemoryPlan, WeightsOfACheckpointAreThoseThatArePacked) {
-  ThreadPool pool(1);
+  const Device packer(std::make_shared<ThreadPool>(1));
   for (const GgmlType type : {GgmlType::kF32, GgmlType::kBF16, GgmlType::kQ8_0, GgmlType::kQ4_0,
                               GgmlType::kQ5_1, GgmlType::kQ4_K, GgmlType::kQ6_K}) {
     const SyntheticCheckpoint checkpoint(SyntheticCheckpoint::SmallConfig("llama"), type, 1);
@@ -85,7 +85,7 @@ TEST(MemoryPlan, WeightsOfACheckpointAreThoseThatArePacked) {
       }
       ASSERT_OK_AND_ASSIGN(const PackedMatrix matrix,
                            LoadMatrix(checkpoint, name, weight.shape[0], weight.shape[1],
-                                      PackPrecision::kStored, pool));
+                                      PackPrecision::kStored, packer));
       packed += static_cast<int64_t>(matrix.size_bytes());
     }
     ASSERT_OK_AND_ASSIGN(const MemoryPlan plan, PlanMemory(checkpoint, MemoryPlanOptions()));

@@ -15,14 +15,14 @@ constexpr int64_t kFfn = 32;
 constexpr int32_t kExperts = 7;
 constexpr int32_t kTopK = 3;
 
-CpuDevice Device() { return CpuDevice(std::make_shared<ThreadPool>(1)); }
+Device OneThread() { return Device(std::make_shared<ThreadPool>(1)); }
 
 Expert MakeExpert(int32_t number) {
-  ThreadPool pool(1);
+  const Device packer(std::make_shared<ThreadPool>(1));
   const auto matrix = [&](int64_t rows, int64_t cols, uint64_t seed) {
     auto packed = PackedMatrix::Pack(ElementType::kBF16, rows, cols,
                                      RandomStored(ElementType::kBF16, rows, cols, seed, 0.2f),
-                                     PackPrecision::kStored, pool);
+                                     PackPrecision::kStored, packer);
     EXPECT_OK(packed);
     return *std::move(packed);
   };
@@ -57,7 +57,7 @@ Routing RandomRouting(int64_t rows, uint64_t seed) {
 std::vector<float> Expected(int64_t rows, uint64_t seed) {
   std::vector<float> y(static_cast<size_t>(rows * kHidden), 0.5f);
   const auto x = RandomFloats(y.size(), seed);
-  ExpertRunner(Device()).Run(MakeExperts({0, 1, 2, 3, 4, 5, 6}), RandomRouting(rows, seed),
+  ExpertRunner(OneThread()).Run(MakeExperts({0, 1, 2, 3, 4, 5, 6}), RandomRouting(rows, seed),
                              ConstMatrixView(x.data(), rows, kHidden),
                              MatrixView(y.data(), rows, kHidden));
   return y;
@@ -76,7 +76,7 @@ TEST(ExpertParallel, GivesTheBitsOfOneRankWhereverExpertsAre) {
     for (size_t r = 0; r < ranks.size(); ++r) {
       threads.emplace_back([&, r] {
         const std::vector<Expert> experts = MakeExperts(placement.experts_of_rank[r]);
-        ExpertParallel parallel(Device(), ranks[r].get());
+        ExpertParallel parallel(OneThread(), ranks[r].get());
         for (const int64_t unit : {0, 1, 40}) {  // no rows at all, at some ranks, at each
           const int64_t rows = unit * (static_cast<int64_t>(r + 2) % 3);
           const uint64_t seed = 100 * r + static_cast<uint64_t>(unit);
@@ -100,7 +100,7 @@ TEST(ExpertParallel, ARankThatLeftIsNamed) {
   const std::vector<Expert> experts = MakeExperts(placement.experts_of_rank[0]);
   std::vector<float> y(kHidden);
   const std::vector<float> x(kHidden);
-  EXPECT_STATUS(ExpertParallel(Device(), ranks[0].get())
+  EXPECT_STATUS(ExpertParallel(OneThread(), ranks[0].get())
                     .Run(experts, placement, RandomRouting(1, 1),
                          ConstMatrixView(x.data(), 1, kHidden), MatrixView(y.data(), 1, kHidden)),
                 kUnavailable, "rank 1 is dead");

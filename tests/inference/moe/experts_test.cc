@@ -19,9 +19,9 @@ struct Matrix {
 };
 
 Matrix MakeMatrix(ElementType type, int64_t rows, int64_t cols, uint64_t seed) {
-  ThreadPool pool(1);
+  const Device packer(std::make_shared<ThreadPool>(1));
   const std::vector<uint8_t> stored = RandomStored(type, rows, cols, seed, 0.2f);
-  auto packed = PackedMatrix::Pack(type, rows, cols, stored, PackPrecision::kStored, pool);
+  auto packed = PackedMatrix::Pack(type, rows, cols, stored, PackPrecision::kStored, packer);
   EXPECT_OK(packed);
   Matrix matrix{*std::move(packed), std::vector<float>(static_cast<size_t>(rows * cols))};
   for (int64_t r = 0; r < rows; ++r) matrix.packed.UnpackRow(r, matrix.wide.data() + r * cols);
@@ -74,7 +74,7 @@ TEST_P(Experts, SumTheWeightedExpertsOntoTheOutput) {
   const std::vector<float> x = RandomFloats(6 * kHidden, 61);
   const Routing routing = MakeRouting(6);
   std::vector<float> y(6 * kHidden, 2.0f);
-  ExpertRunner runner(CpuDevice(std::make_shared<ThreadPool>(2)));
+  ExpertRunner runner(Device(std::make_shared<ThreadPool>(2)));
   runner.Run(experts_, routing, ConstMatrixView(x.data(), 6, kHidden),
              MatrixView(y.data(), 6, kHidden));
   std::vector<double> expected;
@@ -100,7 +100,7 @@ TEST_P(Experts, ARowIsTheSameBitsAloneAndInABatch) {
   const std::vector<float> x = RandomFloats(kRows * kHidden, 62);
   const Routing routing = MakeRouting(kRows);
   std::vector<float> together(kRows * kHidden);
-  ExpertRunner runner(CpuDevice(std::make_shared<ThreadPool>(3)));
+  ExpertRunner runner(Device(std::make_shared<ThreadPool>(3)));
   runner.Run(experts_, routing, ConstMatrixView(x.data(), kRows, kHidden),
              MatrixView(together.data(), kRows, kHidden));
   for (size_t r = 0; r < kRows; ++r) {

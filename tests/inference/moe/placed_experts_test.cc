@@ -17,10 +17,10 @@ using MoveState = PlacedExperts::MoveState;
 
 /// An expert that can be told by its width.
 Expert Numbered(int32_t number) {
-  ThreadPool pool(1);
+  const Device packer(std::make_shared<ThreadPool>(1));
   const std::vector<uint8_t> zeros(static_cast<size_t>(4 * (number + 1)), 0);
   auto gate =
-      PackedMatrix::Pack(ElementType::kF32, 1, number + 1, zeros, PackPrecision::kStored, pool);
+      PackedMatrix::Pack(ElementType::kF32, 1, number + 1, zeros, PackPrecision::kStored, packer);
   EXPECT_OK(gate);
   Expert expert;
   expert.gate = *std::move(gate);

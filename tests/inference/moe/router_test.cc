@@ -17,7 +17,7 @@ Routing RouteRows(const MoeConfig& options, const std::vector<float>& logits,
                   const std::vector<float>& bias = {}) {
   Routing routing;
   const int64_t rows = static_cast<int64_t>(logits.size()) / options.num_experts;
-  Route(CpuDevice(std::make_shared<ThreadPool>(2)), options,
+  Route(Device(std::make_shared<ThreadPool>(2)), options,
         ConstMatrixView(logits.data(), rows, options.num_experts),
         bias.empty() ? nullptr : bias.data(), &routing);
   return routing;

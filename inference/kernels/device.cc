@@ -1,4 +1,4 @@
-#include "inference/kernels/cpu_device.h"
+#include "inference/kernels/device.h"
 
 #if defined(__x86_64__)
 #include <cpuid.h>
@@ -7,7 +7,7 @@
 #include <algorithm>
 
 #include "base/check.h"
-#include "inference/kernels/cpu/kernel_table.h"
+#include "inference/kernels/cpu/backend.h"
 
 namespace hadal::inference {
 namespace {
@@ -64,13 +64,15 @@ std::vector<Isa> AvailableIsas() {
   return isas;
 }
 
-CpuDevice::CpuDevice(std::shared_ptr<ThreadPool> pool)
-    : CpuDevice(std::move(pool), AvailableIsas().back()) {}
+Device::Device(std::shared_ptr<ThreadPool> pool)
+    : Device(std::move(pool), AvailableIsas().back()) {}
 
-CpuDevice::CpuDevice(std::shared_ptr<ThreadPool> pool, Isa isa)
-    : pool_(std::move(pool)), isa_(isa), kernels_(TableFor(isa)) {
+Device::Device(std::shared_ptr<ThreadPool> pool, Isa isa)
+    : cpu_(std::make_shared<const CpuBackend>(CpuBackend{std::move(pool), isa, TableFor(isa)})) {
   const std::vector<Isa> isas = AvailableIsas();
   CHECK(std::find(isas.begin(), isas.end(), isa) != isas.end());
 }
+
+Device Device::ForLoading() const { return Device(std::make_shared<ThreadPool>(1), cpu_->isa); }
 
 }  // namespace hadal::inference
