@@ -36,7 +36,9 @@ struct EngineOptions {
   int32_t aging_steps = 1024;
   /// Deltas a slow reader may lag behind, for each choice, before it is cancelled.
   int32_t stream_capacity = 1024;
-  std::string draft;  ///< checkpoint of a model with the same tokenizer that drafts; empty: none
+  /// Checkpoint of a model with the same tokenizer that drafts, which LoadChatModel() loads and
+  /// gives to Create(); empty: none.
+  std::string draft;
 };
 
 struct EngineStats {

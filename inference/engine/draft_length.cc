@@ -5,7 +5,6 @@
 namespace hadal::inference {
 namespace {
 
-constexpr int32_t kMaxLength = 16;
 constexpr int32_t kMaxPauseBits = 5;
 
 }  // namespace
@@ -18,7 +17,7 @@ int32_t DraftLength::Next() {
 
 void DraftLength::Learn(int32_t guessed, int32_t held) {
   if (held == guessed) {
-    length_ = std::min(kMaxLength, length_ + 4);
+    length_ = std::min(kMost, length_ + 4);
     misses_ = 0;
     return;
   }

@@ -8,7 +8,9 @@ namespace hadal::inference {
 /// at all when they do not. The idea is that of arXiv:2405.04304. Thread-compatible.
 class DraftLength {
  public:
-  /// Tokens of the next guess; 0: let this one pass.
+  static constexpr int32_t kMost = 16;
+
+  /// Tokens of the next guess, up to kMost; 0: let this one pass.
   int32_t Next();
   /// Of a guess of `guessed` tokens, at least one, the first `held` were right.
   void Learn(int32_t guessed, int32_t held);

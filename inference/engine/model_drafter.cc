@@ -8,14 +8,12 @@
 namespace hadal::inference {
 namespace {
 
-constexpr int32_t kMaxLength = 16;
-
 class ModelDrafter final : public Drafter {
  public:
   ModelDrafter(std::shared_ptr<Decoder> decoder, std::shared_ptr<KvCache> cache)
       : decoder_(std::move(decoder)), cache_(std::move(cache)) {}
 
-  int32_t max_length() const override { return kMaxLength; }
+  int32_t max_length() const override { return DraftLength::kMost; }
 
   /// First runs the tokens that this model has not seen, then drafts grow by one token a round.
   Status Guess(const Batch& batch) override {

@@ -77,7 +77,7 @@ void Scheduler::GiveRoomToDecodes() {
   }
 }
 
-/// Guesses for sequences that generate, oldest first: only as far as tokens are left to generate
+/// Guesses for sequences that generate, in their order: only as far as tokens are left to generate
 /// (Submit() made sure that so many fit the cache) and blocks are free without taking another's.
 void Scheduler::AddDrafts(int32_t budget, Batch& batch) {
   const auto rows = std::count_if(batch.begin(), batch.end(),

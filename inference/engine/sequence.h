@@ -52,12 +52,12 @@ struct Sequence {
   /// The choices that wait for this one to run the prompt, whose blocks they then share.
   std::vector<std::unique_ptr<Sequence>> forks;
   int32_t expanded_tokens = 0;  ///< SequenceSlice::expanded_tokens, from the prompt's length
-  std::vector<int32_t> draft;  ///< guessed to follow `tokens`, for the next step only
+  std::vector<int32_t> draft;   ///< guessed to follow `tokens`, for the next step only
   PromptLookup lookup;
-  DraftLength drafter_length;              ///< of the Drafter's guesses
-  DraftLength* draft_length = nullptr;     ///< of whoever guessed `draft`
-  std::optional<int32_t> predicted;        ///< by the prediction layer: the token to come
-  int32_t num_drafter_computed = 0;        ///< tokens a draft model has in its cache
+  DraftLength drafter_length;           ///< of the Drafter's guesses
+  DraftLength* draft_length = nullptr;  ///< of whoever guessed `draft`
+  std::optional<int32_t> predicted;     ///< by the prediction layer: the token to come
+  int32_t num_drafter_computed = 0;     ///< tokens a draft model has in its cache
   std::optional<ConstraintState> constraint;  ///< behind the generated tokens
   TextStream text;
   std::vector<int32_t> unsent_tokens;  ///< generated, text held back

@@ -26,8 +26,6 @@ class DeviceBuffer {
   }
   /// nullptr while it is empty.
   const float* data() const { return values_.empty() ? nullptr : values_.data(); }
-  int64_t size() const { return static_cast<int64_t>(values_.size()); }
-  bool empty() const { return values_.empty(); }
 
  private:
   std::vector<float> values_;

@@ -14,7 +14,8 @@ struct MemoryPlanOptions {
   int32_t max_running = 256;        ///< rows of logits of one step
 };
 
-/// What the fullest rank holds; a multi-token prediction layer is not counted.
+/// What the fullest rank holds. A multi-token prediction layer counts from a checkpoint with
+/// DecoderOptions::draft, redundant experts do not.
 struct MemoryPlan {
   /// From a configuration alone: of the file's part (FP8 or BF16 folders); packing for the CPU adds
   /// at most 3 %. From a checkpoint: as packed.

@@ -3,6 +3,7 @@
 #include <nlohmann/json_fwd.hpp>
 #include <string>
 
+#include "absl/time/time.h"
 #include "hadal/v1/models.pb.h"
 
 namespace hadal::cli {
@@ -14,6 +15,6 @@ nlohmann::json ToJson(const v1::Model& model);
 std::string StateOf(const v1::Model& model);
 
 /// Calls on models take as long as they are large.
-inline constexpr int kLongCallHours = 24;
+inline constexpr absl::Duration kLongCall = absl::Hours(24);
 
 }  // namespace hadal::cli

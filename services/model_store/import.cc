@@ -227,7 +227,7 @@ StatusOr<ImportResult> ImportModel(const ImportRequest& request, const ImportPro
 }
 
 std::string StagingFolder(const std::string& models_folder, const std::string& id) {
-  return models_folder + "/.import-" + id;
+  return fmt::format("{}/{}{}", models_folder, kStagingPrefix, id);
 }
 
 Status SyncFolder(const std::string& path) {

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <functional>
 #include <string>
+#include <string_view>
 
 #include "base/status.h"
 #include "services/model_store/manifest.h"
@@ -36,7 +37,8 @@ using ImportProgress = std::function<bool(int64_t bytes, int64_t total)>;
 /// this id.
 StatusOr<ImportResult> ImportModel(const ImportRequest& request, const ImportProgress& progress);
 
-/// The folder an import works in.
+/// The folder an import works in: models_folder / kStagingPrefix ID.
+inline constexpr std::string_view kStagingPrefix = ".import-";
 std::string StagingFolder(const std::string& models_folder, const std::string& id);
 
 /// fsync of a folder: what was renamed into it or out of it stays so.

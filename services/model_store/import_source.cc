@@ -13,11 +13,11 @@
 #include <memory>
 
 #include "base/utf8.h"
+#include "services/model_store/manifest.h"
 
 namespace hadal::model_store {
 namespace {
 
-constexpr size_t kMaxFiles = 4096;
 constexpr char kPoolingFolder[] = "1_Pooling";  // the one folder loaders look into
 
 struct CloseDir {
@@ -86,11 +86,11 @@ StatusOr<std::vector<std::string>> NamesIn(UniqueFd folder, const std::string& p
   std::vector<std::string> names;
   while (const dirent* entry = ::readdir(dir.get())) {
     const std::string name = entry->d_name;
-    if (name.starts_with('.') || name == "manifest.json") continue;
+    if (name.starts_with('.') || name == kManifestName) continue;
     names.push_back(name);
-    if (names.size() > kMaxFiles) {
+    if (names.size() > kMaxModelFiles) {
       return InvalidArgument("{} holds more than {} files; expected a model folder", path,
-                             kMaxFiles);
+                             kMaxModelFiles);
     }
   }
   return names;

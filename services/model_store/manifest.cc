@@ -17,7 +17,6 @@ using Json = nlohmann::json;
 
 constexpr int64_t kFormat = 1;
 constexpr size_t kMaxManifestBytes = 4 << 20;
-constexpr size_t kMaxFiles = 4096;
 constexpr size_t kMaxNameBytes = 255;
 constexpr size_t kMaxIdBytes = 100;
 constexpr int64_t kMaxFileBytes = int64_t{1} << 50;
@@ -111,8 +110,8 @@ StatusOr<ManifestFile> ParseFile(const Json& json, size_t index) {
 
 StatusOr<std::vector<ManifestFile>> ParseFiles(Fields& fields) {
   ASSIGN_OR_RETURN(const Json* list, fields.Member("files"));
-  if (!list->is_array() || list->empty() || list->size() > kMaxFiles) {
-    return fields.Wrong("files", fmt::format("a list of 1 to {} files", kMaxFiles));
+  if (!list->is_array() || list->empty() || list->size() > kMaxModelFiles) {
+    return fields.Wrong("files", fmt::format("a list of 1 to {} files", kMaxModelFiles));
   }
   std::vector<ManifestFile> files;
   for (size_t i = 0; i < list->size(); ++i) {

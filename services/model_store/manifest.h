@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -10,6 +11,7 @@
 namespace hadal::model_store {
 
 inline constexpr char kManifestName[] = "manifest.json";
+inline constexpr size_t kMaxModelFiles = 4096;
 
 struct ManifestFile {
   std::string name;  ///< in the model's folder; at most one folder deep

@@ -16,7 +16,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::string_view kImporting = ".import-";
 constexpr std::string_view kRemoved = ".removed-";
 
 bool IsFolder(const std::string& path) {
@@ -57,8 +56,8 @@ StoreListing ModelStore::List() const {
   StoreListing listing;
   for (const std::string& name : FoldersIn(models_folder_)) {
     const std::string folder = models_folder_ + "/" + name;
-    if (name.starts_with(kImporting)) {
-      listing.interrupted.push_back(name.substr(kImporting.size()));
+    if (name.starts_with(kStagingPrefix)) {
+      listing.interrupted.push_back(name.substr(kStagingPrefix.size()));
     } else if (!name.starts_with('.') && Exists(folder + "/" + kManifestName)) {
       StatusOr<Manifest> manifest = ReadManifest(folder);
       if (!manifest.ok()) {

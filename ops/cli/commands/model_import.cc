@@ -95,9 +95,9 @@ Status RunImport(const Invocation& invocation, const std::string& source, const 
   if (!invocation.json) {
     std::fprintf(stderr, "importing %s; 'hadal model ls' shows how far it is\n", source.c_str());
   }
-  ASSIGN_OR_RETURN(const v1::ImportModelResponse response,
-                   Call<v1::Models>(invocation, &v1::Models::Stub::ImportModel, request,
-                                    absl::Hours(kLongCallHours)));
+  ASSIGN_OR_RETURN(
+      const v1::ImportModelResponse response,
+      Call<v1::Models>(invocation, &v1::Models::Stub::ImportModel, request, kLongCall));
   if (invocation.json) {
     nlohmann::json json = ToJson(response.model());
     json["copied_bytes"] = response.copied_bytes();
@@ -129,10 +129,8 @@ void AddModelImport(CLI::App& model, Invocation& invocation) {
   import->add_option("--id", *id, "What requests call it (default: from the name of SOURCE)");
   import->footer("Example:\n  hadal model import /mnt/usb/DeepSeek-R1-Distill-Qwen-7B --id r1-7b");
   import->callback([&invocation, source, id] {
-    invocation.run = [&invocation, source, id] { return RunImport(invocation, *source, *id);
-};
-}  // namespace hadal::cli
-);
+    invocation.run = [&invocation, source, id] { return RunImport(invocation, *source, *id); };
+  });
 }
 
 }  // namespace hadal::cli

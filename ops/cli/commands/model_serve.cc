@@ -30,8 +30,9 @@ Status RunLoad(const Invocation& invocation, const ServeOptions& options) {
   v1::LoadModelRequest request;
   request.set_id(options.id);
   request.set_draft(options.draft);
-  ASSIGN_OR_RETURN(const v1::Model model, Call<v1::Models>(invocation, &v1::Models::Stub::LoadModel,
-                                                           request, absl::Hours(kLongCallHours)));
+  ASSIGN_OR_RETURN(
+      const v1::Model model,
+      Call<v1::Models>(invocation, &v1::Models::Stub::LoadModel, request, kLongCall));
   Print(invocation, model);
   return OkStatus();
 }
@@ -40,9 +41,9 @@ Status RunUnload(const Invocation& invocation, const ServeOptions& options) {
   v1::UnloadModelRequest request;
   request.set_id(options.id);
   request.set_grace_seconds(options.grace_seconds);
-  ASSIGN_OR_RETURN(const v1::Model model,
-                   Call<v1::Models>(invocation, &v1::Models::Stub::UnloadModel, request,
-                                    absl::Hours(kLongCallHours)));
+  ASSIGN_OR_RETURN(
+      const v1::Model model,
+      Call<v1::Models>(invocation, &v1::Models::Stub::UnloadModel, request, kLongCall));
   Print(invocation, model);
   return OkStatus();
 }
@@ -50,9 +51,9 @@ Status RunUnload(const Invocation& invocation, const ServeOptions& options) {
 Status RunRemove(const Invocation& invocation, const ServeOptions& options) {
   v1::RemoveModelRequest request;
   request.set_id(options.id);
-  ASSIGN_OR_RETURN(const v1::RemoveModelResponse response,
-                   Call<v1::Models>(invocation, &v1::Models::Stub::RemoveModel, request,
-                                    absl::Hours(kLongCallHours)));
+  ASSIGN_OR_RETURN(
+      const v1::RemoveModelResponse response,
+      Call<v1::Models>(invocation, &v1::Models::Stub::RemoveModel, request, kLongCall));
   if (invocation.json) {
     PrintJson({{"id", options.id}, {"freed_bytes", response.freed_bytes()}});
   } else {
@@ -65,9 +66,9 @@ Status RunRemove(const Invocation& invocation, const ServeOptions& options) {
 Status RunVerify(const Invocation& invocation, const ServeOptions& options) {
   v1::VerifyModelRequest request;
   request.set_id(options.id);
-  ASSIGN_OR_RETURN(const v1::VerifyModelResponse response,
-                   Call<v1::Models>(invocation, &v1::Models::Stub::VerifyModel, request,
-                                    absl::Hours(kLongCallHours)));
+  ASSIGN_OR_RETURN(
+      const v1::VerifyModelResponse response,
+      Call<v1::Models>(invocation, &v1::Models::Stub::VerifyModel, request, kLongCall));
   nlohmann::json files = nlohmann::json::array();
   std::vector<std::vector<std::string>> rows;
   for (const v1::VerifiedFile& file : response.files()) {

@@ -67,23 +67,30 @@ std::string HeadRows(const Weight& weight, int64_t heads, int64_t first, int64_t
   return out;
 }
 
-void AddQwenKeys(const ModelConfig& config, GgufWriter& writer) {
+/// What every architecture says of itself.
+void AddShape(const std::string& architecture, const ModelConfig& config, int32_t kv_heads,
+              GgufWriter& writer) {
   const auto u32 = [&](const char* key, int32_t value) {
-    writer.U32(std::string("qwen2moe.") + key, static_cast<uint32_t>(value));
+    writer.U32(architecture + "." + key, static_cast<uint32_t>(value));
   };
-  writer.Text("general.architecture", "qwen2moe");
+  writer.Text("general.architecture", architecture);
   u32("block_count", config.num_layers);
   u32("context_length", config.context_length);
   u32("embedding_length", config.hidden_dim);
   u32("feed_forward_length", config.ffn_dim);
   u32("attention.head_count", config.num_heads);
-  u32("attention.head_count_kv", config.num_kv_heads);
-  writer.F32("qwen2moe.attention.layer_norm_rms_epsilon", config.norm_eps);
-  writer.F32("qwen2moe.rope.freq_base", config.rope_theta);
+  u32("attention.head_count_kv", kv_heads);
   u32("expert_count", config.moe.num_experts);
   u32("expert_used_count", config.moe.experts_per_token);
   u32("expert_feed_forward_length", config.moe.expert_ffn_dim);
-  u32("expert_shared_feed_forward_length", config.moe.shared_ffn_dim);
+  writer.F32(architecture + ".attention.layer_norm_rms_epsilon", config.norm_eps);
+  writer.F32(architecture + ".rope.freq_base", config.rope_theta);
+}
+
+void AddQwenKeys(const ModelConfig& config, GgufWriter& writer) {
+  AddShape("qwen2moe", config, config.num_kv_heads, writer);
+  writer.U32("qwen2moe.expert_shared_feed_forward_length",
+             static_cast<uint32_t>(config.moe.shared_ffn_dim));
 }
 
 void AddDeepseekKeys(const ModelConfig& config, bool absorbed, float log_multiplier,
@@ -93,15 +100,7 @@ void AddDeepseekKeys(const ModelConfig& config, bool absorbed, float log_multipl
   const auto u32 = [&](const char* key, int32_t value) {
     writer.U32(std::string("deepseek2.") + key, static_cast<uint32_t>(value));
   };
-  writer.Text("general.architecture", "deepseek2");
-  u32("block_count", config.num_layers);
-  u32("context_length", config.context_length);
-  u32("embedding_length", config.hidden_dim);
-  u32("feed_forward_length", config.ffn_dim);
-  u32("attention.head_count", config.num_heads);
-  u32("attention.head_count_kv", absorbed ? 1 : config.num_heads);
-  writer.F32("deepseek2.attention.layer_norm_rms_epsilon", config.norm_eps);
-  writer.F32("deepseek2.rope.freq_base", config.rope_theta);
+  AddShape("deepseek2", config, absorbed ? 1 : config.num_heads, writer);
   u32("leading_dense_block_count", moe.first_dense_layers);
   if (mla.q_lora_rank > 0) u32("attention.q_lora_rank", mla.q_lora_rank);
   u32("attention.kv_lora_rank", mla.kv_lora_rank);
@@ -112,10 +111,7 @@ void AddDeepseekKeys(const ModelConfig& config, bool absorbed, float log_multipl
   u32(absorbed ? "attention.key_length_mla" : "attention.key_length", config.head_dim);
   u32(absorbed ? "attention.value_length_mla" : "attention.value_length", mla.v_head_dim);
   u32("rope.dimension_count", mla.qk_rope_head_dim);
-  u32("expert_count", moe.num_experts);
-  u32("expert_used_count", moe.experts_per_token);
   u32("expert_shared_count", moe.shared_ffn_dim / moe.expert_ffn_dim);
-  u32("expert_feed_forward_length", moe.expert_ffn_dim);
   writer.F32("deepseek2.expert_weights_scale", moe.weight_scale);
   writer.Key("deepseek2.expert_weights_norm", 7);
   writer.Append(static_cast<uint8_t>(moe.normalize_weights));
