@@ -44,7 +44,7 @@ void BM_MatMul(benchmark::State& state) {
   }
   const Device device(std::make_shared<ThreadPool>(1), isa);
   const int64_t batch = state.range(1);
-  const int64_t outputs = batch == 1 ? 160000 : 4864;
+  const int64_t outputs = batch <= 16 ? 160000 : 4864;
   const PackedMatrix weight =
       Weights(static_cast<ElementType>(state.range(0)), outputs, kHidden, device);
   const std::vector<float> x = Activations(batch * kHidden);
@@ -62,7 +62,12 @@ void BM_MatMul(benchmark::State& state) {
 }
 BENCHMARK(BM_MatMul)
     ->ArgNames({"type", "rows", "isa"})
-    ->ArgsProduct({{3, 6, 8, 10}, {1, 8, 256}, {1, 2}})
+    ->ArgsProduct({{static_cast<int>(ElementType::kQ8_0), static_cast<int>(ElementType::kQ4_1),
+                    static_cast<int>(ElementType::kQ5_0), static_cast<int>(ElementType::kQ4_K),
+                    static_cast<int>(ElementType::kQ6_K), static_cast<int>(ElementType::kBF16)},
+                   {1, 8, 16, 512},
+                   {static_cast<int>(Isa::kAvx2), static_cast<int>(Isa::kAvx512),
+                    static_cast<int>(Isa::kAmx)}})
     ->Unit(benchmark::kMillisecond);
 
 // range 0: positions. A prompt of that length, 14 heads over 2 KV heads of 64, float16 cache.

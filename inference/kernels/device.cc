@@ -2,6 +2,8 @@
 
 #if defined(__x86_64__)
 #include <cpuid.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 #endif
 
 #include <algorithm>
@@ -16,6 +18,7 @@ const KernelTable kScalarTable = {&kScalarMatMul, &kScalarAttention, &kScalarEle
 #if defined(__x86_64__)
 const KernelTable kAvx2Table = {&kAvx2MatMul, &kAvx2Attention, &kAvx2Elementwise};
 const KernelTable kAvx512Table = {&kAvx512MatMul, &kAvx512Attention, &kAvx512Elementwise};
+const KernelTable kAmxTable = {&kAmxMatMul, &kAvx512Attention, &kAvx512Elementwise};
 #endif
 
 const KernelTable* TableFor(Isa isa) {
@@ -23,6 +26,7 @@ const KernelTable* TableFor(Isa isa) {
 #if defined(__x86_64__)
     case Isa::kAvx2: return &kAvx2Table;
     case Isa::kAvx512: return &kAvx512Table;
+    case Isa::kAmx: return &kAmxTable;
 #endif
     default: return &kScalarTable;
   }
@@ -35,6 +39,7 @@ const char* IsaName(Isa isa) {
     case Isa::kScalar: return "scalar";
     case Isa::kAvx2: return "avx2";
     case Isa::kAvx512: return "avx512";
+    case Isa::kAmx: return "amx";
   }
   return "unknown";
 }
@@ -44,6 +49,18 @@ const char* IsaName(Isa isa) {
 bool HasF16c() {
   unsigned eax, ebx, ecx, edx;
   return __get_cpuid(1, &eax, &ebx, &ecx, &edx) != 0 && (ecx & bit_F16C) != 0;
+}
+
+// Linux keeps the tile registers from a process until it asks for them, once for all its threads
+// (Documentation/arch/x86/xstate.rst).
+bool MayUseAmx() {
+  constexpr unsigned kTileBit = 1u << 24, kInt8Bit = 1u << 25;  // of leaf 7, edx
+  constexpr long kRequestPermission = 0x1023, kTileData = 18;
+  unsigned eax, ebx, ecx, edx;
+  if (__get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) == 0) return false;
+  if ((edx & kTileBit) == 0 || (edx & kInt8Bit) == 0) return false;
+  static const bool granted = ::syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0;
+  return granted;
 }
 #endif
 
@@ -59,6 +76,7 @@ std::vector<Isa> AvailableIsas() {
       __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
       __builtin_cpu_supports("avx512vnni")) {
     isas.push_back(Isa::kAvx512);
+    if (MayUseAmx()) isas.push_back(Isa::kAmx);
   }
 #endif
   return isas;

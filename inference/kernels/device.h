@@ -10,8 +10,9 @@ namespace hadal::inference {
 struct CpuBackend;
 
 /// Instruction sets with kernels. kScalar is the reference and runs everywhere; kAvx2 needs
-/// AVX2, FMA and F16C; kAvx512 needs AVX-512 F, BW, DQ, VL and VNNI.
-enum class Isa { kScalar, kAvx2, kAvx512 };
+/// AVX2, FMA and F16C; kAvx512 needs AVX-512 F, BW, DQ, VL and VNNI; kAmx is kAvx512 with AMX's
+/// int8 tiles for products of many rows.
+enum class Isa { kScalar, kAvx2, kAvx512, kAmx };
 
 const char* IsaName(Isa isa);
 /// Those this CPU (and its operating system) can run, slowest first; kScalar is always there.

@@ -32,6 +32,25 @@ struct Product {
   const ActivationBlock* blocks;  ///< of x, null for float weights
 };
 
+/// Few rows are one bundle; more are cut as the kernels like it, into bundles of equal size.
+int64_t BundleRows(const MatMulPart& kernels, int64_t rows) {
+  if (rows <= kMaxDirectRows) return rows;
+  const int64_t bundles = (rows + kernels.bundle_rows - 1) / kernels.bundle_rows;
+  return (rows + bundles - 1) / bundles;
+}
+
+/// Row r of x to its places in `out`; see MatMulGroups.
+void QuantizeRow(const MatMulPart& kernels, const ConstMatrixView& x, int64_t r, int64_t bundle,
+                 ActivationBlock* out) {
+  const int64_t first = r / bundle * bundle;
+  const int64_t rows = std::min(bundle, x.rows - first);
+  for (int64_t col = 0; col < x.cols; col += kPanelCols) {
+    const int64_t cols = std::min(kPanelCols, x.cols - col);
+    ActivationBlock* piece = out + col / 32 * x.rows + first * (cols / 32);
+    kernels.quantize_row(x.row(r) + col, cols, rows, piece + (r - first));
+  }
+}
+
 // Tasks on the same x, such as gate and up, share its rounding.
 void Quantize(const Device& device, absl::Span<Product> products) {
   const auto blocks_of = [](const ConstMatrixView& x) { return x.rows * (x.cols / 32); };
@@ -43,8 +62,8 @@ void Quantize(const Device& device, absl::Span<Product> products) {
   int64_t total = 0;
   for (const Product& product : products) total += needs(product) ? blocks_of(product.task->x) : 0;
   if (total == 0) return;
-  auto* out = Scratch<ActivationBlock>(total);
-  const auto quantize = device.cpu().kernels().matmul->quantize_row;
+  auto* out = Scratch<ActivationBlock>(total + kMaxBundleRows);
+  const MatMulPart& kernels = *device.cpu().kernels().matmul;
   const Product* last = nullptr;
   for (Product& product : products) {
     if (!needs(product)) continue;
@@ -53,9 +72,9 @@ void Quantize(const Device& device, absl::Span<Product> products) {
       product.blocks = last->blocks;
       continue;
     }
-    const int64_t row_blocks = x.cols / 32;
+    const int64_t bundle = BundleRows(kernels, x.rows);
     device.cpu().pool().ParallelFor(x.rows, 8, [&](int64_t begin, int64_t end) {
-      for (int64_t r = begin; r < end; ++r) quantize(x.row(r), x.cols, out + r * row_blocks);
+      for (int64_t r = begin; r < end; ++r) QuantizeRow(kernels, x, r, bundle, out);
     });
     product.blocks = out;
     out += blocks_of(x);
@@ -71,13 +90,15 @@ void RunGroups(const Device& device, ConstMatrixView x, const ActivationBlock* b
   args.group_bytes = weight.group_bytes();
   args.cols = weight.cols();
   args.blocks = blocks;
+  args.bundle_rows = BundleRows(*device.cpu().kernels().matmul, x.rows);
   args.x = x.data;
   args.x_stride = x.stride;
   args.num_rows = x.rows;
   args.y_stride = task.y.stride;
   args.accumulate = task.accumulate;
-  if (!IsFloat(weight.type()) && x.rows > kMaxDirectRows) {
-    args.panel = Scratch<CacheLine>(kMaxPanelGroups * PanelBytes(args.cols) / 64)->bytes;
+  if (x.rows > kMaxDirectRows) {
+    args.panel = Scratch<CacheLine>(kPanelBytes / int64_t{sizeof(CacheLine)})->bytes;
+    args.sums = Scratch<float>(kSumFloats);
   }
   for (int64_t g = begin; g < end; g += kMaxPanelGroups) {
     const int64_t stop = std::min(end, g + kMaxPanelGroups);

@@ -25,6 +25,10 @@ struct alignas(64) ActivationBlock {
 static_assert(sizeof(ActivationBlock) == 64);
 
 /// y[m][16 * g + n] for the rows m of x and the groups g of one weight matrix.
+///
+/// The rounded rows of x lie as the tiles read them: pieces of kPanelCols columns one after another;
+/// in a piece, bundles of `bundle_rows` rows (the last may have fewer); in a bundle of k rows, block
+/// b of row m is number b * k + m.
 struct MatMulGroups {
   ElementType type;
   const uint8_t* groups;  ///< first group
@@ -32,7 +36,8 @@ struct MatMulGroups {
   int32_t num_groups;     ///< at most kMaxPanelGroups
   int32_t last_rows;      ///< rows of the last group that exist, 1..16
   int64_t cols;
-  const ActivationBlock* blocks;  ///< [num_rows, cols / 32], for quantised weights
+  const ActivationBlock* blocks;  ///< for quantised weights; readable kMaxBundleRows beyond the end
+  int64_t bundle_rows;
   const float* x;                 ///< [num_rows, x_stride], for float weights
   int64_t x_stride;
   int64_t num_rows;
@@ -40,13 +45,25 @@ struct MatMulGroups {
   float* y;           ///< at the first group
   int64_t y_stride;
   bool accumulate;
-  uint8_t* panel;  ///< scratch of PanelBytes(cols) * num_groups
+  uint8_t* panel;     ///< scratch of kPanelBytes, with more than kMaxDirectRows rows
+  float* sums;        ///< scratch of kSumFloats, likewise
 };
 inline constexpr int32_t kMaxPanelGroups = 4;
-/// Up to so many rows of x, weights are unpacked in registers, else once into a panel.
-inline constexpr int64_t kMaxDirectRows = 4;
-/// Of one group: steps, at most two scales or a scale and a minimum, per block.
-constexpr int64_t PanelBytes(int64_t cols) { return cols / 32 * (512 + 128); }
+/// Up to so many rows of x, weights are unpacked in registers, else pieces of them into a panel.
+inline constexpr int64_t kMaxDirectRows = 8;
+inline constexpr int64_t kMaxBundleRows = 16;
+/// Columns of a panel, and the groups it holds side by side: beside the rows of x that meet it, it
+/// stays in the first-level cache.
+inline constexpr int64_t kPanelCols = 512;
+inline constexpr int64_t kFloatPanelCols = 128;
+inline constexpr int64_t kPanelGroups = 2;
+/// Rows of x that meet one panel after another: their piece of x stays in the second-level cache.
+inline constexpr int64_t kPassRows = 560;
+/// Per block 8 steps and at most two scales or a scale and a minimum; per float column 16 weights.
+inline constexpr int64_t kPanelBytes = kPanelGroups * (kPanelCols / 32) * (512 + 128);
+static_assert(kPanelGroups * kFloatPanelCols * 64 <= kPanelBytes);
+/// Sums of a pass between one panel and the next.
+inline constexpr int64_t kSumFloats = kPassRows * kMaxPanelGroups * 16;
 
 /// Queries against one KV head: outputs[i] = softmax(scale * queries[i] . K) V over the positions
 /// [0, visible[i]). A row's result does not depend on the other rows. In latent attention V is the
@@ -77,7 +94,9 @@ constexpr int64_t AttentionScratchFloats(int64_t key_dim) {
 }
 
 struct MatMulPart {
-  void (*quantize_row)(const float* x, int64_t cols, ActivationBlock* out);
+  int32_t bundle_rows;  ///< that its tiles like best, at most kMaxBundleRows
+  /// Block b goes to out[b * step].
+  void (*quantize_row)(const float* x, int64_t cols, int64_t step, ActivationBlock* out);
   void (*groups)(const MatMulGroups& args);
 };
 
@@ -105,7 +124,7 @@ struct KernelTable {
   const ElementwisePart* elementwise;
 };
 
-extern const MatMulPart kScalarMatMul, kAvx2MatMul, kAvx512MatMul;
+extern const MatMulPart kScalarMatMul, kAvx2MatMul, kAvx512MatMul, kAmxMatMul;
 extern const AttentionPart kScalarAttention, kAvx2Attention, kAvx512Attention;
 extern const ElementwisePart kScalarElementwise, kAvx2Elementwise, kAvx512Elementwise;
 

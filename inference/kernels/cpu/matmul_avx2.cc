@@ -4,7 +4,7 @@
 
 namespace hadal::inference {
 
-const MatMulPart kAvx2MatMul = {MatMulKernels<VecAvx2>::QuantizeRow,
+const MatMulPart kAvx2MatMul = {VecAvx2::kBundleRows, MatMulKernels<VecAvx2>::QuantizeRow,
                                     MatMulKernels<VecAvx2>::Groups};
 
 }  // namespace hadal::inference

@@ -4,7 +4,7 @@
 
 namespace hadal::inference {
 
-const MatMulPart kAvx512MatMul = {MatMulKernels<VecAvx512>::QuantizeRow,
+const MatMulPart kAvx512MatMul = {VecAvx512::kBundleRows, MatMulKernels<VecAvx512>::QuantizeRow,
                                     MatMulKernels<VecAvx512>::Groups};
 
 }  // namespace hadal::inference

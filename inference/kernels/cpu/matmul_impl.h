@@ -7,9 +7,50 @@
 #include "inference/kernels/cpu/weight_blocks.h"
 
 // MatMul for one instruction set V. Every output is the same chain of operations whatever the tile:
-// for each block of 32 columns an exact integer dot product, then one fused multiply-add.
+// for each block of 32 columns an exact integer dot product, then one fused multiply-add; for float
+// weights one fused multiply-add a column.
+//
+// Few rows of x read the packed weights once, at memory speed, and unpack them in registers. Many
+// rows are a GEMM: pieces of the weights are unpacked into a panel that stays in the first-level
+// cache while tiles of rows meet it; their sums wait in memory between one piece and the next.
 
 namespace hadal::inference {
+
+template <int kValue>
+struct IntConstant {
+  static constexpr int value = kValue;
+};
+
+/// body(IntConstant<n>) where n is `rows` rounded up to a multiple of kStep, at most kMost.
+template <int kMost, int kStep, typename Body>
+void WithRows(int64_t rows, Body body) {
+  if constexpr (kMost > kStep) {
+    if (rows <= kMost - kStep) return WithRows<kMost - kStep, kStep>(rows, body);
+  }
+  body(IntConstant<kMost>());
+}
+
+template <ElementType kType>
+struct TypeConstant {
+  static constexpr ElementType value = kType;
+};
+
+template <typename Body>
+void WithQuantizedType(ElementType type, Body body) {
+  switch (type) {
+    case ElementType::kQ8_0: return body(TypeConstant<ElementType::kQ8_0>());
+    case ElementType::kQ4_0: return body(TypeConstant<ElementType::kQ4_0>());
+    case ElementType::kQ4_1: return body(TypeConstant<ElementType::kQ4_1>());
+    case ElementType::kQ5_0: return body(TypeConstant<ElementType::kQ5_0>());
+    case ElementType::kQ5_1: return body(TypeConstant<ElementType::kQ5_1>());
+    case ElementType::kQ4_K: return body(TypeConstant<ElementType::kQ4_K>());
+    case ElementType::kQ5_K: return body(TypeConstant<ElementType::kQ5_K>());
+    case ElementType::kQ6_K: return body(TypeConstant<ElementType::kQ6_K>());
+    default: return;  // float weights
+  }
+}
+
+constexpr int64_t LeastOf(int64_t a, int64_t b) { return a < b ? a : b; }
 
 template <typename V>
 struct MatMulKernels {
@@ -17,8 +58,8 @@ struct MatMulKernels {
   using I = typename V::I;
   using U8 = typename V::U8;
 
-  static void QuantizeRow(const float* x, int64_t cols, ActivationBlock* out) {
-    for (int64_t b = 0; b < cols / kBlockCols; ++b, x += kBlockCols, ++out) {
+  static void QuantizeRow(const float* x, int64_t cols, int64_t step, ActivationBlock* out) {
+    for (int64_t b = 0; b < cols / kBlockCols; ++b, x += kBlockCols, out += step) {
       const F low = V::Load(x);
       const F high = V::Load(x + 16);
       const float amax = V::MaxOf(V::Max(V::Abs(low), V::Abs(high)));
@@ -41,8 +82,10 @@ struct MatMulKernels {
     }
   }
 
+  // ---- Quantised weights ----
+
   template <int kOffset>
-  static I Start(const ActivationBlock& x, int half) {
+  static HADAL_INLINE I Start(const ActivationBlock& x, int half) {
     if constexpr (kOffset == 8) return V::ISet(x.start_8);
     if constexpr (kOffset == 16) return V::ISet(x.start_16);
     if constexpr (kOffset == 32) return V::ISet(x.start_32[half]);
@@ -50,66 +93,225 @@ struct MatMulKernels {
     return V::ISet(0);
   }
 
-  template <typename Weights, int kStep, int kRows>
-  static inline __attribute__((always_inline)) void DotStep(const typename Weights::Block& block,
-                                                            const ActivationBlock* const* x,
-                                                            I* sum) {
-    const U8 w = block.template Step<kStep>();
+  template <typename Block, bool kWide, int kStep, int kRows, int kGroups>
+  static HADAL_INLINE void DotStep(const Block* block, const ActivationBlock* x,
+                                   I (*sum)[kGroups]) {
+    U8 w[kGroups];
+    HADAL_UNROLL
+    for (int g = 0; g < kGroups; ++g) w[g] = block[g].template Step<kStep>();
     HADAL_UNROLL
     for (int m = 0; m < kRows; ++m) {
-      sum[m] = V::template Dot<Weights::kWide>(sum[m], w, x[m]->q + 4 * kStep);
+      const typename V::X4 four = V::Four(x[m].q + 4 * kStep);
+      HADAL_UNROLL
+      for (int g = 0; g < kGroups; ++g) sum[m][g] = V::template Dot<kWide>(sum[m][g], w[g], four);
     }
   }
 
-  template <typename Weights, int kRows>
-  static inline __attribute__((always_inline)) void AddScaled(const F scale,
-                                                              const ActivationBlock* const* x,
-                                                              const I* sum, F* acc) {
+  template <int kOffset, int kRows, int kGroups>
+  static HADAL_INLINE void StartSums(const ActivationBlock* x, int half, I (*sum)[kGroups]) {
     HADAL_UNROLL
     for (int m = 0; m < kRows; ++m) {
-      acc[m] = V::Fma(V::ToFloat(sum[m]), V::Mul(scale, V::Set(x[m]->scale)), acc[m]);
+      HADAL_UNROLL
+      for (int g = 0; g < kGroups; ++g) sum[m][g] = Start<kOffset>(x[m], half);
     }
   }
 
-  /// acc[m] += weights * x row m, over all blocks.
-  template <typename Weights, int kRows>
-  static inline __attribute__((always_inline)) void BlockTile(const Weights& weights,
-                                                              const ActivationBlock* x,
-                                                              int64_t num_blocks, F* acc) {
-    for (int64_t b = 0; b < num_blocks; ++b) {
-      const auto block = weights.At(b);
-      const ActivationBlock* row[kRows];
-      I sum[kRows];
+  template <int kRows, int kGroups>
+  static HADAL_INLINE void AddScaled(const F* scale, const ActivationBlock* x,
+                                     const I (*sum)[kGroups], F (*acc)[kGroups]) {
+    HADAL_UNROLL
+    for (int m = 0; m < kRows; ++m) {
+      const F row_scale = V::Set(x[m].scale);
       HADAL_UNROLL
-      for (int m = 0; m < kRows; ++m) row[m] = x + m * num_blocks + b;
-      HADAL_UNROLL
-      for (int m = 0; m < kRows; ++m) sum[m] = Start<Weights::kOffset>(*row[m], 0);
-      DotStep<Weights, 0, kRows>(block, row, sum);
-      DotStep<Weights, 1, kRows>(block, row, sum);
-      DotStep<Weights, 2, kRows>(block, row, sum);
-      DotStep<Weights, 3, kRows>(block, row, sum);
-      if constexpr (Weights::kScales == 2) {
-        AddScaled<Weights, kRows>(block.Scale(0), row, sum, acc);
-        HADAL_UNROLL
-        for (int m = 0; m < kRows; ++m) sum[m] = Start<Weights::kOffset>(*row[m], 1);
+      for (int g = 0; g < kGroups; ++g) {
+        acc[m][g] = V::Fma(V::ToFloat(sum[m][g]), V::Mul(scale[g], row_scale), acc[m][g]);
       }
-      DotStep<Weights, 4, kRows>(block, row, sum);
-      DotStep<Weights, 5, kRows>(block, row, sum);
-      DotStep<Weights, 6, kRows>(block, row, sum);
-      DotStep<Weights, 7, kRows>(block, row, sum);
-      AddScaled<Weights, kRows>(block.Scale(Weights::kScales - 1), row, sum, acc);
-      if constexpr (Weights::kHasMin) {
-        const F min = block.Min();
+    }
+  }
+
+  template <int kRows, int kGroups>
+  static HADAL_INLINE void AddMin(const F* min, const ActivationBlock* x, F (*acc)[kGroups]) {
+    HADAL_UNROLL
+    for (int m = 0; m < kRows; ++m) {
+      HADAL_UNROLL
+      for (int g = 0; g < kGroups; ++g) {
+        acc[m][g] = V::Fma(min[g], V::Set(x[m].scaled_sum), acc[m][g]);
+      }
+    }
+  }
+
+  /// acc[m][g] += weights of group g * x row m, over `num_blocks` blocks. Block b of row m is
+  /// x[b * stride + m].
+  template <typename Weights, int kRows, int kGroups>
+  static HADAL_INLINE void AddBlocks(const Weights* weights, const ActivationBlock* x,
+                                     int64_t stride, int64_t num_blocks, F (*acc)[kGroups]) {
+    using Block = typename Weights::Block;
+    constexpr bool kWide = Weights::kWide;
+    for (int64_t b = 0; b < num_blocks; ++b, x += stride) {
+      Block block[kGroups];
+      I sum[kRows][kGroups];
+      F scale[kGroups];
+      HADAL_UNROLL
+      for (int g = 0; g < kGroups; ++g) block[g] = weights[g].At(b);
+      StartSums<Weights::kOffset, kRows>(x, 0, sum);
+      DotStep<Block, kWide, 0, kRows>(block, x, sum);
+      DotStep<Block, kWide, 1, kRows>(block, x, sum);
+      DotStep<Block, kWide, 2, kRows>(block, x, sum);
+      DotStep<Block, kWide, 3, kRows>(block, x, sum);
+      if constexpr (Weights::kScales == 2) {
         HADAL_UNROLL
-        for (int m = 0; m < kRows; ++m) {
-          acc[m] = V::Fma(min, V::Set(row[m]->scaled_sum), acc[m]);
+        for (int g = 0; g < kGroups; ++g) scale[g] = block[g].Scale(0);
+        AddScaled<kRows>(scale, x, sum, acc);
+        StartSums<Weights::kOffset, kRows>(x, 1, sum);
+      }
+      DotStep<Block, kWide, 4, kRows>(block, x, sum);
+      DotStep<Block, kWide, 5, kRows>(block, x, sum);
+      DotStep<Block, kWide, 6, kRows>(block, x, sum);
+      DotStep<Block, kWide, 7, kRows>(block, x, sum);
+      HADAL_UNROLL
+      for (int g = 0; g < kGroups; ++g) scale[g] = block[g].Scale(Weights::kScales - 1);
+      AddScaled<kRows>(scale, x, sum, acc);
+      if constexpr (Weights::kHasMin) {
+        F min[kGroups];
+        HADAL_UNROLL
+        for (int g = 0; g < kGroups; ++g) min[g] = block[g].Min();
+        AddMin<kRows>(min, x, acc);
+      }
+    }
+  }
+
+  /// Few rows: the packed weights of one group, as they lie in memory.
+  template <ElementType kType>
+  static void QuantizedDirect(const MatMulGroups& args, int32_t group) {
+    const PackedBlocks<V, kType> weights(args.groups + group * args.group_bytes, args.cols);
+    for (int64_t row = 0; row < args.num_rows; row += V::kDirectRows) {
+      WithRows<V::kDirectRows, 1>(args.num_rows - row, [&](auto rows) HADAL_LAMBDA_INLINE {
+        constexpr int kRows = decltype(rows)::value;
+        F acc[kRows][1];
+        HADAL_UNROLL
+        for (int m = 0; m < kRows; ++m) acc[m][0] = V::Zero();
+        AddBlocks<PackedBlocks<V, kType>, kRows, 1>(&weights, args.blocks + row, args.num_rows,
+                                                    args.cols / kBlockCols, acc);
+        HADAL_UNROLL
+        for (int m = 0; m < kRows; ++m) StoreRow(args, group, row + m, acc[m][0]);
+      });
+    }
+  }
+
+  /// What PanelGroups needs to know of quantised weights.
+  template <ElementType kType>
+  struct QuantizedPanel {
+    using Blocks = PanelBlocks<V, kType>;
+    static constexpr int64_t kCols = kPanelCols;
+    static constexpr int kRows = V::kBundleRows;
+    static constexpr int kRowStep = V::kBundleStep;
+    static constexpr int kGroups = V::kBundleGroups;
+
+    static int64_t BundleRows(const MatMulGroups& args) { return args.bundle_rows; }
+    static void Fill(const MatMulGroups& args, int32_t group, int64_t col, int64_t cols,
+                     uint8_t* panel) {
+      UnpackPanel<V, kType>(args.groups + group * args.group_bytes, args.cols, col / kBlockCols,
+                            cols / kBlockCols, panel);
+    }
+    template <int kTileRows, int kTileGroups>
+    static HADAL_INLINE void Add(const MatMulGroups& args, int64_t row, int64_t rows, int64_t col,
+                                 int64_t cols, const uint8_t* const* panel,
+                                 F (*acc)[kTileGroups]) {
+      const ActivationBlock* x =
+          args.blocks + col / kBlockCols * args.num_rows + row * (cols / kBlockCols);
+      Blocks weights[kTileGroups];
+      HADAL_UNROLL
+      for (int g = 0; g < kTileGroups; ++g) weights[g] = Blocks{panel[g]};
+      if constexpr (V::kMatrixTiles) {
+        V::template AddBlocks<Blocks, kTileRows>(weights[0], x, rows, cols / kBlockCols, acc);
+      } else {
+        AddBlocks<Blocks, kTileRows, kTileGroups>(weights, x, rows, cols / kBlockCols, acc);
+      }
+    }
+  };
+
+  // ---- Float weights ----
+
+  /// scales: of E4M3 weights, else unused. The product is rounded as a widened weight would be.
+  template <ElementType kType>
+  static HADAL_INLINE F FloatWeights(const uint8_t* group, const float* scales, int64_t col) {
+    if constexpr (kType == ElementType::kF32) {
+      return V::Load(reinterpret_cast<const float*>(group) + col * kGroupRows);
+    } else if constexpr (kType == ElementType::kF16) {
+      return V::FromHalf(reinterpret_cast<const uint16_t*>(group) + col * kGroupRows);
+    } else if constexpr (kType == ElementType::kF8E4M3) {
+      return V::Mul(V::FromF8(group + col * kGroupRows), V::Set(scales[col / kFp8Block]));
+    } else {
+      return V::FromBf16(reinterpret_cast<const uint16_t*>(group) + col * kGroupRows);
+    }
+  }
+
+  template <ElementType kType>
+  static void FloatDirect(const MatMulGroups& args, int32_t group) {
+    const uint8_t* weights = args.groups + group * args.group_bytes;
+    const float* scales = reinterpret_cast<const float*>(weights + Fp8ScaleOffset(args.cols));
+    for (int64_t row = 0; row < args.num_rows; row += V::kDirectRows) {
+      WithRows<V::kDirectRows, 1>(args.num_rows - row, [&](auto rows) HADAL_LAMBDA_INLINE {
+        constexpr int kRows = decltype(rows)::value;
+        const float* x = args.x + row * args.x_stride;
+        F acc[kRows];
+        HADAL_UNROLL
+        for (int m = 0; m < kRows; ++m) acc[m] = V::Zero();
+        for (int64_t c = 0; c < args.cols; ++c) {
+          const F w = FloatWeights<kType>(weights, scales, c);
+          HADAL_UNROLL
+          for (int m = 0; m < kRows; ++m) {
+            acc[m] = V::Fma(w, V::Set(x[m * args.x_stride + c]), acc[m]);
+          }
+        }
+        HADAL_UNROLL
+        for (int m = 0; m < kRows; ++m) StoreRow(args, group, row + m, acc[m]);
+      });
+    }
+  }
+
+  template <ElementType kType>
+  struct FloatPanel {
+    static constexpr int64_t kCols = kFloatPanelCols;
+    static constexpr int kRows = V::kTileRows;
+    static constexpr int kRowStep = 1;
+    static constexpr int kGroups = V::kTileGroups;
+
+    static int64_t BundleRows(const MatMulGroups&) { return V::kTileRows; }
+    static void Fill(const MatMulGroups& args, int32_t group, int64_t col, int64_t cols,
+                     uint8_t* panel) {
+      const uint8_t* weights = args.groups + group * args.group_bytes;
+      const float* scales = reinterpret_cast<const float*>(weights + Fp8ScaleOffset(args.cols));
+      auto* out = reinterpret_cast<float*>(panel);
+      for (int64_t c = 0; c < cols; ++c) {
+        V::Store(out + c * kGroupRows, FloatWeights<kType>(weights, scales, col + c));
+      }
+    }
+    template <int kTileRows, int kTileGroups>
+    static HADAL_INLINE void Add(const MatMulGroups& args, int64_t row, int64_t /*rows*/,
+                                 int64_t col, int64_t cols, const uint8_t* const* panel,
+                                 F (*acc)[kTileGroups]) {
+      const float* x = args.x + row * args.x_stride + col;
+      for (int64_t c = 0; c < cols; ++c) {
+        F w[kTileGroups];
+        HADAL_UNROLL
+        for (int g = 0; g < kTileGroups; ++g) {
+          w[g] = V::Load(reinterpret_cast<const float*>(panel[g]) + c * kGroupRows);
+        }
+        HADAL_UNROLL
+        for (int m = 0; m < kTileRows; ++m) {
+          const F value = V::Set(x[m * args.x_stride + c]);
+          HADAL_UNROLL
+          for (int g = 0; g < kTileGroups; ++g) acc[m][g] = V::Fma(w[g], value, acc[m][g]);
         }
       }
     }
-  }
+  };
+
+  // ---- Both ----
 
   /// Writes one row of one group.
-  static void StoreRow(const MatMulGroups& args, int32_t group, int64_t row, F acc) {
+  static HADAL_INLINE void StoreRow(const MatMulGroups& args, int32_t group, int64_t row, F acc) {
     float* y = args.y + row * args.y_stride + int64_t{group} * kGroupRows;
     const int valid = group + 1 == args.num_groups ? args.last_rows : kGroupRows;
     if (args.bias != nullptr) {
@@ -124,103 +326,97 @@ struct MatMulKernels {
     }
   }
 
-  template <typename Weights, int kRows>
-  static void Tile(const MatMulGroups& args, const Weights& weights, int32_t group, int64_t row) {
-    const int64_t num_blocks = args.cols / kBlockCols;
-    F acc[kRows];
+  /// Rows [row, row + rows) meet the panels of kTileGroups groups: columns [col, col + cols).
+  /// A tile may have more rows than exist: what they add up is not kept.
+  template <typename Panel, int kTileRows, int kTileGroups>
+  static void RunTile(const MatMulGroups& args, float* sums, int32_t group, int64_t row,
+                      int64_t rows, int64_t col, int64_t cols, const uint8_t* const* panel) {
+    F acc[kTileRows][kTileGroups];
     HADAL_UNROLL
-    for (int m = 0; m < kRows; ++m) acc[m] = V::Zero();
-    BlockTile<Weights, kRows>(weights, args.blocks + row * num_blocks, num_blocks, acc);
-    HADAL_UNROLL
-    for (int m = 0; m < kRows; ++m) StoreRow(args, group, row + m, acc[m]);
-  }
-
-  template <typename Weights>
-  static void SmallTile(const MatMulGroups& args, const Weights& weights, int32_t group,
-                        int64_t row, int64_t rows) {
-    for (; rows >= 4 && V::kMaxTileRows >= 4; rows -= 4, row += 4) {
-      Tile<Weights, 4>(args, weights, group, row);
-    }
-    if (rows >= 2) {
-      Tile<Weights, 2>(args, weights, group, row);
-      rows -= 2;
-      row += 2;
-    }
-    if (rows >= 2) {
-      Tile<Weights, 2>(args, weights, group, row);
-      rows -= 2;
-      row += 2;
-    }
-    if (rows == 1) Tile<Weights, 1>(args, weights, group, row);
-  }
-
-  template <ElementType kType>
-  static void QuantizedGroups(const MatMulGroups& args) {
-    if (args.num_rows <= kMaxDirectRows) {
-      for (int32_t g = 0; g < args.num_groups; ++g) {
-        const PackedBlocks<V, kType> weights(args.groups + g * args.group_bytes, args.cols);
-        SmallTile(args, weights, g, 0, args.num_rows);
-      }
-      return;
-    }
-    using Panel = PanelBlocks<V, kType>;
-    for (int32_t g = 0; g < args.num_groups; ++g) {
-      UnpackPanel<V, kType>(args.groups + g * args.group_bytes, args.cols,
-                            args.panel + g * PanelBytes(args.cols));
-    }
-    // A tile of x rows meets all panels while it is in the first-level cache.
-    constexpr int kRows = V::kMaxTileRows;
-    int64_t row = 0;
-    for (; row + kRows <= args.num_rows; row += kRows) {
-      for (int32_t g = 0; g < args.num_groups; ++g) {
-        Tile<Panel, kRows>(args, Panel{args.panel + g * PanelBytes(args.cols)}, g, row);
-      }
-    }
-    for (int32_t g = 0; row < args.num_rows && g < args.num_groups; ++g) {
-      SmallTile(args, Panel{args.panel + g * PanelBytes(args.cols)}, g, row, args.num_rows - row);
-    }
-  }
-
-  /// scales: of E4M3 weights, else unused. The product is rounded as a widened weight would be.
-  template <ElementType kType>
-  static F FloatWeights(const uint8_t* group, const float* scales, int64_t col) {
-    if constexpr (kType == ElementType::kF32) {
-      return V::Load(reinterpret_cast<const float*>(group) + col * kGroupRows);
-    } else if constexpr (kType == ElementType::kF16) {
-      return V::FromHalf(reinterpret_cast<const uint16_t*>(group) + col * kGroupRows);
-    } else if constexpr (kType == ElementType::kF8E4M3) {
-      return V::Mul(V::FromF8(group + col * kGroupRows), V::Set(scales[col / kFp8Block]));
-    } else {
-      return V::FromBf16(reinterpret_cast<const uint16_t*>(group) + col * kGroupRows);
-    }
-  }
-
-  template <ElementType kType, int kRows>
-  static void FloatTile(const MatMulGroups& args, int32_t group, int64_t row) {
-    const uint8_t* weights = args.groups + group * args.group_bytes;
-    const float* scales = reinterpret_cast<const float*>(weights + Fp8ScaleOffset(args.cols));
-    const float* x = args.x + row * args.x_stride;
-    F acc[kRows];
-    HADAL_UNROLL
-    for (int m = 0; m < kRows; ++m) acc[m] = V::Zero();
-    for (int64_t c = 0; c < args.cols; ++c) {
-      const F w = FloatWeights<kType>(weights, scales, c);
+    for (int m = 0; m < kTileRows; ++m) {
       HADAL_UNROLL
-      for (int m = 0; m < kRows; ++m) {
-        acc[m] = V::Fma(w, V::Set(x[m * args.x_stride + c]), acc[m]);
+      for (int g = 0; g < kTileGroups; ++g) {
+        acc[m][g] = col == 0 ? V::Zero() : V::Load(sums + (m * kMaxPanelGroups + g) * kGroupRows);
       }
     }
+    const bool last = col + cols == args.cols;
+    // The lines of the results come while the tile is computed: rows of y are pages apart, and where
+    // sums of blocks pass through memory (AMX) they would stand behind stores that wait for one.
+    const float* out = last ? args.y + row * args.y_stride + int64_t{group} * kGroupRows : sums;
+    const int64_t step = last ? args.y_stride : kMaxPanelGroups * kGroupRows;
+    for (int64_t m = 0; m < rows; ++m) __builtin_prefetch(out + m * step, 1);
+    Panel::template Add<kTileRows, kTileGroups>(args, row, rows, col, cols, panel, acc);
     HADAL_UNROLL
-    for (int m = 0; m < kRows; ++m) StoreRow(args, group, row + m, acc[m]);
+    for (int m = 0; m < kTileRows; ++m) {
+      if (Panel::kRowStep > 1 && m >= rows) break;
+      HADAL_UNROLL
+      for (int g = 0; g < kTileGroups; ++g) {
+        if (last) {
+          StoreRow(args, group + g, row + m, acc[m][g]);
+        } else {
+          V::Store(sums + (m * kMaxPanelGroups + g) * kGroupRows, acc[m][g]);
+        }
+      }
+    }
+  }
+
+  template <typename Panel>
+  static void PanelGroups(const MatMulGroups& args) {
+    constexpr int64_t kStride = kPanelBytes / kPanelGroups;
+    const int64_t bundle = Panel::BundleRows(args);
+    const int64_t pass = kPassRows / bundle * bundle;
+    int64_t used_rows = 0;
+    for (int64_t first = 0; first < args.num_rows; first += pass) {
+      const int64_t end = LeastOf(first + pass, args.num_rows);
+      for (int64_t col = 0; col < args.cols; col += Panel::kCols) {
+        const int64_t cols = LeastOf(Panel::kCols, args.cols - col);
+        for (int32_t begin = 0; begin < args.num_groups; begin += kPanelGroups) {
+          const auto groups = static_cast<int32_t>(LeastOf(kPanelGroups, args.num_groups - begin));
+          for (int32_t g = 0; g < groups; ++g) {
+            Panel::Fill(args, begin + g, col, cols, args.panel + g * kStride);
+          }
+          for (int64_t row = first; row < end; row += bundle) {
+            const int64_t rows = LeastOf(bundle, end - row);
+            if (rows != used_rows) V::UseRows(used_rows = rows);
+            for (int32_t g = 0; g < groups; g += Panel::kGroups) {
+              const uint8_t* panels[] = {args.panel + g * kStride, args.panel + (g + 1) * kStride};
+              float* sums =
+                  args.sums + ((row - first) * kMaxPanelGroups + begin + g) * kGroupRows;
+              WithRows<Panel::kRows, Panel::kRowStep>(rows, [&](auto n) HADAL_LAMBDA_INLINE {
+                constexpr int kRows = decltype(n)::value;
+                if (groups - g >= Panel::kGroups) {
+                  RunTile<Panel, kRows, Panel::kGroups>(args, sums, begin + g, row, rows, col,
+                                                        cols, panels);
+                } else {
+                  RunTile<Panel, kRows, 1>(args, sums, begin + g, row, rows, col, cols, panels);
+                }
+              });
+            }
+          }
+        }
+      }
+    }
   }
 
   template <ElementType kType>
   static void FloatGroups(const MatMulGroups& args) {
-    for (int32_t g = 0; g < args.num_groups; ++g) {
-      int64_t row = 0;
-      for (; row + 4 <= args.num_rows; row += 4) FloatTile<kType, 4>(args, g, row);
-      for (; row < args.num_rows; ++row) FloatTile<kType, 1>(args, g, row);
-    }
+    if (args.num_rows > kMaxDirectRows) return PanelGroups<FloatPanel<kType>>(args);
+    for (int32_t g = 0; g < args.num_groups; ++g) FloatDirect<kType>(args, g);
+  }
+
+  static void QuantizedPanels(const MatMulGroups& args) {
+    WithQuantizedType(args.type, [&](auto type) {
+      PanelGroups<QuantizedPanel<decltype(type)::value>>(args);
+    });
+  }
+
+  static void QuantizedGroups(const MatMulGroups& args) {
+    if (args.num_rows > kMaxDirectRows) return QuantizedPanels(args);
+    WithQuantizedType(args.type, [&](auto type) {
+      for (int32_t g = 0; g < args.num_groups; ++g) {
+        QuantizedDirect<decltype(type)::value>(args, g);
+      }
+    });
   }
 
   static void Groups(const MatMulGroups& args) {
@@ -229,14 +425,7 @@ struct MatMulKernels {
       case ElementType::kF16: return FloatGroups<ElementType::kF16>(args);
       case ElementType::kBF16: return FloatGroups<ElementType::kBF16>(args);
       case ElementType::kF8E4M3: return FloatGroups<ElementType::kF8E4M3>(args);
-      case ElementType::kQ8_0: return QuantizedGroups<ElementType::kQ8_0>(args);
-      case ElementType::kQ4_0: return QuantizedGroups<ElementType::kQ4_0>(args);
-      case ElementType::kQ4_1: return QuantizedGroups<ElementType::kQ4_1>(args);
-      case ElementType::kQ5_0: return QuantizedGroups<ElementType::kQ5_0>(args);
-      case ElementType::kQ5_1: return QuantizedGroups<ElementType::kQ5_1>(args);
-      case ElementType::kQ4_K: return QuantizedGroups<ElementType::kQ4_K>(args);
-      case ElementType::kQ5_K: return QuantizedGroups<ElementType::kQ5_K>(args);
-      case ElementType::kQ6_K: return QuantizedGroups<ElementType::kQ6_K>(args);
+      default: return QuantizedGroups(args);
     }
   }
 };

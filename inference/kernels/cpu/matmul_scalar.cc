@@ -4,7 +4,7 @@
 
 namespace hadal::inference {
 
-const MatMulPart kScalarMatMul = {MatMulKernels<VecScalar>::QuantizeRow,
+const MatMulPart kScalarMatMul = {VecScalar::kBundleRows, MatMulKernels<VecScalar>::QuantizeRow,
                                     MatMulKernels<VecScalar>::Groups};
 
 }  // namespace hadal::inference

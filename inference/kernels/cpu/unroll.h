@@ -7,3 +7,7 @@
 #else
 #define HADAL_UNROLL _Pragma("GCC unroll 16")
 #endif
+
+// Helpers of a kernel that must disappear in it.
+#define HADAL_INLINE inline __attribute__((always_inline))
+#define HADAL_LAMBDA_INLINE __attribute__((always_inline))

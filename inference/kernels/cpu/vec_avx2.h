@@ -12,7 +12,15 @@ struct VecAvx2 {
   struct F { __m256 lo, hi; };
   struct I { __m256i lo, hi; };
   struct U8 { __m256i lo, hi; };
-  static constexpr int kMaxTileRows = 2;
+  using X4 = __m256i;
+  static constexpr int kDirectRows = 2;
+  static constexpr int kTileRows = 2;
+  static constexpr int kTileGroups = 1;
+  static constexpr bool kMatrixTiles = false;
+  static constexpr int kBundleRows = kTileRows;
+  static constexpr int kBundleStep = 1;
+  static constexpr int kBundleGroups = kTileGroups;
+  static void UseRows(int64_t) {}
   static constexpr int kGemmRows = 2;
   static constexpr int kGemmVecs = 2;
 
@@ -140,6 +148,10 @@ struct VecAvx2 {
     if constexpr (kStep < 4) return _mm256_and_si256(a, mask);
     return _mm256_and_si256(_mm256_srli_epi16(a, 4), mask);
   }
+  template <int kOffset>
+  static U8 PanelStep(U8 a) {
+    return a;
+  }
   template <int kStep>
   static U8 Nibble(U8 a) {
     return {NibbleHalf<kStep>(a.lo), NibbleHalf<kStep>(a.hi)};
@@ -175,12 +187,14 @@ struct VecAvx2 {
         _mm256_madd_epi16(_mm256_srli_epi16(w, 8), _mm256_srai_epi16(x, 8));
     return _mm256_add_epi32(acc, _mm256_add_epi32(even, odd));
   }
-  template <bool kWide>
-  static I Dot(I acc, U8 w, const int8_t* x) {
+  static X4 Four(const int8_t* p) {
     int32_t four;
-    std::memcpy(&four, x, 4);
-    const __m256i xs = _mm256_set1_epi32(four);
-    return {DotHalf<kWide>(acc.lo, w.lo, xs), DotHalf<kWide>(acc.hi, w.hi, xs)};
+    std::memcpy(&four, p, 4);
+    return _mm256_set1_epi32(four);
+  }
+  template <bool kWide>
+  static I Dot(I acc, U8 w, X4 x) {
+    return {DotHalf<kWide>(acc.lo, w.lo, x), DotHalf<kWide>(acc.hi, w.hi, x)};
   }
   static void Transpose(const float* in, int64_t in_stride, float* out, int64_t out_stride) {
     for (int r = 0; r < 16; r += 8) {

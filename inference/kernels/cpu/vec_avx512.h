@@ -12,7 +12,15 @@ struct VecAvx512 {
   using F = __m512;
   using I = __m512i;
   using U8 = __m512i;
-  static constexpr int kMaxTileRows = 8;
+  using X4 = __m512i;
+  static constexpr int kDirectRows = 8;
+  static constexpr int kTileRows = 7;
+  static constexpr int kTileGroups = 2;
+  static constexpr bool kMatrixTiles = false;
+  static constexpr int kBundleRows = kTileRows;
+  static constexpr int kBundleStep = 2;
+  static constexpr int kBundleGroups = kTileGroups;
+  static void UseRows(int64_t) {}
   static constexpr int kGemmRows = 6;
   static constexpr int kGemmVecs = 4;
 
@@ -87,6 +95,10 @@ struct VecAvx512 {
 
   static U8 LoadU8(const uint8_t* p) { return _mm512_loadu_si512(p); }
   static void StoreU8(uint8_t* p, U8 a) { _mm512_storeu_si512(p, a); }
+  template <int kOffset>
+  static U8 PanelStep(U8 a) {
+    return a;
+  }
   template <int kStep>
   static U8 Nibble(U8 a) {
     const __m512i mask = _mm512_set1_epi8(15);
@@ -109,11 +121,14 @@ struct VecAvx512 {
   static U8 AddTwoBits(U8 low, U8 high) {
     return Merge<4 - 2 * (kStep % 4)>(low, high, 0x30);
   }
-  template <bool kWide>
-  static I Dot(I acc, U8 w, const int8_t* x) {
+  static X4 Four(const int8_t* p) {
     int32_t four;
-    std::memcpy(&four, x, 4);
-    return _mm512_dpbusd_epi32(acc, w, _mm512_set1_epi32(four));
+    std::memcpy(&four, p, 4);
+    return _mm512_set1_epi32(four);
+  }
+  template <bool kWide>
+  static I Dot(I acc, U8 w, X4 x) {
+    return _mm512_dpbusd_epi32(acc, w, x);
   }
   static void Transpose(const float* in, int64_t in_stride, float* out, int64_t out_stride) {
     __m512 a[16], b[16];

@@ -9,13 +9,21 @@ namespace hadal::inference {
 /// Sixteen lanes in plain C++: the reference that vec_avx2.h and vec_avx512.h must match bit for
 /// bit, operation by operation. Meaning of the operations, shared by all three:
 ///   Fma(a, b, c) = a * b + c rounded once; Sum adds lane i + 8 to i, then i + 4, i + 2, i + 1;
-///   Round is to nearest even; Dot adds 4 products of unsigned weights and signed activations per
+///   Round is to nearest even; Four is 4 activations in every lane; Dot adds 4 products of unsigned weights and signed activations per
 ///   lane, kWide when weights exceed 6 bits; FromF8 takes E4M3 numbers that are no NaN.
 struct VecScalar {
   struct F { float v[16]; };
   struct I { int32_t v[16]; };
   struct U8 { uint8_t v[64]; };
-  static constexpr int kMaxTileRows = 4;
+  struct X4 { int8_t v[4]; };
+  static constexpr int kDirectRows = 2;
+  static constexpr int kTileRows = 2;
+  static constexpr int kTileGroups = 1;
+  static constexpr bool kMatrixTiles = false;
+  static constexpr int kBundleRows = kTileRows;
+  static constexpr int kBundleStep = 1;
+  static constexpr int kBundleGroups = kTileGroups;
+  static void UseRows(int64_t) {}
   static constexpr int kGemmRows = 2;
   static constexpr int kGemmVecs = 2;
 
@@ -159,6 +167,10 @@ struct VecScalar {
     return r;
   }
   static void StoreU8(uint8_t* p, U8 a) { std::memcpy(p, a.v, 64); }
+  template <int kOffset>
+  static U8 PanelStep(U8 a) {
+    return a;
+  }
   template <int kStep>
   static U8 Nibble(U8 a) {
     for (int i = 0; i < 64; ++i) a.v[i] = kStep < 4 ? a.v[i] & 15 : a.v[i] >> 4;
@@ -176,10 +188,11 @@ struct VecScalar {
     }
     return low;
   }
+  static X4 Four(const int8_t* p) { return {{p[0], p[1], p[2], p[3]}}; }
   template <bool kWide>
-  static I Dot(I acc, U8 w, const int8_t* x) {
+  static I Dot(I acc, U8 w, X4 x) {
     for (int i = 0; i < 16; ++i) {
-      for (int j = 0; j < 4; ++j) acc.v[i] += static_cast<int32_t>(w.v[4 * i + j]) * x[j];
+      for (int j = 0; j < 4; ++j) acc.v[i] += static_cast<int32_t>(w.v[4 * i + j]) * x.v[j];
     }
     return acc;
   }

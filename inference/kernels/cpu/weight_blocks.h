@@ -70,8 +70,8 @@ struct PackedBlocks {
   }
 };
 
-/// Reads a panel: per block 8 steps of bytes, then float scales, then minima. Made once per group
-/// for many rows of x by UnpackPanel, which keeps the values bit for bit.
+/// Reads a panel: per block 8 steps of bytes, then float scales, then minima. Made by UnpackPanel,
+/// which keeps the values bit for bit.
 template <typename V, ElementType kType>
 struct PanelBlocks {
   using F = typename V::F;
@@ -98,26 +98,28 @@ struct PanelBlocks {
   Block At(int64_t b) const { return {panel + b * kBlockBytes}; }
 };
 
+/// Blocks [first, first + count) of a group of `cols` columns.
 template <typename V, ElementType kType>
-void UnpackPanel(const uint8_t* group, int64_t cols, uint8_t* panel) {
-  const PackedBlocks<V, kType> weights(group, cols);
-  constexpr int kBlockBytes = PanelBlocks<V, kType>::kBlockBytes;
-  for (int64_t b = 0; b < cols / kBlockCols; ++b) {
-    const auto block = weights.At(b);
-    uint8_t* out = panel + b * kBlockBytes;
-    V::StoreU8(out, block.template Step<0>());
-    V::StoreU8(out + 64, block.template Step<1>());
-    V::StoreU8(out + 128, block.template Step<2>());
-    V::StoreU8(out + 192, block.template Step<3>());
-    V::StoreU8(out + 256, block.template Step<4>());
-    V::StoreU8(out + 320, block.template Step<5>());
-    V::StoreU8(out + 384, block.template Step<6>());
-    V::StoreU8(out + 448, block.template Step<7>());
-    auto* floats = reinterpret_cast<float*>(out + 512);
-    for (int s = 0; s < weights.kScales; ++s) V::Store(floats + 16 * s, block.Scale(s));
-    if constexpr (PackedBlocks<V, kType>::kHasMin) {
-      V::Store(floats + 16 * weights.kScales, block.Min());
-    }
+void UnpackPanel(const uint8_t* group, int64_t cols, int64_t first, int64_t count,
+                 uint8_t* panel) {
+  using Packed = PackedBlocks<V, kType>;
+  const Packed weights(group, cols);
+  for (int64_t b = 0; b < count; ++b, panel += PanelBlocks<V, kType>::kBlockBytes) {
+    const auto block = weights.At(first + b);
+    const auto store = [&](int step, typename V::U8 values) {
+      V::StoreU8(panel + 64 * step, V::template PanelStep<Packed::kOffset>(values));
+    };
+    store(0, block.template Step<0>());
+    store(1, block.template Step<1>());
+    store(2, block.template Step<2>());
+    store(3, block.template Step<3>());
+    store(4, block.template Step<4>());
+    store(5, block.template Step<5>());
+    store(6, block.template Step<6>());
+    store(7, block.template Step<7>());
+    auto* floats = reinterpret_cast<float*>(panel + 512);
+    for (int s = 0; s < Packed::kScales; ++s) V::Store(floats + 16 * s, block.Scale(s));
+    if constexpr (Packed::kHasMin) V::Store(floats + 16 * Packed::kScales, block.Min());
   }
 }
 

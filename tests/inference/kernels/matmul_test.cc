@@ -9,7 +9,7 @@ namespace hadal::inference {
 namespace {
 
 constexpr int64_t kRows = 75;  // of the weight: four groups and a part
-constexpr int64_t kCols = 512;
+constexpr int64_t kCols = 1280;  // pieces of 512 columns, the last one smaller
 
 struct Problem {
   PackedMatrix weight;
@@ -47,10 +47,10 @@ class MatMulTypes : public ::testing::TestWithParam<ElementType> {};
 
 TEST_P(MatMulTypes, EveryInstructionSetBatchAndThreadCountGivesTheSameBits) {
   const Problem problem = MakeProblem(GetParam());
-  const std::vector<float> x = RandomFloats(19 * kCols, 6);
+  const std::vector<float> x = RandomFloats(67 * kCols, 6);
   const std::vector<float> reference = Multiply(Isa::kScalar, 1, problem, x);
   for (const Isa isa : AvailableIsas()) {
-    for (const int64_t batch : {1, 2, 3, 4, 5, 8, 13, 19}) {
+    for (const int64_t batch : {1, 2, 3, 4, 5, 6, 7, 8, 9, 13, 16, 19, 67}) {
       const std::vector<float> part(x.begin(), x.begin() + batch * kCols);
       const std::vector<float> y = Multiply(isa, batch % 3 + 1, problem, part);
       ASSERT_TRUE(std::equal(y.begin(), y.end(), reference.begin()))
