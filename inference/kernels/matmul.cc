@@ -32,11 +32,9 @@ struct Product {
   const ActivationBlock* blocks;  ///< of x, null for float weights
 };
 
-/// Few rows are one bundle; more are cut as the kernels like it, into bundles of equal size.
+/// Few rows are one bundle; more are cut as the kernels like it.
 int64_t BundleRows(const MatMulPart& kernels, int64_t rows) {
-  if (rows <= kMaxDirectRows) return rows;
-  const int64_t bundles = (rows + kernels.bundle_rows - 1) / kernels.bundle_rows;
-  return (rows + bundles - 1) / bundles;
+  return rows <= kDirectRows ? rows : EvenTile(rows, kernels.bundle_rows);
 }
 
 /// Row r of x to its places in `out`; see MatMulGroups.
@@ -96,7 +94,7 @@ void RunGroups(const Device& device, ConstMatrixView x, const ActivationBlock* b
   args.num_rows = x.rows;
   args.y_stride = task.y.stride;
   args.accumulate = task.accumulate;
-  if (x.rows > kMaxDirectRows) {
+  if (x.rows > kDirectRows) {
     args.panel = Scratch<CacheLine>(kPanelBytes / int64_t{sizeof(CacheLine)})->bytes;
     args.sums = Scratch<float>(kSumFloats);
   }
@@ -131,7 +129,7 @@ void GroupedMatMul(const Device& device, absl::Span<const GroupedMatMulTask> tas
   }
   if (products.empty()) return;
   Quantize(device, absl::MakeSpan(products));
-  const int64_t grain = max_rows > kMaxDirectRows
+  const int64_t grain = max_rows > kDirectRows
                             ? kMaxPanelGroups
                             : std::max<int64_t>(1, kStreamBytes / max_group_bytes);
   device.cpu().pool().ParallelFor(groups, grain, [&](int64_t begin, int64_t end) {

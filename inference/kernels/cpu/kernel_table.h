@@ -24,6 +24,9 @@ struct alignas(64) ActivationBlock {
 };
 static_assert(sizeof(ActivationBlock) == 64);
 
+/// Up to so many rows of x, weights are unpacked in registers, else pieces of them into a panel.
+inline constexpr int64_t kDirectRows = 16;
+
 /// y[m][16 * g + n] for the rows m of x and the groups g of one weight matrix.
 ///
 /// The rounded rows of x lie as the tiles read them: pieces of kPanelCols columns one after another;
@@ -45,13 +48,18 @@ struct MatMulGroups {
   float* y;           ///< at the first group
   int64_t y_stride;
   bool accumulate;
-  uint8_t* panel;     ///< scratch of kPanelBytes, with more than kMaxDirectRows rows
+  uint8_t* panel;     ///< scratch of kPanelBytes, with more than kDirectRows rows
   float* sums;        ///< scratch of kSumFloats, likewise
 };
 inline constexpr int32_t kMaxPanelGroups = 4;
-/// Up to so many rows of x, weights are unpacked in registers, else pieces of them into a panel.
-inline constexpr int64_t kMaxDirectRows = 8;
 inline constexpr int64_t kMaxBundleRows = 16;
+
+/// `rows` cut into as few tiles of at most `most` as can be, all but the last of this size.
+constexpr int64_t EvenTile(int64_t rows, int64_t most) {
+  const int64_t tiles = (rows + most - 1) / most;
+  return (rows + tiles - 1) / tiles;
+}
+
 /// Columns of a panel, and the groups it holds side by side: beside the rows of x that meet it, it
 /// stays in the first-level cache.
 inline constexpr int64_t kPanelCols = 512;

@@ -7,7 +7,7 @@ namespace {
 
 // Tiles are for many rows; registers that are not given back make every switch of threads slower.
 void Groups(const MatMulGroups& args) {
-  if (IsFloat(args.type) || args.num_rows <= kMaxDirectRows) return kAvx512MatMul.groups(args);
+  if (IsFloat(args.type) || args.num_rows <= kDirectRows) return kAvx512MatMul.groups(args);
   MatMulKernels<VecAmx>::QuantizedPanels(args);
   _tile_release();
 }

@@ -5,6 +5,6 @@
 namespace hadal::inference {
 
 const MatMulPart kAvx2MatMul = {VecAvx2::kBundleRows, MatMulKernels<VecAvx2>::QuantizeRow,
-                                    MatMulKernels<VecAvx2>::Groups};
+                                  MatMulKernels<VecAvx2>::Groups};
 
 }  // namespace hadal::inference

@@ -5,6 +5,6 @@
 namespace hadal::inference {
 
 const MatMulPart kAvx512MatMul = {VecAvx512::kBundleRows, MatMulKernels<VecAvx512>::QuantizeRow,
-                                    MatMulKernels<VecAvx512>::Groups};
+                                  MatMulKernels<VecAvx512>::Groups};
 
 }  // namespace hadal::inference

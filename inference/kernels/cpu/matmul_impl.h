@@ -184,8 +184,9 @@ struct MatMulKernels {
   template <ElementType kType>
   static void QuantizedDirect(const MatMulGroups& args, int32_t group) {
     const PackedBlocks<V, kType> weights(args.groups + group * args.group_bytes, args.cols);
-    for (int64_t row = 0; row < args.num_rows; row += V::kDirectRows) {
-      WithRows<V::kDirectRows, 1>(args.num_rows - row, [&](auto rows) HADAL_LAMBDA_INLINE {
+    const int64_t tile = EvenTile(args.num_rows, V::kStreamRows);
+    for (int64_t row = 0; row < args.num_rows; row += tile) {
+      WithRows<V::kStreamRows, 1>(LeastOf(tile, args.num_rows - row), [&](auto rows) HADAL_LAMBDA_INLINE {
         constexpr int kRows = decltype(rows)::value;
         F acc[kRows][1];
         HADAL_UNROLL
@@ -250,8 +251,9 @@ struct MatMulKernels {
   static void FloatDirect(const MatMulGroups& args, int32_t group) {
     const uint8_t* weights = args.groups + group * args.group_bytes;
     const float* scales = reinterpret_cast<const float*>(weights + Fp8ScaleOffset(args.cols));
-    for (int64_t row = 0; row < args.num_rows; row += V::kDirectRows) {
-      WithRows<V::kDirectRows, 1>(args.num_rows - row, [&](auto rows) HADAL_LAMBDA_INLINE {
+    const int64_t tile = EvenTile(args.num_rows, V::kStreamRows);
+    for (int64_t row = 0; row < args.num_rows; row += tile) {
+      WithRows<V::kStreamRows, 1>(LeastOf(tile, args.num_rows - row), [&](auto rows) HADAL_LAMBDA_INLINE {
         constexpr int kRows = decltype(rows)::value;
         const float* x = args.x + row * args.x_stride;
         F acc[kRows];
@@ -400,7 +402,7 @@ struct MatMulKernels {
 
   template <ElementType kType>
   static void FloatGroups(const MatMulGroups& args) {
-    if (args.num_rows > kMaxDirectRows) return PanelGroups<FloatPanel<kType>>(args);
+    if (args.num_rows > kDirectRows) return PanelGroups<FloatPanel<kType>>(args);
     for (int32_t g = 0; g < args.num_groups; ++g) FloatDirect<kType>(args, g);
   }
 
@@ -411,7 +413,7 @@ struct MatMulKernels {
   }
 
   static void QuantizedGroups(const MatMulGroups& args) {
-    if (args.num_rows > kMaxDirectRows) return QuantizedPanels(args);
+    if (args.num_rows > kDirectRows) return QuantizedPanels(args);
     WithQuantizedType(args.type, [&](auto type) {
       for (int32_t g = 0; g < args.num_groups; ++g) {
         QuantizedDirect<decltype(type)::value>(args, g);

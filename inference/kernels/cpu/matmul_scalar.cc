@@ -5,6 +5,6 @@
 namespace hadal::inference {
 
 const MatMulPart kScalarMatMul = {VecScalar::kBundleRows, MatMulKernels<VecScalar>::QuantizeRow,
-                                    MatMulKernels<VecScalar>::Groups};
+                                  MatMulKernels<VecScalar>::Groups};
 
 }  // namespace hadal::inference

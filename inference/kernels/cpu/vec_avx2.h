@@ -13,7 +13,7 @@ struct VecAvx2 {
   struct I { __m256i lo, hi; };
   struct U8 { __m256i lo, hi; };
   using X4 = __m256i;
-  static constexpr int kDirectRows = 2;
+  static constexpr int kStreamRows = 2;
   static constexpr int kTileRows = 2;
   static constexpr int kTileGroups = 1;
   static constexpr bool kMatrixTiles = false;

@@ -13,7 +13,7 @@ struct VecAvx512 {
   using I = __m512i;
   using U8 = __m512i;
   using X4 = __m512i;
-  static constexpr int kDirectRows = 8;
+  static constexpr int kStreamRows = 8;
   static constexpr int kTileRows = 7;
   static constexpr int kTileGroups = 2;
   static constexpr bool kMatrixTiles = false;

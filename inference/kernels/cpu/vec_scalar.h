@@ -16,7 +16,7 @@ struct VecScalar {
   struct I { int32_t v[16]; };
   struct U8 { uint8_t v[64]; };
   struct X4 { int8_t v[4]; };
-  static constexpr int kDirectRows = 2;
+  static constexpr int kStreamRows = 2;
   static constexpr int kTileRows = 2;
   static constexpr int kTileGroups = 1;
   static constexpr bool kMatrixTiles = false;

@@ -3,6 +3,7 @@
 #include <cstdint>
 
 #include "inference/kernels/cpu/packed_layout.h"
+#include "inference/kernels/cpu/unroll.h"
 
 // Readers of one group of packed weights, block by block. All have: kScales, kOffset, kHasMin,
 // kWide, Block(b) with Step<i>() (64 unsigned bytes), Scale(s) and Min().
@@ -19,6 +20,10 @@ struct PackedBlocks {
   static constexpr int kOffset = kLayout.offset;
   static constexpr bool kHasMin = kLayout.has_min;
   static constexpr bool kWide = kLayout.bits == 8;
+
+  /// Weights stream from memory once: the next ones are asked for so many bytes ahead, beyond the end
+  /// of a group, since groups lie one after another.
+  static constexpr int kPrefetchBytes = 4096;
 
   const uint8_t* supers;
   const uint8_t* scales;
@@ -59,6 +64,9 @@ struct PackedBlocks {
 
   Block At(int64_t b) const {
     Block block;
+    const uint8_t* ahead = quants + b * kLayout.quant_bytes + kPrefetchBytes;
+    HADAL_UNROLL
+    for (int i = 0; i < kLayout.quant_bytes; i += 64) V::Prefetch(ahead + i);
     block.super = supers + b / kSuperBlocks * kLayout.super_bytes;
     block.scale = scales + b * kLayout.scale_bytes;
     block.quant = quants + b * kLayout.quant_bytes;
