@@ -1,6 +1,7 @@
 #include "inference/kernels/matmul.h"
 
 #include <algorithm>
+#include <utility>
 #include <vector>
 
 #include "base/check.h"
@@ -17,6 +18,11 @@ struct alignas(64) CacheLine {
   uint8_t bytes[64];
 };
 
+/// A type of its own: inputs and sums (float) are scratch of one thread at the same time.
+struct PreparedFloat {
+  float value;
+};
+
 // Scratch that stays with its thread, so that no op allocates in the steady state.
 template <typename T>
 T* Scratch(int64_t count) {
@@ -25,11 +31,31 @@ T* Scratch(int64_t count) {
   return buffer.data();
 }
 
+/// Rows that one or more tasks read, and what the kernels are given in their place.
+struct Input {
+  ConstMatrixView x;
+  const float* up;  ///< see GroupedMatMulTask
+  bool rounded = false;  ///< for quantised weights
+  bool widened = false;  ///< silu(x) * up for float weights
+  int64_t first_row = 0;  ///< in the numbering of all rows to prepare
+  ActivationBlock* blocks = nullptr;
+  float* wide = nullptr;
+
+  int64_t rows() const { return rounded || widened ? x.rows : 0; }
+  bool Is(const GroupedMatMulTask& task) const {
+    return x.data == task.x.data && x.rows == task.x.rows && x.stride == task.x.stride &&
+           up == task.up;
+  }
+  ConstMatrixView values() const {
+    return wide == nullptr ? x : ConstMatrixView(wide, x.rows, x.cols);
+  }
+};
+
 /// One task's share of the numbering of weight groups over all tasks.
 struct Product {
   const GroupedMatMulTask* task;
   int64_t first_group;
-  const ActivationBlock* blocks;  ///< of x, null for float weights
+  size_t input;
 };
 
 /// Few rows are one bundle; more are cut as the kernels like it.
@@ -37,57 +63,68 @@ int64_t BundleRows(const MatMulPart& kernels, int64_t rows) {
   return rows <= kDirectRows ? rows : EvenTile(rows, kernels.bundle_rows);
 }
 
-/// Row r of x to its places in `out`; see MatMulGroups.
-void QuantizeRow(const MatMulPart& kernels, const ConstMatrixView& x, int64_t r, int64_t bundle,
-                 ActivationBlock* out) {
+/// Row r of an input to its places in `blocks`; see MatMulGroups.
+void PrepareRow(const KernelTable& kernels, const Input& input, int64_t r) {
+  const int64_t bundle = BundleRows(*kernels.matmul, input.x.rows);
   const int64_t first = r / bundle * bundle;
-  const int64_t rows = std::min(bundle, x.rows - first);
-  for (int64_t col = 0; col < x.cols; col += kPanelCols) {
-    const int64_t cols = std::min(kPanelCols, x.cols - col);
-    ActivationBlock* piece = out + col / 32 * x.rows + first * (cols / 32);
-    kernels.quantize_row(x.row(r) + col, cols, rows, piece + (r - first));
-  }
-}
-
-// Tasks on the same x, such as gate and up, share its rounding.
-void Quantize(const Device& device, absl::Span<Product> products) {
-  const auto blocks_of = [](const ConstMatrixView& x) { return x.rows * (x.cols / 32); };
-  const auto needs = [](const Product& p) { return !IsFloat(p.task->product.weight->type()); };
-  const auto same_x = [](const Product& a, const Product& b) {
-    return a.task->x.data == b.task->x.data && a.task->x.rows == b.task->x.rows &&
-           a.task->x.stride == b.task->x.stride;
-  };
-  int64_t total = 0;
-  for (const Product& product : products) total += needs(product) ? blocks_of(product.task->x) : 0;
-  if (total == 0) return;
-  auto* out = Scratch<ActivationBlock>(total + kMaxBundleRows);
-  const MatMulPart& kernels = *device.cpu().kernels().matmul;
-  const Product* last = nullptr;
-  for (Product& product : products) {
-    if (!needs(product)) continue;
-    const ConstMatrixView& x = product.task->x;
-    if (last != nullptr && same_x(*last, product)) {
-      product.blocks = last->blocks;
-      continue;
+  const int64_t rows = std::min(bundle, input.x.rows - first);
+  float gated[kPanelCols];
+  for (int64_t col = 0; col < input.x.cols; col += kPanelCols) {
+    const int64_t cols = std::min(kPanelCols, input.x.cols - col);
+    const float* values = input.x.row(r) + col;
+    if (input.up != nullptr) {
+      float* to = input.widened ? input.wide + r * input.x.cols + col : gated;
+      kernels.elementwise->silu_mul(values, input.up + r * input.x.stride + col, cols, to);
+      values = to;
     }
-    const int64_t bundle = BundleRows(kernels, x.rows);
-    device.cpu().pool().ParallelFor(x.rows, 8, [&](int64_t begin, int64_t end) {
-      for (int64_t r = begin; r < end; ++r) QuantizeRow(kernels, x, r, bundle, out);
-    });
-    product.blocks = out;
-    out += blocks_of(x);
-    last = &product;
+    if (!input.rounded) continue;
+    ActivationBlock* piece = input.blocks + col / 32 * input.x.rows + first * (cols / 32);
+    kernels.matmul->quantize_row(values, cols, rows, piece + (r - first));
   }
 }
 
-void RunGroups(const Device& device, ConstMatrixView x, const ActivationBlock* blocks,
-               const MatMulTask& task, int64_t begin, int64_t end) {
+void Prepare(const Device& device, absl::Span<Input> inputs) {
+  int64_t rows = 0, blocks = 0, floats = 0;
+  for (Input& input : inputs) {
+    input.first_row = rows;
+    rows += input.rows();
+    if (input.rounded) blocks += input.x.rows * (input.x.cols / 32);
+    if (input.widened) floats += input.x.rows * input.x.cols;
+  }
+  if (rows == 0) return;
+  auto* next_block = Scratch<ActivationBlock>(blocks + kMaxBundleRows);
+  auto* next_float = Scratch<PreparedFloat>(floats);
+  for (Input& input : inputs) {
+    if (input.rounded) {
+      input.blocks = std::exchange(next_block,
+                                   next_block + input.x.rows * (input.x.cols / 32));
+    }
+    if (input.widened) {
+      input.wide = &next_float->value;
+      next_float += input.x.rows * input.x.cols;
+    }
+  }
+  device.cpu().pool().ParallelFor(rows, 8, [&](int64_t begin, int64_t end) {
+    auto input = std::upper_bound(inputs.begin(), inputs.end(), begin,
+                                  [](int64_t row, const Input& i) { return row < i.first_row; }) - 1;
+    for (; input != inputs.end() && input->first_row < end; ++input) {
+      const int64_t last = std::min(end - input->first_row, input->rows());
+      for (int64_t r = std::max<int64_t>(0, begin - input->first_row); r < last; ++r) {
+        PrepareRow(device.cpu().kernels(), *input, r);
+      }
+    }
+  });
+}
+
+void RunGroups(const Device& device, const Input& input, const MatMulTask& task, int64_t begin,
+               int64_t end) {
   const PackedMatrix& weight = *task.weight;
+  const ConstMatrixView x = input.values();
   MatMulGroups args = {};
   args.type = weight.type();
   args.group_bytes = weight.group_bytes();
   args.cols = weight.cols();
-  args.blocks = blocks;
+  args.blocks = input.blocks;
   args.bundle_rows = BundleRows(*device.cpu().kernels().matmul, x.rows);
   args.x = x.data;
   args.x_stride = x.stride;
@@ -114,6 +151,7 @@ void RunGroups(const Device& device, ConstMatrixView x, const ActivationBlock* b
 
 void GroupedMatMul(const Device& device, absl::Span<const GroupedMatMulTask> tasks) {
   std::vector<Product> products;
+  std::vector<Input> inputs;
   int64_t groups = 0;
   int64_t max_group_bytes = 1;
   int64_t max_rows = 0;
@@ -122,13 +160,17 @@ void GroupedMatMul(const Device& device, absl::Span<const GroupedMatMulTask> tas
     const MatrixView& y = task.product.y;
     CHECK(weight.cols() == task.x.cols && weight.rows() == y.cols && y.rows == task.x.rows);
     if (task.x.rows == 0) continue;
-    products.push_back({&task, groups, nullptr});
+    if (inputs.empty() || !inputs.back().Is(task)) inputs.push_back({task.x, task.up});
+    const bool wide = IsFloat(weight.type());
+    inputs.back().rounded |= !wide;
+    inputs.back().widened |= wide && task.up != nullptr;
+    products.push_back({&task, groups, inputs.size() - 1});
     groups += weight.num_groups();
     max_group_bytes = std::max(max_group_bytes, weight.group_bytes());
     max_rows = std::max(max_rows, task.x.rows);
   }
   if (products.empty()) return;
-  Quantize(device, absl::MakeSpan(products));
+  Prepare(device, absl::MakeSpan(inputs));
   const int64_t grain = max_rows > kDirectRows
                             ? kMaxPanelGroups
                             : std::max<int64_t>(1, kStreamBytes / max_group_bytes);
@@ -139,7 +181,7 @@ void GroupedMatMul(const Device& device, absl::Span<const GroupedMatMulTask> tas
     for (; product != products.end() && product->first_group < end; ++product) {
       const GroupedMatMulTask& task = *product->task;
       const int64_t last = product->first_group + task.product.weight->num_groups();
-      RunGroups(device, task.x, product->blocks, task.product,
+      RunGroups(device, inputs[product->input], task.product,
                 std::max(begin, product->first_group) - product->first_group,
                 std::min(end, last) - product->first_group);
     }

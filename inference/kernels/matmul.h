@@ -26,6 +26,9 @@ void MatMul(const Device& device, ConstMatrixView x, absl::Span<const MatMulTask
 struct GroupedMatMulTask {
   ConstMatrixView x;
   MatMulTask product;
+  /// Where given, the input is silu(x) * up, both [rows, cols] and with x's stride: what a SwiGLU's
+  /// last projection reads, rounded as it is made.
+  const float* up = nullptr;
 };
 
 /// Grouped GEMM: runs all tasks, which may differ in input, rows and shape, in one pass of the

@@ -149,8 +149,8 @@ void FeedForward::RunMlp(const FeedForwardWeights& weights, ConstMatrixView x, M
   const MatrixView up = up_.Reserve(device_, x.rows, mlp.up.rows());
   const MatMulTask tasks[] = {{&mlp.gate, nullptr, gate, false}, {&mlp.up, nullptr, up, false}};
   MatMul(device_, x, tasks);
-  SiluMul(device_, gate, up, gate);
-  MatMul(device_, gate, mlp.down, nullptr, y);
+  const GroupedMatMulTask down = {gate, {&mlp.down, nullptr, y, false}, up.data};
+  GroupedMatMul(device_, absl::MakeConstSpan(&down, 1));
   if (weights.shared_gate.rows() > 0) GateShared(weights.shared_gate, x, y);
 }
 

@@ -4,7 +4,6 @@
 #include <cstring>
 
 #include "base/check.h"
-#include "inference/kernels/activation.h"
 #include "inference/kernels/cpu/backend.h"
 
 namespace hadal::inference {
@@ -73,13 +72,12 @@ void ExpertRunner::Compute(absl::Span<const Expert> experts, int64_t hidden) {
     tasks_.push_back({in, {&experts[e].up, nullptr, rows_of(up_, e, ffn), false}});
   }
   GroupedMatMul(device_, tasks_);
-  const MatrixView gate(gate_.data(), total, ffn);
-  SiluMul(device_, gate, MatrixView(up_.data(), total, ffn), gate);
   tasks_.clear();
   for (size_t e = 0; e < experts.size(); ++e) {
     const ConstMatrixView in = rows_of(gate_, e, ffn);
     if (in.rows == 0) continue;
-    tasks_.push_back({in, {&experts[e].down, nullptr, rows_of(output_, e, hidden), false}});
+    tasks_.push_back({in, {&experts[e].down, nullptr, rows_of(output_, e, hidden), false},
+                      rows_of(up_, e, ffn).data});
   }
   GroupedMatMul(device_, tasks_);
 }

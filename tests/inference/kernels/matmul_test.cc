@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "inference/kernels/activation.h"
 #include "tests/inference/kernels/random_blocks.h"
 #include "tests/support/status_matchers.h"
 
@@ -127,6 +128,31 @@ TEST(MatMul, SeveralTasksShareOneInput) {
   EXPECT_TRUE(ya == alone);
   MatMul(device, view, b.weight, nullptr, MatrixView(alone.data(), 7, kRows));
   EXPECT_TRUE(yb == alone);
+}
+
+// The input of a SwiGLU's last projection, made on the way in: the bits of SiluMul and a product.
+TEST(MatMul, GatedInputsGiveTheBitsOfTwoSteps) {
+  const std::vector<float> gate = RandomFloats(19 * kCols, 12);
+  const std::vector<float> up = RandomFloats(19 * kCols, 13);
+  for (const ElementType type : {ElementType::kQ5_0, ElementType::kBF16}) {
+    const Problem problem = MakeProblem(type);
+    for (const Isa isa : AvailableIsas()) {
+      for (const int64_t rows : {1, 19}) {
+        const Device device(std::make_shared<ThreadPool>(2), isa);
+        std::vector<float> gated(static_cast<size_t>(rows * kCols));
+        const ConstMatrixView x(gate.data(), rows, kCols);
+        SiluMul(device, x, ConstMatrixView(up.data(), rows, kCols),
+                MatrixView(gated.data(), rows, kCols));
+        std::vector<float> expected(static_cast<size_t>(rows * kRows)), found(expected.size());
+        MatMul(device, ConstMatrixView(gated.data(), rows, kCols), problem.weight, nullptr,
+               MatrixView(expected.data(), rows, kRows));
+        const GroupedMatMulTask task = {
+            x, {&problem.weight, nullptr, MatrixView(found.data(), rows, kRows), false}, up.data()};
+        GroupedMatMul(device, absl::MakeConstSpan(&task, 1));
+        EXPECT_TRUE(found == expected) << IsaName(isa) << ", " << rows << " rows";
+      }
+    }
+  }
 }
 
 // Inputs of their own, one shared by two tasks, one without rows: each task as if it were alone.
