@@ -1,5 +1,5 @@
-// Attention over the paged cache, one thread: prompts from nothing, and decodes of several streams
-// whose K and V lie in as many layers as make them leave the core's caches.
+// Attention over the paged cache: prompts from nothing, and one row of each of several streams, whose
+// K and V lie in as many layers as make them leave the core's caches. `type` is a KvDtype.
 
 #include <benchmark/benchmark.h>
 
@@ -15,7 +15,7 @@ namespace hadal::inference {
 namespace {
 
 constexpr int32_t kBlockSize = 16;
-constexpr int32_t kLayers = 1;
+constexpr int32_t kLayers = 24;
 
 std::vector<float> Queries(int64_t count) {
   std::mt19937_64 random(1);
@@ -130,8 +130,12 @@ void BM_GroupedPrompt(benchmark::State& state) {
   const auto rows = static_cast<int32_t>(state.range(0));
   RunGrouped(state, KvDtype::kF16, 1, 1, rows, rows);
 }
-BENCHMARK(BM_GroupedPrompt)->ArgName("rows")->Arg(128)->Arg(512)->Arg(2048)->Unit(
-    benchmark::kMillisecond);
+BENCHMARK(BM_GroupedPrompt)
+    ->ArgName("rows")
+    ->Arg(128)
+    ->Arg(512)
+    ->Arg(2048)
+    ->Unit(benchmark::kMillisecond);
 
 void BM_LatentPrompt(benchmark::State& state) {
   const auto rows = static_cast<int32_t>(state.range(1));
@@ -139,7 +143,9 @@ void BM_LatentPrompt(benchmark::State& state) {
 }
 BENCHMARK(BM_LatentPrompt)
     ->ArgNames({"heads", "rows"})
-    ->ArgsProduct({{16, 128}, {128, 512}})
+    ->Args({16, 128})
+    ->Args({16, 512})
+    ->Args({128, 128})
     ->Unit(benchmark::kMillisecond);
 
 void BM_GroupedDecode(benchmark::State& state) {
@@ -147,22 +153,20 @@ void BM_GroupedDecode(benchmark::State& state) {
              static_cast<int32_t>(state.range(0)), 1, static_cast<int32_t>(state.range(1)));
 }
 BENCHMARK(BM_GroupedDecode)
-    ->ArgNames({"streams", "positions", "threads", "dtype"})
-    ->ArgsProduct({{1, 8, 16}, {100, 1000, 4000}, {1}, {0,1,2,3}})
-    ->Args({1, 4000, 2, 1})
-    
+    ->ArgNames({"streams", "positions", "threads", "type"})
+    ->ArgsProduct({{1, 8, 16}, {100, 1000, 4000}, {1}, {1}})
+    ->ArgsProduct({{1}, {4000}, {1, 2}, {0, 1, 2, 3}})
     ->Unit(benchmark::kMicrosecond);
 
 void BM_LatentDecode(benchmark::State& state) {
-  RunLatent(state, KvDtype::kF16, static_cast<int32_t>(state.range(3)),
+  RunLatent(state, static_cast<KvDtype>(state.range(4)), static_cast<int32_t>(state.range(3)),
             static_cast<int32_t>(state.range(0)), static_cast<int32_t>(state.range(1)), 1,
             static_cast<int32_t>(state.range(2)));
 }
 BENCHMARK(BM_LatentDecode)
-    ->ArgNames({"heads", "streams", "positions", "threads"})
-    ->ArgsProduct({{16, 128}, {1, 8}, {100, 1000, 4000}, {1}})
-    ->Args({16, 1, 4000, 2})
-    
+    ->ArgNames({"heads", "streams", "positions", "threads", "type"})
+    ->ArgsProduct({{16, 128}, {1, 8}, {100, 1000, 4000}, {1}, {1}})
+    ->ArgsProduct({{16}, {1}, {4000}, {1, 2}, {0, 1, 2, 3}})
     ->Unit(benchmark::kMicrosecond);
 
 }  // namespace

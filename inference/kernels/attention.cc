@@ -76,18 +76,24 @@ struct Rows {
   int32_t step;
 };
 
-/// A unit of work: some rows of a cache, heads that share one KV head (all of them, or as many as a
-/// unit takes: latent attention has one KV head for 128).
+/// A unit of work: some rows of a cache, some KV heads, and of the heads that share each of them all
+/// or as many as a unit takes (latent attention has one KV head for 128).
 struct Unit {
   const Rows* rows;
-  int32_t kv_head;
-  int32_t first_head;
-  int32_t num_heads;
-  int32_t begin;  // of rows
+  int32_t first_kv_head;
+  int32_t num_kv_heads;
+  int32_t first_head;  // in its group
+  int32_t num_heads;   // of each group
+  int32_t begin;       // of rows
   int32_t num_rows;
 
-  int32_t num_queries() const { return num_heads * num_rows; }
+  /// That read one KV head.
+  int32_t group_queries() const { return num_heads * num_rows; }
+  int32_t num_queries() const { return group_queries() * num_kv_heads; }
   int64_t positions() const { return rows->visible + int64_t{begin + num_rows - 1} * rows->step; }
+  int64_t state_floats(const HeadShape& shape) const {
+    return num_kv_heads * AttentionStateFloats(group_queries(), shape.value_dim);
+  }
   int64_t work() const { return positions() * num_queries(); }
   int64_t num_pieces() const { return (positions() + kPiecePositions - 1) / kPiecePositions; }
 };
@@ -106,13 +112,15 @@ std::vector<Unit> CutIntoUnits(const HeadShape& shape, absl::Span<const Rows> wo
   const auto most = static_cast<int32_t>(
       std::clamp(queries / (kUnitsPerThread * threads), kFewestQueries, kMostQueries));
   const int32_t heads = std::min(shape.group(), most);
-  const int32_t rows_at_once = most / heads;
   std::vector<Unit> units;
   for (const Rows& rows : work) {
+    const int32_t rows_at_once = std::min(most / heads, rows.num_rows);
+    // KV heads lie side by side: one row of queries takes them from memory together.
+    const int32_t kv_heads = std::min(most / (heads * rows_at_once), shape.num_kv_heads);
     for (int32_t row = 0; row < rows.num_rows; row += rows_at_once) {
-      for (int32_t kv_head = 0; kv_head < shape.num_kv_heads; ++kv_head) {
+      for (int32_t kv_head = 0; kv_head < shape.num_kv_heads; kv_head += kv_heads) {
         for (int32_t head = 0; head < shape.group(); head += heads) {
-          units.push_back({&rows, kv_head, kv_head * shape.group() + head,
+          units.push_back({&rows, kv_head, std::min(kv_heads, shape.num_kv_heads - kv_head), head,
                            std::min(heads, shape.group() - head), row,
                            std::min(rows_at_once, rows.num_rows - row)});
         }
@@ -126,30 +134,34 @@ std::vector<Unit> CutIntoUnits(const HeadShape& shape, absl::Span<const Rows> wo
   return units;
 }
 
-/// A unit as the kernels take it; runs on one thread.
+/// A unit as the kernels take it, one KV head after the other; runs on one thread. A state is that
+/// of all its queries.
 class UnitRun {
  public:
   UnitRun(const Device& device, const HeadShape& shape, const Unit& unit, ConstMatrixView q,
           MatrixView out)
-      : kernels_(*device.cpu().kernels().attention) {
-    for (int32_t i = 0; i < unit.num_rows; ++i) {
-      const int64_t row = unit.rows->first_row + unit.begin + i;
-      for (int32_t g = 0; g < unit.num_heads; ++g) {
-        const int64_t head = unit.first_head + g;
-        queries_.push_back(q.row(row) + head * shape.key_dim);
-        outputs_.push_back(out.row(row) + head * shape.value_dim);
-        visible_.push_back(unit.rows->visible + (unit.begin + i) * unit.rows->step);
+      : kernels_(*device.cpu().kernels().attention),
+        shape_(shape),
+        unit_(unit),
+        state_floats_(AttentionStateFloats(unit.group_queries(), shape.value_dim)) {
+    for (int32_t k = 0; k < unit.num_kv_heads; ++k) {
+      for (int32_t i = unit.begin; i < unit.begin + unit.num_rows; ++i) {
+        const int64_t row = unit.rows->first_row + i;
+        for (int32_t g = unit.first_head; g < unit.first_head + unit.num_heads; ++g) {
+          const int64_t head = int64_t{unit.first_kv_head + k} * shape.group() + g;
+          queries_.push_back(q.row(row) + head * shape.key_dim);
+          outputs_.push_back(out.row(row) + head * shape.value_dim);
+          if (k == 0) visible_.push_back(unit.rows->visible + i * unit.rows->step);
+        }
       }
     }
     const PagedKv& kv = unit.rows->kv;
-    piece_.num_queries = unit.num_queries();
+    piece_.num_queries = unit.group_queries();
     piece_.key_dim = shape.key_dim;
     piece_.value_dim = shape.value_dim;
     piece_.scale = shape.scale;
-    piece_.queries = queries_.data();
     piece_.visible = visible_.data();
     piece_.dtype = kv.dtype;
-    piece_.head = HeadAt(shape, kv.dtype, unit.kv_head);
     piece_.key_blocks = kv.key_blocks.data();
     piece_.value_blocks = kv.value_blocks.empty() ? nullptr : kv.value_blocks.data();
     piece_.block_size = kv.block_size;
@@ -158,19 +170,34 @@ class UnitRun {
   }
 
   void Compute(int64_t piece, float* state) {
-    piece_.begin = piece * kPiecePositions;
-    piece_.state = state;
-    kernels_.piece(piece_);
+    ForEachKvHead(piece, state, [&](int64_t) { kernels_.piece(piece_); });
   }
   void Merge(int64_t piece, float* state, float* total) {
-    piece_.begin = piece * kPiecePositions;
-    piece_.state = state;
-    kernels_.merge(piece_, total);
+    ForEachKvHead(piece, state,
+                  [&](int64_t k) { kernels_.merge(piece_, total + k * state_floats_); });
   }
-  void Finish(float* total) { kernels_.finish(piece_, total, outputs_.data()); }
+  void Finish(float* total) {
+    ForEachKvHead(0, total, [&](int64_t k) {
+      kernels_.finish(piece_, piece_.state, outputs_.data() + k * piece_.num_queries);
+    });
+  }
 
  private:
+  template <typename Body>
+  void ForEachKvHead(int64_t piece, float* state, Body body) {
+    piece_.begin = piece * kPiecePositions;
+    for (int32_t k = 0; k < unit_.num_kv_heads; ++k) {
+      piece_.head = HeadAt(shape_, piece_.dtype, unit_.first_kv_head + k);
+      piece_.queries = queries_.data() + int64_t{k} * piece_.num_queries;
+      piece_.state = state + k * state_floats_;
+      body(k);
+    }
+  }
+
   const AttentionPart& kernels_;
+  const HeadShape& shape_;
+  const Unit& unit_;
+  const int64_t state_floats_;
   std::vector<const float*> queries_;
   std::vector<float*> outputs_;
   std::vector<int32_t> visible_;
@@ -185,7 +212,7 @@ void RunWhole(const Device& device, const HeadShape& shape, absl::Span<const Uni
       const Unit& unit = units[static_cast<size_t>(u)];
       UnitRun run(device, shape, unit, q, out);
       thread_local KeptFloats states;
-      const int64_t floats = AttentionStateFloats(unit.num_queries(), shape.value_dim);
+      const int64_t floats = unit.state_floats(shape);
       float* total = states.Reserve(2 * floats);
       run.Compute(0, total);
       for (int64_t piece = 1; piece < unit.num_pieces(); ++piece) {
@@ -208,7 +235,7 @@ void RunPieces(const Device& device, const HeadShape& shape, std::vector<Unit> u
   ThreadPool& pool = device.cpu().pool();
   int64_t floats = 0;
   for (const Unit& unit : units) {
-    floats = std::max(floats, AttentionStateFloats(unit.num_queries(), shape.value_dim));
+    floats = std::max(floats, unit.state_floats(shape));
   }
   const int64_t wanted = kUnitsPerThread * pool.num_threads();
   thread_local KeptFloats kept;

@@ -104,7 +104,7 @@ TEST_P(BatchInvariance, EveryTypeOfTheCacheGivesTheSameBitsInChunks) {
       parts.insert(parts.end(), logits.begin(), logits.end());
     }
     EXPECT_TRUE(parts == whole) << KvDtypeName(dtype);
-    EXPECT_GT(Cosine(whole, exact), 0.995) << KvDtypeName(dtype);
+    EXPECT_GT(Cosine(whole, exact), 0.98) << KvDtypeName(dtype);
     EXPECT_EQ(whole == exact, dtype == KvDtype::kF32) << KvDtypeName(dtype);
   }
 }
