@@ -102,15 +102,13 @@ struct Unit {
 // units for the threads.
 constexpr int64_t kMostQueries = 128;
 constexpr int64_t kFewestQueries = 32;
-// Units a thread should find, so that none waits long for the last one.
-constexpr int64_t kUnitsPerThread = 4;
 
 std::vector<Unit> CutIntoUnits(const HeadShape& shape, absl::Span<const Rows> work,
                                int64_t threads) {
   int64_t queries = 0;
   for (const Rows& rows : work) queries += int64_t{rows.num_rows} * shape.num_heads;
-  const auto most = static_cast<int32_t>(
-      std::clamp(queries / (kUnitsPerThread * threads), kFewestQueries, kMostQueries));
+  const auto most =
+      static_cast<int32_t>(std::clamp(queries / threads, kFewestQueries, kMostQueries));
   const int32_t heads = std::min(shape.group(), most);
   std::vector<Unit> units;
   for (const Rows& rows : work) {
@@ -237,7 +235,7 @@ void RunPieces(const Device& device, const HeadShape& shape, std::vector<Unit> u
   for (const Unit& unit : units) {
     floats = std::max(floats, unit.state_floats(shape));
   }
-  const int64_t wanted = kUnitsPerThread * pool.num_threads();
+  const int64_t wanted = 4 * pool.num_threads();  // so that none waits long for the last one
   thread_local KeptFloats kept;
   float* const totals = kept.Reserve((2 * std::ssize(units) + wanted) * floats);
   float* const states = totals + std::ssize(units) * floats;
