@@ -7,7 +7,6 @@
 #include <random>
 
 #include "base/check.h"
-#include "inference/kernels/attention.h"
 #include "inference/kernels/matmul.h"
 
 namespace hadal::inference {
@@ -69,30 +68,6 @@ BENCHMARK(BM_MatMul)
                    {static_cast<int>(Isa::kAvx2), static_cast<int>(Isa::kAvx512),
                     static_cast<int>(Isa::kAmx)}})
     ->Unit(benchmark::kMillisecond);
-
-// range 0: positions. A prompt of that length, 14 heads over 2 KV heads of 64, float16 cache.
-void BM_CausalAttention(benchmark::State& state) {
-  const Device device(std::make_shared<ThreadPool>(1));
-  const AttentionShape shape = {14, 2, 64, 0.125f};
-  const auto length = static_cast<int32_t>(state.range(0));
-  const std::vector<float> q = Activations(int64_t{length} * 896);
-  const std::vector<uint16_t> cache(static_cast<size_t>(length) * 128, 0x3400);
-  const void* block = cache.data();
-  CausalSlice slice;
-  slice.num_rows = length;
-  slice.kv = {absl::MakeConstSpan(&block, 1), absl::MakeConstSpan(&block, 1), length,
-              ElementType::kF16};
-  std::vector<float> out(q.size());
-  for (auto _ : state) {
-    CausalAttention(device, shape, ConstMatrixView(q.data(), length, 896),
-                    absl::MakeConstSpan(&slice, 1), MatrixView(out.data(), length, 896));
-    benchmark::DoNotOptimize(out.data());
-  }
-  state.counters["GFMA/s"] = benchmark::Counter(
-      static_cast<double>(length) * length / 2 * 14 * 128 * 1e-9,
-      benchmark::Counter::kIsIterationInvariantRate);
-}
-BENCHMARK(BM_CausalAttention)->Arg(512)->Arg(2048)->Unit(benchmark::kMillisecond);
 
 }  // namespace
 }  // namespace hadal::inference

@@ -64,11 +64,11 @@ void BM_Chunk(benchmark::State& state) {
   std::vector<uint16_t> cache(static_cast<size_t>(positions) * 576, 0x2c00);
   const void* block = cache.data();
   LayerKv kv;
-  kv.type = ElementType::kF16;
+  kv.key_row = KvRow::OfLatent(KvDtype::kF16, 512, 64);
   CausalSlice slice;
   slice.num_rows = rows;
   slice.position = positions - rows;
-  slice.kv = {absl::MakeConstSpan(&block, 1), {}, positions, ElementType::kF16};
+  slice.kv = {absl::MakeConstSpan(&block, 1), {}, positions, KvDtype::kF16};
   kv.slices = {slice};
   std::vector<int32_t> at;
   for (int32_t r = 0; r < rows; ++r) {

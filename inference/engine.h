@@ -8,6 +8,7 @@
 #include "absl/time/time.h"
 #include "base/clock.h"
 #include "base/status.h"
+#include "inference/kv_dtype.h"
 #include "inference/request.h"
 
 namespace hadal::inference {
@@ -19,6 +20,7 @@ struct EngineOptions {
   int32_t kv_blocks = 0;  ///< 0: sized from kv_cache_bytes
   int64_t kv_cache_bytes = int64_t{512} << 20;
   int32_t block_size = 16;         ///< tokens per KV block
+  KvDtype kv_dtype = KvDtype::kF16;  ///< of the model's cache and of a draft model's
   int32_t max_running = 16;        ///< sequences in one batch
   int32_t max_waiting = 256;       ///< over it Submit() is RESOURCE_EXHAUSTED
   int32_t max_batch_tokens = 512;  ///< of one Step(): chunked prefill

@@ -37,7 +37,9 @@ StatusOr<std::shared_ptr<Decoder>> LoadDraft(const EngineOptions& options,
   ASSIGN_OR_RETURN(model.draft_checkpoint, Checkpoint::Open(options.draft));
   ASSIGN_OR_RETURN(const auto tokenizer, LoadTokenizer(options.draft));
   RETURN_IF_ERROR(Annotate(CheckSameTokens(*model.tokenizer, *tokenizer), options.draft));
-  return LoadDecoder(*model.draft_checkpoint, DecoderOptions(), std::move(pool));
+  DecoderOptions wanted;
+  wanted.kv_dtype = options.kv_dtype;
+  return LoadDecoder(*model.draft_checkpoint, wanted, std::move(pool));
 }
 
 }  // namespace

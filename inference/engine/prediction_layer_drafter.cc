@@ -71,6 +71,7 @@ class PredictionLayerDrafter final : public Drafter {
 DecoderOptions DecoderOptionsFor(const Checkpoint& checkpoint, const EngineOptions& options) {
   const ModelConfig& config = checkpoint.config();
   DecoderOptions decoder;
+  decoder.kv_dtype = options.kv_dtype;
   decoder.expanded_prefill = options.expanded_prefill > 0;
   // Some published files say that there is a layer, and leave it out.
   decoder.draft = options.speculation_rows > 0 && options.draft.empty() &&

@@ -4,7 +4,7 @@
 
 #include "absl/types/span.h"
 #include "inference/kernels/device.h"
-#include "inference/tensor/element_type.h"
+#include "inference/tensor/kv_row.h"
 #include "inference/tensor/matrix_view.h"
 
 namespace hadal::inference {
@@ -19,13 +19,14 @@ struct AttentionShape {
 };
 inline constexpr int32_t kMaxHeadDim = 1024;
 
-/// K and V of one sequence in one layer: position p is row p % block_size of block p / block_size,
-/// rows of num_kv_heads * head_dim values of `type` (kF32 or kF16).
+/// K and V of one sequence in one layer: position p is row p % block_size of block p / block_size.
+/// Rows of K and of V are alike; each KV head (KvRow::OfHeads), or the latent and the rotated key
+/// (KvRow::OfLatent), is a part of them.
 struct PagedKv {
   absl::Span<const void* const> key_blocks;
   absl::Span<const void* const> value_blocks;
   int32_t block_size = 0;
-  ElementType type = ElementType::kF16;
+  KvDtype dtype = KvDtype::kF16;
 };
 
 /// One sequence's rows of a batch: row first_row + i of q attends to positions
@@ -37,11 +38,12 @@ struct CausalSlice {
   PagedKv kv;
 };
 
-/// Causal attention over the paged cache with a running softmax over tiles of 64 positions
-/// (FlashAttention, arXiv:2205.14135), grouped-query heads. q [rows, num_heads * head_dim], out
-/// [rows, num_heads * value_dim].
+/// Causal attention over the paged cache, grouped-query heads: a softmax over each piece of 256
+/// positions, pieces then merged in order (FlashAttention, arXiv:2205.14135; cut over positions as
+/// in Flash-Decoding, so that few long sequences keep all threads busy). q [rows, num_heads *
+/// head_dim], out [rows, num_heads * value_dim].
 /// K and V of the rows themselves are already in the cache. A row's result depends on its own query
-/// and cache only, whatever the batch and the chunking. Thread-safe.
+/// and cache only, whatever the batch, the chunking and the threads. Thread-safe.
 void CausalAttention(const Device& device, const AttentionShape& shape, ConstMatrixView q,
                      absl::Span<const CausalSlice> slices, MatrixView out);
 
@@ -73,11 +75,13 @@ void BidirectionalAttention(const Device& device, const AttentionShape& shape,
                             ConstMatrixView q, ConstMatrixView k, ConstMatrixView v,
                             absl::Span<const BidirectionalSlice> slices, MatrixView out);
 
-/// Rounds row i of x [rows, values] to `type` (kF32 or kF16) and writes it to destination[i].
-void StoreRows(const Device& device, ConstMatrixView x, ElementType type,
+/// Writes row i of x [rows, row.values], rounded as `row` says, to destination[i], row.bytes() of
+/// it. A number that is not finite makes its part of an int8 row NaN.
+void StoreRows(const Device& device, ConstMatrixView x, const KvRow& row,
                absl::Span<void* const> destination);
 
-/// Row p of out [positions, values] = the key of position p of `kv`, as wide, in float32.
-void LoadKeys(const Device& device, const PagedKv& kv, MatrixView out);
+/// Row p of out [positions, latent_dim + rope_dim] = the row of position p of `kv` in float32.
+void LoadLatentRows(const Device& device, const LatentAttentionShape& shape, const PagedKv& kv,
+                    MatrixView out);
 
 }  // namespace hadal::inference

@@ -7,8 +7,6 @@
 namespace hadal::inference {
 namespace {
 
-int64_t BytesPerValue(KvDtype dtype) { return dtype == KvDtype::kF32 ? 4 : 2; }
-
 // One piece of memory: per layer the K blocks, then the V blocks, so that a layer's pass over a
 // sequence stays inside two regions.
 class PagedKvCache final : public KvCache {
@@ -17,8 +15,8 @@ class PagedKvCache final : public KvCache {
       : layout_(layout),
         num_blocks_(num_blocks),
         block_size_(block_size),
-        key_block_bytes_(BytesPerValue(layout.dtype) * layout.k_values * block_size),
-        value_block_bytes_(BytesPerValue(layout.dtype) * layout.v_values * block_size),
+        key_block_bytes_(layout.k.bytes() * block_size),
+        value_block_bytes_(layout.v.bytes() * block_size),
         buffer_(std::move(buffer)) {}
 
   const KvLayout& layout() const override { return layout_; }
@@ -47,18 +45,14 @@ class PagedKvCache final : public KvCache {
 
 }  // namespace
 
-int64_t KvLayout::BytesPerToken() const {
-  return BytesPerValue(dtype) * num_layers * (int64_t{k_values} + v_values);
-}
-
 StatusOr<std::unique_ptr<KvCache>> KvCache::Create(const KvLayout& layout, int32_t num_blocks,
                                                    int32_t block_size) {
-  if (layout.num_layers <= 0 || layout.k_values <= 0 || layout.v_values < 0 || num_blocks <= 0 ||
+  if (layout.num_layers <= 0 || layout.k.values <= 0 || layout.v.values < 0 || num_blocks <= 0 ||
       block_size <= 0) {
     return InvalidArgument(
         "a KV cache needs positive layers, values, blocks and block size, found "
         "{} layers, {} + {} values, {} blocks of {}",
-        layout.num_layers, layout.k_values, layout.v_values, num_blocks, block_size);
+        layout.num_layers, layout.k.values, layout.v.values, num_blocks, block_size);
   }
   const int64_t block_bytes = layout.BytesPerToken() * block_size;
   if (num_blocks > INT64_MAX / block_bytes) {

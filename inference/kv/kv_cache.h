@@ -4,23 +4,22 @@
 #include <memory>
 
 #include "base/status.h"
+#include "inference/tensor/kv_row.h"
 
 namespace hadal::inference {
 
-enum class KvDtype { kF32, kF16 };
-
-/// What one layer keeps per token: `k_values` then `v_values` numbers (GQA: kv_heads * head_dim
-/// each; latent attention: kv_lora_rank + qk_rope_head_dim and 0, values being part of the keys).
+/// What each layer keeps per token: a row of K and one of V (GQA: the KV heads of each; latent
+/// attention: the latent and the rotated key as K, and no V, values being part of the keys).
 struct KvLayout {
   int32_t num_layers = 0;
-  int32_t k_values = 0;
-  int32_t v_values = 0;
-  KvDtype dtype = KvDtype::kF16;
-  int64_t BytesPerToken() const;
+  KvRow k;
+  KvRow v;  ///< v.values is 0 where there is none
+  int64_t BytesPerToken() const { return num_layers * (k.bytes() + v.bytes()); }
+  friend bool operator==(const KvLayout&, const KvLayout&) = default;
 };
 
 /// Storage of the paged cache: num_blocks blocks of block_size tokens in every layer. K and V of
-/// one (layer, block) are [block_size, values] row-major. Which sequence owns which block is the
+/// one (layer, block) are block_size rows, one after the other. Which sequence owns which block is the
 /// engine's business (kv/block_pool.h). Thread-compatible: one forward pass at a time.
 class KvCache {
  public:

@@ -8,8 +8,7 @@ Status ValidateBatch(const ModelConfig& config, const KvLayout& layout,
                      absl::Span<const SequenceSlice> batch, const KvCache& cache,
                      size_t num_logits) {
   const KvLayout& found = cache.layout();
-  if (found.num_layers != layout.num_layers || found.k_values != layout.k_values ||
-      found.v_values != layout.v_values || found.dtype != layout.dtype) {
+  if (found != layout) {
     return InvalidArgument("the KV cache was made for another model: create it from kv_layout()");
   }
   size_t wanted = 0;
@@ -63,9 +62,9 @@ BatchPlan PlanBatch(absl::Span<const SequenceSlice> batch) {
 void BindLayer(int32_t layer, absl::Span<const SequenceSlice> batch, const BatchPlan& plan,
                KvCache& cache, LayerKv* kv) {
   const KvLayout& layout = cache.layout();
-  const bool values = layout.v_values > 0;
-  const size_t value_bytes = layout.dtype == KvDtype::kF32 ? 4 : 2;
-  kv->type = layout.dtype == KvDtype::kF32 ? ElementType::kF32 : ElementType::kF16;
+  const bool values = layout.v.values > 0;
+  kv->key_row = layout.k;
+  kv->value_row = layout.v;
   kv->blocks.clear();
   kv->slices.clear();
   kv->key_rows.clear();
@@ -81,12 +80,12 @@ void BindLayer(int32_t layer, absl::Span<const SequenceSlice> batch, const Batch
     for (size_t i = 0; i < slice.tokens.size(); ++i) {
       const auto position = static_cast<size_t>(plan.positions[kv->key_rows.size()]);
       const int32_t block = slice.block_table[position / block_size];
-      const size_t offset = position % block_size * value_bytes;
+      const size_t offset = position % block_size;
       kv->key_rows.push_back(static_cast<uint8_t*>(cache.KeyBlock(layer, block)) +
-                             offset * static_cast<size_t>(layout.k_values));
+                             offset * static_cast<size_t>(layout.k.bytes()));
       if (!values) continue;
       kv->value_rows.push_back(static_cast<uint8_t*>(cache.ValueBlock(layer, block)) +
-                               offset * static_cast<size_t>(layout.v_values));
+                               offset * static_cast<size_t>(layout.v.bytes()));
     }
   }
   const void* const* blocks = kv->blocks.data();
@@ -100,7 +99,7 @@ void BindLayer(int32_t layer, absl::Span<const SequenceSlice> batch, const Batch
     part.kv.key_blocks = {blocks, count};
     part.kv.value_blocks = {blocks + count, values ? count : 0};
     part.kv.block_size = cache.block_size();
-    part.kv.type = kv->type;
+    part.kv.dtype = layout.k.dtype;
     blocks += values ? 2 * count : count;
     first_row += part.num_rows;
     kv->slices.push_back(part);

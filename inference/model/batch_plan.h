@@ -20,7 +20,7 @@ struct BatchPlan {
 
 /// One layer's part of the cache for the slices of a batch.
 struct LayerKv {
-  ElementType type = ElementType::kF16;
+  KvRow key_row, value_row;         ///< what they look like
   std::vector<const void*> blocks;  ///< of every slice: K, then V where the layout has V
   std::vector<CausalSlice> slices;
   std::vector<void*> key_rows, value_rows;  ///< where each row's K and V go
@@ -33,7 +33,7 @@ Status ValidateBatch(const ModelConfig& config, const KvLayout& layout,
 
 BatchPlan PlanBatch(absl::Span<const SequenceSlice> batch);
 
-/// Points `kv` at `layer`. With KvLayout::v_values 0 there are no value blocks and rows.
+/// Points `kv` at `layer`. With no V in the layout there are no value blocks and rows.
 void BindLayer(int32_t layer, absl::Span<const SequenceSlice> batch, const BatchPlan& plan,
                KvCache& cache, LayerKv* kv);
 

@@ -14,12 +14,13 @@ Status Decoder::Draft(absl::Span<const SequenceSlice>, KvCache&, absl::Span<floa
 KvLayout KvLayoutOf(const ModelConfig& config, const DecoderOptions& options) {
   KvLayout layout;
   layout.num_layers = config.num_layers + (options.draft ? 1 : 0);
-  layout.dtype = options.mode == ComputeMode::kFloat32 ? KvDtype::kF32 : KvDtype::kF16;
+  const KvDtype dtype =
+      options.mode == ComputeMode::kFloat32 ? KvDtype::kF32 : options.kv_dtype;
   if (config.mla.kv_lora_rank > 0) {
     // One row for all heads, whose beginning is the value.
-    layout.k_values = config.mla.kv_lora_rank + config.mla.qk_rope_head_dim;
+    layout.k = KvRow::OfLatent(dtype, config.mla.kv_lora_rank, config.mla.qk_rope_head_dim);
   } else {
-    layout.k_values = layout.v_values = config.num_kv_heads * config.head_dim;
+    layout.k = layout.v = KvRow::OfHeads(dtype, config.num_kv_heads, config.head_dim);
   }
   return layout;
 }

@@ -85,6 +85,7 @@ class DecoderTrace {
 
 struct DecoderOptions {
   ComputeMode mode = ComputeMode::kNative;
+  KvDtype kv_dtype = KvDtype::kF16;  ///< of the cache; with kFloat32 it is kF32
   bool draft = false;  ///< load the multi-token prediction layer; INVALID_ARGUMENT without one
   /// Latent attention can take the expanded form (ExpandedMlaAttention, SequenceSlice), for which
   /// k_b is kept a second time, in float32. The forms round differently: cached rows are good only

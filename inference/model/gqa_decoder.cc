@@ -131,8 +131,8 @@ void GqaDecoder::Attend(const Layer& layer, ConstMatrixView x, MatrixView out) {
   const int64_t q_dim = int64_t{local_.num_heads} * local_.head_dim;
   const MatrixView query = act_.query.Reserve(device_, x.rows, q_dim);
   const MatrixView attended = act_.attended.Reserve(device_, x.rows, q_dim);
-  const MatrixView key = act_.key.Reserve(device_, x.rows, kv_layout_.k_values);
-  const MatrixView value = act_.value.Reserve(device_, x.rows, kv_layout_.v_values);
+  const MatrixView key = act_.key.Reserve(device_, x.rows, kv_layout_.k.values);
+  const MatrixView value = act_.value.Reserve(device_, x.rows, kv_layout_.v.values);
   const MatMulTask tasks[] = {{&layer.q, layer.q_bias.data(), query, false},
                               {&layer.k, layer.k_bias.data(), key, false},
                               {&layer.v, layer.v_bias.data(), value, false}};
@@ -141,8 +141,8 @@ void GqaDecoder::Attend(const Layer& layer, ConstMatrixView x, MatrixView out) {
       config_.rope_interleaved ? RopeLayout::kInterleaved : RopeLayout::kHalves;
   ApplyRope(device_, rope_, rope, local_.num_heads, query);
   ApplyRope(device_, rope_, rope, local_.num_kv_heads, key);
-  StoreRows(device_, key, kv_.type, kv_.key_rows);
-  StoreRows(device_, value, kv_.type, kv_.value_rows);
+  StoreRows(device_, key, kv_.key_row, kv_.key_rows);
+  StoreRows(device_, value, kv_.value_row, kv_.value_rows);
   CausalAttention(device_, attention_shape_, query, kv_.slices, attended);
   MatMul(device_, attended, layer.o, nullptr, out);
 }

@@ -140,7 +140,8 @@ void MlaAttention::Run(const MlaWeights& weights, ConstMatrixView x, const RopeT
   const int64_t rows = x.rows;
   const int64_t heads = shape_.num_heads;
   Project(weights, x, rope);
-  StoreRows(device_, ConstMatrixView(cached_.data(), rows, cached_values()), kv.type, kv.key_rows);
+  StoreRows(device_, ConstMatrixView(cached_.data(), rows, cached_values()), kv.key_row,
+            kv.key_rows);
   SplitSlices(kv, expanded_rows);
   const ConstMatrixView query(query_.data(), rows, heads * (nope_dim_ + shape_.rope_dim));
   const MatrixView values = values_.Reserve(device_, rows, heads * value_dim_);

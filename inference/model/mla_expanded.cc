@@ -56,8 +56,9 @@ void ExpandedMlaAttention::Run(const MlaWeights& weights, const CausalSlice& sli
   const int32_t positions = slice.position + slice.num_rows;
   const int64_t key_dim = int64_t{nope_dim_} + shape_.rope_dim;
   const int64_t most = std::max<int64_t>(1, kMaxKeyValues / (positions * key_dim));
-  LoadKeys(device_, slice.kv,
-           latents_.Reserve(device_, positions, int64_t{shape_.latent_dim} + shape_.rope_dim));
+  LoadLatentRows(
+      device_, shape_, slice.kv,
+      latents_.Reserve(device_, positions, int64_t{shape_.latent_dim} + shape_.rope_dim));
   for (int64_t first = 0; first < shape_.num_heads; first += most) {
     const int64_t heads = std::min(most, shape_.num_heads - first);
     Expand(weights, first, heads, positions);
@@ -65,7 +66,7 @@ void ExpandedMlaAttention::Run(const MlaWeights& weights, const CausalSlice& sli
     const void* const value_block = values_.data();
     CausalSlice expanded = slice;
     expanded.kv = {absl::MakeConstSpan(&key_block, 1), absl::MakeConstSpan(&value_block, 1),
-                   positions, ElementType::kF32};
+                   positions, KvDtype::kF32};
     AttentionShape shape;
     shape.num_heads = shape.num_kv_heads = static_cast<int32_t>(heads);
     shape.head_dim = static_cast<int32_t>(key_dim);

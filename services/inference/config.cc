@@ -35,6 +35,9 @@ constexpr TextField kTextFields[] = {
      "embedding model, in the models folder; empty: none"},
     {"import_folder", &InferenceConfig::import_folder,
      "'hadal model import' reads models below this folder; empty: DATA/import"},
+    {"kv_cache_dtype", &InferenceConfig::kv_cache_dtype,
+     "numbers of the KV caches: f32, f16, bf16 or int8 (half the memory of f16, "
+     "docs/measurements/kv-cache.md)"},
 };
 constexpr NumberField kNumberFields[] = {
     {"threads", &InferenceConfig::threads, 0, 1024, "compute threads; 0: one per hardware thread"},
@@ -170,6 +173,8 @@ Status ValidateConfig(const InferenceConfig& config) {
     return InvalidArgument("no models folder is given; use --models DIR");
   }
   if (config.chat_model.empty()) return InvalidArgument("chat_model is empty; name a model file");
+  RETURN_IF_ERROR(
+      Annotate(inference::ParseKvDtype(config.kv_cache_dtype).status(), "kv_cache_dtype"));
   for (const NumberField& field : kNumberFields) {
     const int64_t value = config.*field.member;
     if (value < field.low || value > field.high) {
@@ -235,6 +240,7 @@ std::string ModelIdFromPath(std::string_view path) {
 inference::EngineOptions EngineOptionsOf(const InferenceConfig& config) {
   inference::EngineOptions options;
   options.kv_cache_bytes = config.kv_cache_mib << 20;
+  options.kv_dtype = *inference::ParseKvDtype(config.kv_cache_dtype);
   options.block_size = static_cast<int32_t>(config.block_size);
   options.max_running = static_cast<int32_t>(config.max_running);
   options.max_waiting = static_cast<int32_t>(config.max_waiting);

@@ -31,6 +31,7 @@ struct InferenceConfig {
   std::string import_folder;       ///< models are imported from below it; empty: DATA/import
   int64_t memory_budget_mib = 0;   ///< of all models, by plan; 0: what machine or cgroup has
   int64_t kv_cache_mib = 512;      ///< of each chat model
+  std::string kv_cache_dtype = "f16";
   int64_t block_size = 16;
   int64_t max_running = 16;
   int64_t max_waiting = 256;

@@ -4,6 +4,9 @@
 
 namespace hadal::inference {
 
-const AttentionPart kAvx2Attention = {AttentionKernels<VecAvx2>::Tile};
+using Attention = AttentionKernels<VecAvx2>;
+
+const AttentionPart kAvx2Attention = {Attention::Piece, Attention::Merge, Attention::Finish,
+                                      KvRowKernels<VecAvx2>::Store, KvRowKernels<VecAvx2>::LoadRow};
 
 }  // namespace hadal::inference

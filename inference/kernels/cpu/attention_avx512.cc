@@ -4,6 +4,10 @@
 
 namespace hadal::inference {
 
-const AttentionPart kAvx512Attention = {AttentionKernels<VecAvx512>::Tile};
+using Attention = AttentionKernels<VecAvx512>;
+
+const AttentionPart kAvx512Attention = {Attention::Piece, Attention::Merge, Attention::Finish,
+                                        KvRowKernels<VecAvx512>::Store,
+                                        KvRowKernels<VecAvx512>::LoadRow};
 
 }  // namespace hadal::inference

@@ -3,200 +3,246 @@
 #include <cstdint>
 
 #include "inference/kernels/cpu/elementwise_impl.h"
+#include "inference/kernels/cpu/gemm_impl.h"
 #include "inference/kernels/cpu/kernel_table.h"
-#include "inference/kernels/cpu/unroll.h"
+#include "inference/kernels/cpu/kv_rows_impl.h"
 
-// Attention of one tile of queries for one instruction set V. KV positions are taken in tiles of 64
-// counted from position 0, so a query sees the same tiles, and the same rounding, however its
-// sequence was cut into chunks. A masked position adds exactly zero.
+// Attention of some queries for one instruction set V. Positions are taken in pieces of
+// kPiecePositions from position 0, each with a softmax of its own; pieces are then merged in order.
+// So a query sees the same pieces, and the same rounding, whatever else is in its batch and whoever
+// computes which piece. A masked position adds exactly zero.
 
 namespace hadal::inference {
 
 template <typename V>
 struct AttentionKernels {
   using F = typename V::F;
+  using Rows = KvRowKernels<V>;
+  using Gemm = GemmKernels<V>;
 
-  struct Scratch {
-    float* keys;     // [padded, 64]
-    float* values;   // [64, padded]
-    float* queries;  // [num_queries, padded]
-    float* outputs;  // [num_queries, padded]
-    float* scores;   // [num_queries, 64]
+  static int64_t Padded(int64_t dim) { return (dim + 15) / 16 * 16; }
+
+  /// AttentionPiece::state.
+  struct State {
+    float* values;  // [queries, padded value_dim]
     float* max;
     float* sum;
-    int64_t padded;         // key_dim in whole vectors: the stride of all but scores
-    int64_t value_padded;   // value_dim in whole vectors
+    State(float* at, int64_t queries, int64_t value_dim)
+        : values(at), max(at + queries * Padded(value_dim)), sum(max + queries) {}
   };
 
-  static Scratch Carve(const AttentionTile& args) {
-    Scratch s;
-    s.padded = (args.key_dim + 15) / 16 * 16;
-    s.value_padded = (args.value_dim + 15) / 16 * 16;
-    s.keys = args.scratch;
-    s.values = s.keys + kTilePositions * s.padded;
-    s.queries = s.values + kTilePositions * s.padded;
-    s.outputs = s.queries + kMaxTileQueries * s.padded;
-    s.scores = s.outputs + kMaxTileQueries * s.padded;
-    s.max = s.scores + kMaxTileQueries * kTilePositions;
-    s.sum = s.max + kMaxTileQueries;
-    return s;
-  }
+  struct Scratch {
+    float* keys;     // [padded key_dim, 64], a tile of K transposed; then [64, padded value_dim]
+    float* queries;  // [queries, key_dim], scaled
+    float* scores;   // [queries, kPiecePositions]
+    explicit Scratch(const AttentionPiece& args)
+        : keys(args.scratch),
+          queries(keys + kTilePositions * Padded(args.key_dim)),
+          scores(queries + args.num_queries * Padded(args.key_dim)) {}
+  };
 
-  /// c[r][16 j ..] += a[r][k] * b[k][16 j ..] for kRows rows and kVecs vectors, k in order.
-  template <int kRows, int kVecs>
-  static inline __attribute__((always_inline)) void GemmTile(const float* a, int64_t a_stride,
-                                                             const float* b, int64_t b_stride,
-                                                             float* c, int64_t c_stride,
-                                                             int64_t depth) {
-    F acc[kRows][kVecs];
-    HADAL_UNROLL
-    for (int r = 0; r < kRows; ++r) {
-      HADAL_UNROLL
-      for (int j = 0; j < kVecs; ++j) acc[r][j] = V::Load(c + r * c_stride + 16 * j);
-    }
-    for (int64_t k = 0; k < depth; ++k) {
-      F w[kVecs];
-      HADAL_UNROLL
-      for (int j = 0; j < kVecs; ++j) w[j] = V::Load(b + k * b_stride + 16 * j);
-      HADAL_UNROLL
-      for (int r = 0; r < kRows; ++r) {
-        const F x = V::Set(a[r * a_stride + k]);
-        HADAL_UNROLL
-        for (int j = 0; j < kVecs; ++j) acc[r][j] = V::Fma(x, w[j], acc[r][j]);
-      }
-    }
-    HADAL_UNROLL
-    for (int r = 0; r < kRows; ++r) {
-      HADAL_UNROLL
-      for (int j = 0; j < kVecs; ++j) V::Store(c + r * c_stride + 16 * j, acc[r][j]);
-    }
-  }
+  /// Where the rows of a tile begin for one head; behind the last one it again.
+  struct TileRows {
+    const uint8_t* at[kTilePositions];
+    int64_t count = 0;
 
-  template <int kVecs>
-  static void GemmColumns(const float* a, int64_t a_stride, const float* b, int64_t b_stride,
-                          float* c, int64_t c_stride, int64_t rows, int64_t depth) {
-    int64_t r = 0;
-    for (; r + V::kGemmRows <= rows; r += V::kGemmRows) {
-      GemmTile<V::kGemmRows, kVecs>(a + r * a_stride, a_stride, b, b_stride, c + r * c_stride,
-                                    c_stride, depth);
-    }
-    for (; r < rows; ++r) {
-      GemmTile<1, kVecs>(a + r * a_stride, a_stride, b, b_stride, c + r * c_stride, c_stride,
-                         depth);
-    }
-  }
-
-  static void Gemm(const float* a, int64_t a_stride, const float* b, int64_t b_stride, float* c,
-                   int64_t c_stride, int64_t rows, int64_t cols, int64_t depth) {
-    constexpr int64_t kStep = 16 * V::kGemmVecs;
-    int64_t j = 0;
-    for (; j + kStep <= cols; j += kStep) {
-      GemmColumns<V::kGemmVecs>(a, a_stride, b + j, b_stride, c + j, c_stride, rows, depth);
-    }
-    for (; j < cols; j += 16) {
-      GemmColumns<1>(a, a_stride, b + j, b_stride, c + j, c_stride, rows, depth);
-    }
-  }
-
-  /// `dim` values of rows [begin, begin + count) of one KV head as float32, padded to 64 rows of
-  /// zeros.
-  static void LoadRows(const AttentionTile& args, const void* const* blocks, int64_t dim,
-                       int64_t begin, int64_t count, int64_t padded, float* out) {
-    for (int64_t i = 0; i < count; ++i, out += padded) {
-      const int64_t position = begin + i;
-      const void* block = blocks[position / args.block_size];
-      const int64_t at = position % args.block_size * args.row_values + args.head_offset;
-      for (int64_t d = 0; d < dim; d += 16) {
-        const int n = dim - d < 16 ? static_cast<int>(dim - d) : 16;
-        V::Store(out + d, LoadValues(args.type, block, at + d, n));
-      }
-    }
-    for (int64_t i = 0; i < (kTilePositions - count) * padded; ++i) out[i] = 0;
-  }
-
-  static F LoadValues(ElementType type, const void* block, int64_t at, int n) {
-    if (type == ElementType::kF32) {
-      const float* p = static_cast<const float*>(block) + at;
-      return n == 16 ? V::Load(p) : V::LoadPartial(p, n);
-    }
-    const uint16_t* p = static_cast<const uint16_t*>(block) + at;
-    if (n == 16) return V::FromHalf(p);
-    uint16_t rest[16] = {};
-    for (int i = 0; i < n; ++i) rest[i] = p[i];
-    return V::FromHalf(rest);
-  }
-
-  /// Scores of row i become exp(score - running maximum); earlier sums and outputs are rescaled.
-  static void SoftmaxStep(const Scratch& s, int64_t i, int64_t visible) {
-    float* score = s.scores + i * kTilePositions;
-    for (int64_t j = visible; j < kTilePositions; ++j) score[j] = -__builtin_inff();
-    F best = V::Load(score);
-    for (int j = 16; j < kTilePositions; j += 16) best = V::Max(best, V::Load(score + j));
-    const float tile_max = V::MaxOf(best);
-    const float max = tile_max > s.max[i] ? tile_max : s.max[i];
-    const F shift = V::Set(max);
-    F sum = V::Zero();
-    for (int j = 0; j < kTilePositions; j += 16) {
-      const F p = Exp<V>(V::Sub(V::Load(score + j), shift));
-      V::Store(score + j, p);
-    }
-    for (int64_t j = visible; j < kTilePositions; ++j) score[j] = 0;
-    for (int j = 0; j < kTilePositions; j += 16) sum = V::Add(sum, V::Load(score + j));
-    // The first tile finds a maximum of -inf, where Exp gives a harmless 2^-126.
-    const F decay = Exp<V>(V::Set(s.max[i] - max));
-    s.max[i] = max;
-    alignas(64) float lanes[16];
-    V::Store(lanes, decay);
-    s.sum[i] = s.sum[i] * lanes[0] + V::Sum(sum);
-    float* out = s.outputs + i * s.padded;
-    for (int64_t d = 0; d < s.value_padded; d += 16) {
-      V::Store(out + d, V::Mul(V::Load(out + d), decay));
-    }
-  }
-
-  static void Tile(const AttentionTile& args) {
-    const Scratch s = Carve(args);
-    const int64_t num = args.num_queries;
-    for (int64_t i = 0; i < num; ++i) {
-      float* q = s.queries + i * s.padded;
-      for (int64_t d = 0; d < s.padded; ++d) {
-        q[d] = d < args.key_dim ? args.queries[i][d] * args.scale : 0.0f;
-        s.outputs[i * s.padded + d] = 0;
-      }
-      s.max[i] = -__builtin_inff();
-      s.sum[i] = 0;
-    }
-    const int64_t positions = args.visible[num - 1];
-    int64_t first = 0;  // queries before it have seen everything they may
-    for (int64_t begin = 0; begin < positions; begin += kTilePositions) {
-      const int64_t count =
-          positions - begin < kTilePositions ? positions - begin : kTilePositions;
-      while (args.visible[first] <= begin) ++first;
-      LoadRows(args, args.key_blocks, args.key_dim, begin, count, s.padded, s.values);
-      for (int64_t d = 0; d < s.padded; d += 16) {
-        for (int64_t p = 0; p < kTilePositions; p += 16) {
-          V::Transpose(s.values + p * s.padded + d, s.padded, s.keys + d * kTilePositions + p,
-                       kTilePositions);
+    void Find(const AttentionPiece& args, const void* const* blocks, int64_t begin, int64_t end) {
+      count = end - begin < kTilePositions ? end - begin : kTilePositions;
+      int64_t block = begin / args.block_size;
+      int64_t in_block = begin % args.block_size;
+      for (int64_t i = 0; i < kTilePositions; ++i) {
+        at[i] = static_cast<const uint8_t*>(blocks[block]) + in_block * args.head.row_bytes +
+                args.head.offset;
+        if (i + 1 < count && ++in_block == args.block_size) {
+          in_block = 0;
+          ++block;
         }
       }
-      if (args.value_blocks != nullptr) {
-        LoadRows(args, args.value_blocks, args.value_dim, begin, count, s.padded, s.values);
-      }
-      float* scores = s.scores + first * kTilePositions;
-      for (int64_t i = 0; i < (num - first) * kTilePositions; ++i) scores[i] = 0;
-      Gemm(s.queries + first * s.padded, s.padded, s.keys, kTilePositions, scores, kTilePositions,
-           num - first, kTilePositions, s.padded);
-      for (int64_t i = first; i < num; ++i) {
-        const int64_t seen = args.visible[i] - begin;
-        SoftmaxStep(s, i, seen < kTilePositions ? seen : kTilePositions);
-      }
-      Gemm(scores, kTilePositions, s.values, s.padded, s.outputs + first * s.padded, s.padded,
-           num - first, s.value_padded, count);
     }
-    for (int64_t i = 0; i < num; ++i) {
-      const float inverse = 1.0f / s.sum[i];
-      for (int64_t d = 0; d < args.value_dim; ++d) {
-        args.outputs[i][d] = s.outputs[i * s.padded + d] * inverse;
+  };
+
+  /// Numbers [d, d + 16) of sixteen rows from `first` on, in float32 at out + i * stride; zeros behind
+  /// `dim`. Of the rows of `next` they come nearer meanwhile: long caches lie in memory.
+  template <KvDtype kDtype>
+  static inline __attribute__((always_inline)) void WidenChunk(const KvHead head, int64_t dim,
+                                                               const TileRows& rows,
+                                                               const TileRows& next, int64_t first,
+                                                               int64_t d, float* out,
+                                                               int64_t stride) {
+    const uint8_t* const* at = rows.at + first;
+    if (const int64_t byte = d * head.value_bytes; byte % 64 == 0) {
+      for (int i = 0; i < 16; ++i) V::Prefetch(next.at[first + i] + byte);
+    }
+    if (d + 16 <= dim) {
+      HADAL_UNROLL
+      for (int i = 0; i < 16; ++i) {
+        V::Store(out + i * stride, Rows::template Load<kDtype>(head, at[i], d, 16));
+      }
+    } else {
+      for (int i = 0; i < 16; ++i) {
+        V::Store(out + i * stride, Rows::template Load<kDtype>(head, at[i], d, dim - d));
+      }
+    }
+  }
+
+  /// keys[d][p] = number d of row p.
+  template <KvDtype kDtype>
+  static void TransposeKeys(const AttentionPiece& args, const TileRows& rows, const TileRows& next,
+                            float* keys) {
+    const KvHead head = args.head;
+    const int64_t dim = args.key_dim;
+    alignas(64) float block[16 * 16];
+    for (int64_t p = 0; p < rows.count; p += 16) {
+      for (int64_t d = 0; d < dim; d += 16) {
+        WidenChunk<kDtype>(head, dim, rows, next, p, d, block, 16);
+        V::Transpose(block, 16, keys + d * kTilePositions + p, kTilePositions);
+      }
+    }
+  }
+
+  /// values[p][d] = number d of row p.
+  template <KvDtype kDtype>
+  static void WidenValues(const AttentionPiece& args, const TileRows& rows, const TileRows& next,
+                          float* values) {
+    const KvHead head = args.head;
+    const int64_t dim = args.value_dim;
+    const int64_t stride = Padded(dim);
+    for (int64_t p = 0; p < rows.count; p += 16) {
+      for (int64_t d = 0; d < dim; d += 16) {
+        WidenChunk<kDtype>(head, dim, rows, next, p, d, values + p * stride + d, stride);
+      }
+    }
+  }
+
+  /// `seen` scores become exp(score - their maximum), those behind them zero.
+  static void Softmax(float* score, int64_t seen, int64_t cols, float* max, float* sum) {
+    const int64_t end = Padded(seen);
+    for (int64_t k = seen; k < end; ++k) score[k] = -__builtin_inff();
+    F best = V::Load(score);
+    for (int64_t k = 16; k < end; k += 16) best = V::Max(best, V::Load(score + k));
+    *max = V::MaxOf(best);
+    const F shift = V::Set(*max);
+    F total = V::Zero();
+    int64_t j = 0;
+    for (; j + 16 <= seen; j += 16) {
+      const F p = Exp<V>(V::Sub(V::Load(score + j), shift));
+      V::Store(score + j, p);
+      total = V::Add(total, p);
+    }
+    if (j < seen) {
+      V::Store(score + j, Exp<V>(V::Sub(V::Load(score + j), shift)));
+      for (int64_t k = seen; k < end; ++k) score[k] = 0;
+      total = V::Add(total, V::Load(score + j));
+    }
+    *sum = V::Sum(total);
+    for (int64_t k = end; k < cols; k += 16) V::Store(score + k, V::Zero());
+  }
+
+  template <KvDtype kDtype>
+  static void PieceOf(const AttentionPiece& args) {
+    const Scratch s(args);
+    const State state(args.state, args.num_queries, args.value_dim);
+    const void* const* value_blocks =
+        args.value_blocks != nullptr ? args.value_blocks : args.key_blocks;
+    const int64_t num = args.num_queries;
+    const int64_t visible = args.visible[num - 1];
+    const int64_t begin = args.begin;
+    const int64_t end = visible - begin < kPiecePositions ? visible : begin + kPiecePositions;
+    const int64_t cols = Padded(end - begin);
+    int64_t first = 0;  // queries before it see nothing of this piece
+    while (args.visible[first] <= begin) ++first;
+    const F scale = V::Set(args.scale);
+    for (int64_t i = first; i < num; ++i) {
+      for (int64_t d = 0; d < args.key_dim; d += 16) {
+        const int64_t n = args.key_dim - d;
+        const float* q = args.queries[i] + d;
+        const F x = n < 16 ? V::LoadPartial(q, static_cast<int>(n)) : V::Load(q);
+        V::Store(s.queries + i * Padded(args.key_dim) + d, V::Mul(x, scale));
+      }
+    }
+    TileRows tiles[2];
+    tiles[0].Find(args, args.key_blocks, begin, end);
+    int now = 0;
+    for (int64_t at = begin; at < end; at += kTilePositions, now ^= 1) {
+      const TileRows& rows = tiles[now];
+      if (at + kTilePositions < end) {
+        tiles[now ^ 1].Find(args, args.key_blocks, at + kTilePositions, end);
+      } else {
+        tiles[now ^ 1].Find(args, value_blocks, begin, end);
+      }
+      TransposeKeys<kDtype>(args, rows, tiles[now ^ 1], s.keys);
+      Gemm::Run({s.queries + first * Padded(args.key_dim), Padded(args.key_dim), s.keys,
+                 kTilePositions, s.scores + first * kPiecePositions + (at - begin), kPiecePositions,
+                 true},
+                num - first, Padded(rows.count), args.key_dim);
+    }
+    for (int64_t i = first; i < num; ++i) {
+      const int64_t seen = args.visible[i] < end ? args.visible[i] : end;
+      Softmax(s.scores + i * kPiecePositions, seen - begin, cols, state.max + i, state.sum + i);
+    }
+    const int64_t value_stride = Padded(args.value_dim);
+    for (int64_t at = begin; at < end; at += kTilePositions, now ^= 1) {
+      const TileRows& rows = tiles[now];
+      const int64_t next = at + kTilePositions;
+      if (next < end) {
+        tiles[now ^ 1].Find(args, value_blocks, next, end);
+      } else if (next < visible) {
+        tiles[now ^ 1].Find(args, args.key_blocks, next, visible);
+      } else {
+        tiles[now ^ 1] = rows;
+      }
+      WidenValues<kDtype>(args, rows, tiles[now ^ 1], s.keys);
+      Gemm::Run({s.scores + first * kPiecePositions + (at - begin), kPiecePositions, s.keys,
+                 value_stride, state.values + first * value_stride, value_stride, at == begin},
+                num - first, value_stride, rows.count);
+    }
+  }
+
+  static void Piece(const AttentionPiece& args) {
+    switch (args.dtype) {
+      case KvDtype::kF32: return PieceOf<KvDtype::kF32>(args);
+      case KvDtype::kF16: return PieceOf<KvDtype::kF16>(args);
+      case KvDtype::kBF16: return PieceOf<KvDtype::kBF16>(args);
+      case KvDtype::kI8: return PieceOf<KvDtype::kI8>(args);
+    }
+  }
+
+  /// The piece at `args.state` is added to `total`, which holds those before it.
+  static void Merge(const AttentionPiece& args, float* total) {
+    const State piece(args.state, args.num_queries, args.value_dim);
+    const State sum(total, args.num_queries, args.value_dim);
+    const int64_t stride = Padded(args.value_dim);
+    for (int64_t i = 0; i < args.num_queries; ++i) {
+      if (args.visible[i] <= args.begin) continue;
+      const float max = piece.max[i] > sum.max[i] ? piece.max[i] : sum.max[i];
+      const F before = Exp<V>(V::Set(sum.max[i] - max));
+      const F now = Exp<V>(V::Set(piece.max[i] - max));
+      alignas(64) float lanes[32];
+      V::Store(lanes, before);
+      V::Store(lanes + 16, now);
+      sum.max[i] = max;
+      sum.sum[i] = sum.sum[i] * lanes[0] + piece.sum[i] * lanes[16];
+      for (int64_t d = i * stride; d < (i + 1) * stride; d += 16) {
+        const F rescaled = V::Mul(V::Load(sum.values + d), before);
+        V::Store(sum.values + d, V::Fma(V::Load(piece.values + d), now, rescaled));
+      }
+    }
+  }
+
+  /// What all pieces gave becomes the result.
+  static void Finish(const AttentionPiece& args, float* total, float* const* outputs) {
+    const State sum(total, args.num_queries, args.value_dim);
+    for (int64_t i = 0; i < args.num_queries; ++i) {
+      const F inverse = V::Set(1.0f / sum.sum[i]);
+      const float* values = sum.values + i * Padded(args.value_dim);
+      for (int64_t d = 0; d < args.value_dim; d += 16) {
+        const int64_t n = args.value_dim - d;
+        const F out = V::Mul(V::Load(values + d), inverse);
+        if (n < 16) {
+          V::StorePartial(outputs[i] + d, out, static_cast<int>(n));
+        } else {
+          V::Store(outputs[i] + d, out);
+        }
       }
     }
   }

@@ -4,6 +4,10 @@
 
 namespace hadal::inference {
 
-const AttentionPart kScalarAttention = {AttentionKernels<VecScalar>::Tile};
+using Attention = AttentionKernels<VecScalar>;
+
+const AttentionPart kScalarAttention = {Attention::Piece, Attention::Merge, Attention::Finish,
+                                        KvRowKernels<VecScalar>::Store,
+                                        KvRowKernels<VecScalar>::LoadRow};
 
 }  // namespace hadal::inference

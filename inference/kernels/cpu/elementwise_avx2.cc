@@ -9,7 +9,6 @@ const ElementwisePart kAvx2Elementwise = {
     ElementwiseKernels<VecAvx2>::SiluMul,    ElementwiseKernels<VecAvx2>::Gelu,
     ElementwiseKernels<VecAvx2>::Softmax,    ElementwiseKernels<VecAvx2>::Add,
     ElementwiseKernels<VecAvx2>::RopeHalves, ElementwiseKernels<VecAvx2>::RopeInterleaved,
-    ElementwiseKernels<VecAvx2>::ToHalf,
 };
 
 }  // namespace hadal::inference

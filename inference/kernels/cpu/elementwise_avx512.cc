@@ -9,7 +9,6 @@ const ElementwisePart kAvx512Elementwise = {
     ElementwiseKernels<VecAvx512>::SiluMul,    ElementwiseKernels<VecAvx512>::Gelu,
     ElementwiseKernels<VecAvx512>::Softmax,    ElementwiseKernels<VecAvx512>::Add,
     ElementwiseKernels<VecAvx512>::RopeHalves, ElementwiseKernels<VecAvx512>::RopeInterleaved,
-    ElementwiseKernels<VecAvx512>::ToHalf,
 };
 
 }  // namespace hadal::inference

@@ -11,7 +11,7 @@ namespace hadal::inference {
 /// e^x in float32, 2 units in the last place: 2^n * p(r) with x = n ln 2 + r. Below -87.3 it is
 /// 2^-126 or less, which every use here may round to zero; above 88 it saturates.
 template <typename V>
-typename V::F Exp(typename V::F x) {
+inline __attribute__((always_inline)) typename V::F Exp(typename V::F x) {
   using F = typename V::F;
   x = V::Min(V::Max(x, V::Set(-87.3f)), V::Set(88.0f));
   const auto n = V::Round(V::Mul(x, V::Set(1.44269504f)));
@@ -158,16 +158,6 @@ struct ElementwiseKernels {
       const float b = x[2 * i + 1];
       x[2 * i] = a * cos[i] - b * sin[i];
       x[2 * i + 1] = b * cos[i] + a * sin[i];
-    }
-  }
-
-  static void ToHalf(const float* x, int64_t count, uint16_t* y) {
-    int64_t i = 0;
-    for (; i + 16 <= count; i += 16) V::ToHalf(y + i, V::Load(x + i));
-    if (i < count) {
-      uint16_t rest[16];
-      V::ToHalf(rest, V::LoadPartial(x + i, static_cast<int>(count - i)));
-      for (int j = 0; i + j < count; ++j) y[i + j] = rest[j];
     }
   }
 };

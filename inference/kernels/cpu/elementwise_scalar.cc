@@ -9,7 +9,6 @@ const ElementwisePart kScalarElementwise = {
     ElementwiseKernels<VecScalar>::SiluMul,    ElementwiseKernels<VecScalar>::Gelu,
     ElementwiseKernels<VecScalar>::Softmax,    ElementwiseKernels<VecScalar>::Add,
     ElementwiseKernels<VecScalar>::RopeHalves, ElementwiseKernels<VecScalar>::RopeInterleaved,
-    ElementwiseKernels<VecScalar>::ToHalf,
 };
 
 }  // namespace hadal::inference

@@ -3,6 +3,7 @@
 #include <cstdint>
 
 #include "inference/tensor/element_type.h"
+#include "inference/tensor/kv_row.h"
 
 // The seam between the ops and the kernels of one instruction set. Plain pointers and structs:
 // these headers meet different target flags, so nothing here may instantiate inline library code.
@@ -73,32 +74,44 @@ static_assert(kPanelGroups * kFloatPanelCols * 64 <= kPanelBytes);
 /// Sums of a pass between one panel and the next.
 inline constexpr int64_t kSumFloats = kPassRows * kMaxPanelGroups * 16;
 
-/// Queries against one KV head: outputs[i] = softmax(scale * queries[i] . K) V over the positions
-/// [0, visible[i]). A row's result does not depend on the other rows. In latent attention V is the
-/// beginning of K's rows: value_blocks is null.
-struct AttentionTile {
-  int32_t num_queries;          ///< at most kMaxTileQueries
+/// Where the numbers of one KV head lie in the rows of the cache (tensor/kv_row.h), in bytes.
+struct KvHead {
+  int64_t row_bytes;     ///< from one position to the next
+  int64_t value_bytes;   ///< of one number
+  int64_t offset;        ///< of the head in a row
+  int64_t scale_offset;  ///< from there to its first scale, of kI8
+  int64_t first_part;    ///< numbers with that scale; later ones have the next
+};
+
+/// Queries against one KV head and the positions [begin, begin + kPiecePositions) of those they
+/// see, [0, visible[i]): the maximum of the scores, the sum of exp(score - maximum), and that sum
+/// over V. A query's result does not depend on the others. In latent attention V is the beginning
+/// of K's rows: value_blocks is null.
+struct AttentionPiece {
+  int32_t num_queries;
   int32_t key_dim;
   int32_t value_dim;            ///< at most key_dim
   float scale;
   const float* const* queries;  ///< each key_dim values
-  float* const* outputs;        ///< each value_dim values
-  const int32_t* visible;       ///< positive, ascending
+  const int32_t* visible;       ///< positive, ascending; the last one exceeds begin
+  int64_t begin;                ///< a multiple of kPiecePositions
+  KvDtype dtype;
+  KvHead head;
   const void* const* key_blocks;
   const void* const* value_blocks;
   int32_t block_size;           ///< positions in a block
-  int64_t row_values;           ///< from one position to the next
-  int64_t head_offset;          ///< of this KV head in a row
-  ElementType type;             ///< kF32 or kF16
-  float* scratch;               ///< 64-byte aligned, AttentionScratchFloats(key_dim)
+  float* state;                 ///< result: AttentionStateFloats(); only of queries that see it
+  float* scratch;               ///< 64-byte aligned, AttentionScratchFloats()
 };
-inline constexpr int32_t kMaxTileQueries = 64;
 inline constexpr int32_t kTilePositions = 64;
-/// Holds K (transposed), V, queries, outputs, scores, and the running maxima and sums.
-constexpr int64_t AttentionScratchFloats(int64_t key_dim) {
-  const int64_t padded = (key_dim + 15) / 16 * 16;
-  return 2 * kTilePositions * padded + 2 * kMaxTileQueries * padded +
-         kMaxTileQueries * kTilePositions + 2 * kMaxTileQueries;
+inline constexpr int32_t kPiecePositions = 256;
+/// Values, maxima and sums, in whole cache lines.
+constexpr int64_t AttentionStateFloats(int64_t queries, int64_t value_dim) {
+  return queries * ((value_dim + 15) / 16 * 16) + (2 * queries + 15) / 16 * 16;
+}
+/// A tile of K or V, queries, scores.
+constexpr int64_t AttentionScratchFloats(int64_t queries, int64_t key_dim) {
+  return (kTilePositions + queries) * ((key_dim + 15) / 16 * 16) + queries * kPiecePositions;
 }
 
 struct MatMulPart {
@@ -109,7 +122,14 @@ struct MatMulPart {
 };
 
 struct AttentionPart {
-  void (*tile)(const AttentionTile& args);
+  void (*piece)(const AttentionPiece& args);
+  /// Adds the piece at args.state to `total`, which holds the pieces before it.
+  void (*merge)(const AttentionPiece& args, float* total);
+  /// outputs[i] = value_dim results of query i, all its pieces being in `total`.
+  void (*finish)(const AttentionPiece& args, float* total, float* const* outputs);
+  void (*store_row)(const KvRow& row, const float* x, void* to);
+  void (*load_row)(const KvHead& head, KvDtype dtype, const uint8_t* row, int64_t values,
+                   float* out);
 };
 
 struct ElementwisePart {
@@ -122,7 +142,6 @@ struct ElementwisePart {
   void (*add)(const float* x, int64_t count, float* y);
   void (*rope_halves)(const float* cos, const float* sin, int64_t pairs, float* x);
   void (*rope_interleaved)(const float* cos, const float* sin, int64_t pairs, float* x);
-  void (*to_half)(const float* x, int64_t count, uint16_t* y);
 };
 
 /// What one instruction set implements; a part is one file per instruction set.

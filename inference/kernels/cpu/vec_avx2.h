@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <cstring>
 
+#include "inference/kernels/cpu/unroll.h"
+
 namespace hadal::inference {
 
 /// vec_scalar.h on AVX2, FMA and F16C: two registers for sixteen lanes.
@@ -205,17 +207,21 @@ struct VecAvx2 {
   }
   static void Transpose8(const float* in, int64_t in_stride, float* out, int64_t out_stride) {
     __m256 a[8], b[8];
+    HADAL_UNROLL
     for (int i = 0; i < 8; ++i) a[i] = _mm256_loadu_ps(in + i * in_stride);
+    HADAL_UNROLL
     for (int i = 0; i < 8; i += 2) {
       b[i] = _mm256_unpacklo_ps(a[i], a[i + 1]);
       b[i + 1] = _mm256_unpackhi_ps(a[i], a[i + 1]);
     }
+    HADAL_UNROLL
     for (int i = 0; i < 8; i += 4) {
       a[i] = _mm256_shuffle_ps(b[i], b[i + 2], 0x44);
       a[i + 1] = _mm256_shuffle_ps(b[i], b[i + 2], 0xEE);
       a[i + 2] = _mm256_shuffle_ps(b[i + 1], b[i + 3], 0x44);
       a[i + 3] = _mm256_shuffle_ps(b[i + 1], b[i + 3], 0xEE);
     }
+    HADAL_UNROLL
     for (int c = 0; c < 4; ++c) {
       _mm256_storeu_ps(out + c * out_stride, _mm256_permute2f128_ps(a[c], a[4 + c], 0x20));
       _mm256_storeu_ps(out + (c + 4) * out_stride, _mm256_permute2f128_ps(a[c], a[4 + c], 0x31));

@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <cstring>
 
+#include "inference/kernels/cpu/unroll.h"
+
 namespace hadal::inference {
 
 /// vec_scalar.h on AVX-512 F, BW, DQ, VL and VNNI.
@@ -132,11 +134,14 @@ struct VecAvx512 {
   }
   static void Transpose(const float* in, int64_t in_stride, float* out, int64_t out_stride) {
     __m512 a[16], b[16];
+    HADAL_UNROLL
     for (int i = 0; i < 16; ++i) a[i] = _mm512_loadu_ps(in + i * in_stride);
+    HADAL_UNROLL
     for (int i = 0; i < 16; i += 2) {
       b[i] = _mm512_unpacklo_ps(a[i], a[i + 1]);
       b[i + 1] = _mm512_unpackhi_ps(a[i], a[i + 1]);
     }
+    HADAL_UNROLL
     for (int i = 0; i < 16; i += 4) {
       const auto pd = [&](int j) { return _mm512_castps_pd(b[i + j]); };
       a[i] = _mm512_castpd_ps(_mm512_unpacklo_pd(pd(0), pd(2)));
@@ -145,6 +150,7 @@ struct VecAvx512 {
       a[i + 3] = _mm512_castpd_ps(_mm512_unpackhi_pd(pd(1), pd(3)));
     }
     // a[4 i + c] has columns c, c + 4, c + 8, c + 12 of rows 4 i .. 4 i + 3, one per 128 bits.
+    HADAL_UNROLL
     for (int c = 0; c < 4; ++c) {
       const __m512 low01 = _mm512_shuffle_f32x4(a[c], a[4 + c], 0x88);
       const __m512 low23 = _mm512_shuffle_f32x4(a[8 + c], a[12 + c], 0x88);

@@ -33,6 +33,7 @@ struct Setting {
   int arrivals;  ///< requests a step; 0: the next one comes when the last one has ended
   /// A draft model guesses, which is the model itself; else its prediction layer, if it has one.
   bool draft_model = false;
+  KvDtype kv_dtype = KvDtype::kF16;
 };
 
 constexpr Setting kAlone = {"alone", 1, false, 200, 1, 512, 0, 0};
@@ -137,6 +138,7 @@ class Determinism : public GoldenTest {
     options.max_running = setting.max_running;
     options.max_batch_tokens = setting.max_batch_tokens;
     options.speculation_rows = setting.speculation_rows;
+    options.kv_dtype = setting.kv_dtype;
     if (setting.draft_model) options.draft = checkpoint_->path();
     const auto pool = std::make_shared<ThreadPool>(setting.threads);
     ASSERT_OK_AND_ASSIGN(
@@ -146,7 +148,9 @@ class Determinism : public GoldenTest {
                          KvCache::Create(decoder->kv_layout(), setting.kv_blocks, 4));
     std::unique_ptr<Drafter> drafter;
     if (setting.draft_model) {
-      ASSERT_OK_AND_ASSIGN(std::shared_ptr<Decoder> draft, LoadDecoder(*checkpoint_, {}, pool));
+      ASSERT_OK_AND_ASSIGN(
+          std::shared_ptr<Decoder> draft,
+          LoadDecoder(*checkpoint_, DecoderOptionsFor(*checkpoint_, options), pool));
       ASSERT_OK_AND_ASSIGN(auto draft_cache,
                            KvCache::Create(draft->kv_layout(), setting.kv_blocks, 4));
       drafter = MakeModelDrafter(std::move(draft), std::move(draft_cache));
@@ -214,6 +218,21 @@ TEST_P(Determinism, TheSameTokensEveryTime) {
   EXPECT_GT(preemptions, 100);
   EXPECT_GT(cached, 1000);
   EXPECT_GT(accepted, 50);
+}
+
+TEST_P(Determinism, WithEveryTypeOfTheCache) {
+  for (const KvDtype dtype : {KvDtype::kF32, KvDtype::kBF16, KvDtype::kI8}) {
+    Setting alone = kAlone;
+    Setting all_at_once = kSettings[std::size(kSettings) - 1];
+    alone.kv_dtype = all_at_once.kv_dtype = dtype;
+    std::vector<std::vector<Answer>> expected, answers;
+    EngineStats stats;
+    Run(alone, expected, stats);
+    Run(all_at_once, answers, stats);
+    EXPECT_TRUE(answers == expected) << KvDtypeName(dtype);
+    EXPECT_GT(stats.preemptions, 0) << KvDtypeName(dtype);
+    EXPECT_GT(stats.cached_tokens, 0) << KvDtypeName(dtype);
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(Models, Determinism,

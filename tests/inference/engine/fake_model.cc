@@ -69,7 +69,7 @@ FakeDecoder::FakeDecoder(int32_t context_length) {
   config_.architecture = "fake";
   config_.vocabulary = kVocabulary;
   config_.context_length = context_length;
-  layout_ = {/*num_layers=*/1, /*k_values=*/1, /*v_values=*/1, KvDtype::kF32};
+  layout_ = {/*num_layers=*/1, {KvDtype::kF32, 1}, {KvDtype::kF32, 1}};
 }
 
 Status FakeDecoder::Forward(absl::Span<const SequenceSlice> batch, KvCache& cache,

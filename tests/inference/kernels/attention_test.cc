@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "inference/kv_dtype.h"
 #include "tests/inference/kernels/random_blocks.h"
 #include "tests/support/status_matchers.h"
 
@@ -60,20 +61,20 @@ std::vector<float> Naive(const Case& c, Visible visible) {
 }
 
 /// Through the paged op, rows [begin, end) as one slice.
-void RunPaged(const Device& device, const Case& c, ElementType type, int32_t block_size,
+void RunPaged(const Device& device, const Case& c, KvDtype dtype, int32_t block_size,
               int32_t begin, int32_t end, std::vector<float>& out) {
-  const size_t value_bytes = type == ElementType::kF32 ? 4 : 2;
-  const auto cols = static_cast<size_t>(c.KvCols());
+  const KvRow row = KvRow::OfHeads(dtype, c.shape.num_kv_heads, c.shape.head_dim);
+  const auto row_bytes = static_cast<size_t>(row.bytes());
   const size_t blocks = static_cast<size_t>((end + block_size - 1) / block_size);
-  const size_t block_bytes = static_cast<size_t>(block_size) * cols * value_bytes;
+  const size_t block_bytes = static_cast<size_t>(block_size) * row_bytes;
   std::vector<uint8_t> keys(blocks * block_bytes, 0xEE), values(blocks * block_bytes, 0xEE);
   std::vector<void*> key_rows, value_rows;
   for (int32_t p = 0; p < end; ++p) {
-    key_rows.push_back(keys.data() + static_cast<size_t>(p) * cols * value_bytes);
-    value_rows.push_back(values.data() + static_cast<size_t>(p) * cols * value_bytes);
+    key_rows.push_back(keys.data() + static_cast<size_t>(p) * row_bytes);
+    value_rows.push_back(values.data() + static_cast<size_t>(p) * row_bytes);
   }
-  StoreRows(device, ConstMatrixView(c.k.data(), end, c.KvCols()), type, key_rows);
-  StoreRows(device, ConstMatrixView(c.v.data(), end, c.KvCols()), type, value_rows);
+  StoreRows(device, ConstMatrixView(c.k.data(), end, c.KvCols()), row, key_rows);
+  StoreRows(device, ConstMatrixView(c.v.data(), end, c.KvCols()), row, value_rows);
   std::vector<const void*> key_blocks, value_blocks;
   for (size_t b = 0; b < blocks; ++b) {
     key_blocks.push_back(keys.data() + b * block_bytes);
@@ -83,12 +84,19 @@ void RunPaged(const Device& device, const Case& c, ElementType type, int32_t blo
   CausalSlice slice;
   slice.num_rows = end - begin;
   slice.position = begin;
-  slice.kv = {key_blocks, value_blocks, block_size, type};
+  slice.kv = {key_blocks, value_blocks, block_size, dtype};
   const ConstMatrixView q(c.q.data() + begin * q_cols, end - begin, q_cols);
   CausalAttention(device, c.shape, q,
                   absl::MakeConstSpan(&slice, 1),
                   MatrixView(out.data() + begin * q_cols, end - begin, q_cols));
 }
+
+struct Limit {
+  KvDtype dtype;
+  float worst;  ///< of results from normal K and V, the roundings of the type
+};
+constexpr Limit kLimits[] = {
+    {KvDtype::kF32, 1e-5f}, {KvDtype::kF16, 5e-3f}, {KvDtype::kBF16, 4e-2f}, {KvDtype::kI8, 5e-2f}};
 
 float WorstDifference(const std::vector<float>& a, const std::vector<float>& b) {
   float worst = 0;
@@ -104,26 +112,88 @@ TEST_P(AttentionShapes, MatchesTheNaiveFormula) {
   for (const Isa isa : AvailableIsas()) {
     const Device device(std::make_shared<ThreadPool>(2), isa);
     std::vector<float> out(c.q.size());
-    RunPaged(device, c, ElementType::kF32, 16, 0, 150, out);
-    EXPECT_LT(WorstDifference(out, expected), 1e-5f) << IsaName(isa);
-    RunPaged(device, c, ElementType::kF16, 16, 0, 150, out);
-    EXPECT_LT(WorstDifference(out, expected), 5e-3f) << IsaName(isa);
+    for (const auto& [dtype, limit] : kLimits) {
+      RunPaged(device, c, dtype, 16, 0, 150, out);
+      EXPECT_LT(WorstDifference(out, expected), limit) << IsaName(isa) << KvDtypeName(dtype);
+    }
   }
 }
 
 TEST_P(AttentionShapes, InstructionSetsChunksAndBlocksGiveTheSameBits) {
   const Case c(GetParam(), 150);
   const Device scalar(std::make_shared<ThreadPool>(1), Isa::kScalar);
-  std::vector<float> reference(c.q.size());
-  RunPaged(scalar, c, ElementType::kF16, 150, 0, 150, reference);
-  for (const Isa isa : AvailableIsas()) {
-    const Device device(std::make_shared<ThreadPool>(3), isa);
-    std::vector<float> out(c.q.size());
-    for (int32_t begin = 0, chunk = 1; begin < 150; begin += chunk, chunk = chunk * 3 + 1) {
-      RunPaged(device, c, ElementType::kF16, 7 + begin, begin, std::min(150, begin + chunk), out);
+  for (const auto& [dtype, limit] : kLimits) {
+    std::vector<float> reference(c.q.size());
+    RunPaged(scalar, c, dtype, 150, 0, 150, reference);
+    for (const Isa isa : AvailableIsas()) {
+      const Device device(std::make_shared<ThreadPool>(3), isa);
+      std::vector<float> out(c.q.size());
+      for (int32_t begin = 0, chunk = 1; begin < 150; begin += chunk, chunk = chunk * 3 + 1) {
+        RunPaged(device, c, dtype, 7 + begin, begin, std::min(150, begin + chunk), out);
+      }
+      EXPECT_TRUE(out == reference) << IsaName(isa) << KvDtypeName(dtype);
     }
-    EXPECT_TRUE(out == reference) << IsaName(isa);
   }
+}
+
+// Positions of several pieces: threads share the pieces of one row, or of a few.
+TEST_P(AttentionShapes, ThreadsThatShareARowGiveTheSameBits) {
+  constexpr int32_t kLength = 1100;
+  const Case c(GetParam(), kLength);
+  const Device one(std::make_shared<ThreadPool>(1));
+  std::vector<float> reference(c.q.size());
+  RunPaged(one, c, KvDtype::kF16, 16, 0, kLength, reference);
+  for (const int32_t threads : {1, 2, 7}) {
+    const Device device(std::make_shared<ThreadPool>(threads));
+    for (const int32_t begin : {255, 256, 257, 511, 512, 700, 1024, 1099}) {
+      for (const int32_t rows : {1, 3}) {
+        if (begin + rows > kLength) continue;
+        std::vector<float> out = reference;
+        const auto first = static_cast<ptrdiff_t>(c.Size(c.shape.num_heads) / kLength) * begin;
+        std::fill(out.begin() + first, out.end(), -1.0f);
+        RunPaged(device, c, KvDtype::kF16, 16, begin, begin + rows, out);
+        const auto last = static_cast<ptrdiff_t>(c.Size(c.shape.num_heads) / kLength) *
+                          (begin + rows);
+        EXPECT_TRUE(std::equal(out.begin(), out.begin() + last, reference.begin()))
+            << threads << " threads, " << rows << " rows from " << begin;
+      }
+    }
+  }
+}
+
+TEST(CausalAttention, ManyPiecesMatchTheNaiveFormula) {
+  const Case c({2, 1, 32, 0}, 1100);
+  const std::vector<float> expected = Naive(c, [](int32_t row) { return row + 1; });
+  std::vector<float> out(c.q.size());
+  RunPaged(Device(std::make_shared<ThreadPool>(2)), c, KvDtype::kF32, 16, 0, 1100, out);
+  EXPECT_LT(WorstDifference(out, expected), 1e-5f);
+}
+
+// One long row among short ones: its pieces are shared, and nothing of the others changes.
+TEST(CausalAttention, SlicesOfUnequalLengthsAreThoseAlone) {
+  const Case c({4, 2, 32, 0}, 1000);
+  const Device one(std::make_shared<ThreadPool>(1));
+  const Device many(std::make_shared<ThreadPool>(5));
+  const void* const key_block = c.k.data();
+  const void* const value_block = c.v.data();
+  std::vector<CausalSlice> slices;
+  for (const int32_t position : {3, 999, 40, 300, 255}) {
+    CausalSlice slice;
+    slice.first_row = std::ssize(slices);
+    slice.num_rows = 1;
+    slice.position = position;
+    slice.kv = {absl::MakeConstSpan(&key_block, 1), absl::MakeConstSpan(&value_block, 1), 1000,
+                KvDtype::kF32};
+    slices.push_back(slice);
+  }
+  std::vector<float> together(5 * 128), alone(5 * 128);
+  const ConstMatrixView q(c.q.data(), 5, 128);
+  CausalAttention(many, c.shape, q, slices, MatrixView(together.data(), 5, 128));
+  for (const CausalSlice& slice : slices) {
+    CausalAttention(one, c.shape, q, absl::MakeConstSpan(&slice, 1),
+                    MatrixView(alone.data(), 5, 128));
+  }
+  EXPECT_TRUE(together == alone);
 }
 
 TEST_P(AttentionShapes, BidirectionalMatchesTheNaiveFormula) {
@@ -157,14 +227,14 @@ TEST(CausalAttention, TakesTheFirstValuesOfAHead) {
   Case c({4, 2, 48, 0}, 90);
   const Device device(std::make_shared<ThreadPool>(2));
   std::vector<float> whole(c.q.size());
-  RunPaged(device, c, ElementType::kF32, 16, 0, 90, whole);
+  RunPaged(device, c, KvDtype::kF32, 16, 0, 90, whole);
   c.shape.value_dim = 24;
   const void* const key_block = c.k.data();
   const void* const value_block = c.v.data();
   CausalSlice slice;
   slice.num_rows = 90;
   slice.kv = {absl::MakeConstSpan(&key_block, 1), absl::MakeConstSpan(&value_block, 1), 90,
-              ElementType::kF32};
+              KvDtype::kF32};
   std::vector<float> narrow(90 * 4 * 24);
   CausalAttention(device, c.shape, ConstMatrixView(c.q.data(), 90, 4 * 48),
                   absl::MakeConstSpan(&slice, 1), MatrixView(narrow.data(), 90, 4 * 24));
@@ -172,25 +242,6 @@ TEST(CausalAttention, TakesTheFirstValuesOfAHead) {
     EXPECT_TRUE(std::equal(narrow.begin() + static_cast<ptrdiff_t>(head * 24),
                            narrow.begin() + static_cast<ptrdiff_t>(head * 24 + 24),
                            whole.begin() + static_cast<ptrdiff_t>(head * 48)));
-  }
-}
-
-TEST(StoreRows, RoundsToHalfTheSameEverywhere) {
-  std::vector<float> x = RandomFloats(4000, 4, 100.0f);
-  for (const float special : {0.0f, -0.0f, 6e-8f, 2e-8f, 5.9e-5f, 6.2e-5f, 65504.0f, 65519.9f,
-                              65520.0f, 1e9f, -1e-30f, 1.00048828125f, 1.00146484375f}) {
-    x.push_back(special);
-  }
-  const auto count = static_cast<int64_t>(x.size());
-  std::vector<uint16_t> reference(x.size());
-  for (const Isa isa : AvailableIsas()) {
-    const Device device(std::make_shared<ThreadPool>(1), isa);
-    std::vector<uint16_t> half(x.size());
-    void* to = half.data();
-    StoreRows(device, ConstMatrixView(x.data(), 1, count), ElementType::kF16,
-              absl::MakeConstSpan(&to, 1));
-    if (isa == Isa::kScalar) reference = half;
-    EXPECT_TRUE(half == reference) << IsaName(isa);
   }
 }
 

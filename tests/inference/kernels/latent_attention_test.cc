@@ -2,6 +2,7 @@
 
 #include "inference/kernels/attention.h"
 #include "inference/kernels/rope.h"
+#include "inference/kv_dtype.h"
 #include "tests/inference/kernels/random_blocks.h"
 #include "tests/support/status_matchers.h"
 
@@ -9,6 +10,7 @@ namespace hadal::inference {
 namespace {
 
 constexpr int32_t kLength = 150;
+constexpr KvDtype kAll[] = {KvDtype::kF32, KvDtype::kF16, KvDtype::kBF16, KvDtype::kI8};
 
 /// A sequence whose heads all read the same rows.
 class LatentAttention : public ::testing::TestWithParam<LatentAttentionShape> {
@@ -43,14 +45,15 @@ class LatentAttention : public ::testing::TestWithParam<LatentAttentionShape> {
   }
 
   /// Rows [begin, end) as one slice over blocks of `block_size` positions.
-  void Run(const Device& device, ElementType type, int32_t block_size, int32_t begin,
-           int32_t end, std::vector<float>& out) const {
-    const size_t bytes = static_cast<size_t>(row_) * (type == ElementType::kF32 ? 4 : 2);
+  void Run(const Device& device, KvDtype dtype, int32_t block_size, int32_t begin, int32_t end,
+           std::vector<float>& out) const {
+    const KvRow row = KvRow::OfLatent(dtype, shape_.latent_dim, shape_.rope_dim);
+    const auto bytes = static_cast<size_t>(row.bytes());
     const auto blocks = static_cast<size_t>((end + block_size - 1) / block_size);
     std::vector<uint8_t> cache(blocks * static_cast<size_t>(block_size) * bytes, 0xEE);
     std::vector<void*> rows;
     for (size_t p = 0; p < static_cast<size_t>(end); ++p) rows.push_back(&cache[p * bytes]);
-    StoreRows(device, ConstMatrixView(kv_.data(), end, row_), type, rows);
+    StoreRows(device, ConstMatrixView(kv_.data(), end, row_), row, rows);
     std::vector<const void*> key_blocks;
     for (size_t b = 0; b < blocks; ++b) {
       key_blocks.push_back(&cache[b * static_cast<size_t>(block_size) * bytes]);
@@ -58,7 +61,7 @@ class LatentAttention : public ::testing::TestWithParam<LatentAttentionShape> {
     CausalSlice slice;
     slice.num_rows = end - begin;
     slice.position = begin;
-    slice.kv = {key_blocks, {}, block_size, type};
+    slice.kv = {key_blocks, {}, block_size, dtype};
     const int64_t q_cols = int64_t{shape_.num_heads} * row_;
     const int64_t out_cols = int64_t{shape_.num_heads} * shape_.latent_dim;
     CausalLatentAttention(device, shape_,
@@ -77,25 +80,30 @@ TEST_P(LatentAttention, MatchesTheNaiveFormula) {
   for (const Isa isa : AvailableIsas()) {
     const Device device(std::make_shared<ThreadPool>(2), isa);
     std::vector<float> out(expected.size());
-    Run(device, ElementType::kF32, 16, 0, kLength, out);
-    for (size_t i = 0; i < out.size(); ++i) ASSERT_NEAR(out[i], expected[i], 1e-5) << IsaName(isa);
-    Run(device, ElementType::kF16, 16, 0, kLength, out);
-    for (size_t i = 0; i < out.size(); ++i) ASSERT_NEAR(out[i], expected[i], 5e-3) << IsaName(isa);
+    for (const auto& [dtype, limit] : {std::pair(KvDtype::kF32, 1e-5), {KvDtype::kF16, 5e-3},
+                                       {KvDtype::kBF16, 4e-2}, {KvDtype::kI8, 5e-2}}) {
+      Run(device, dtype, 16, 0, kLength, out);
+      for (size_t i = 0; i < out.size(); ++i) {
+        ASSERT_NEAR(out[i], expected[i], limit) << IsaName(isa) << KvDtypeName(dtype);
+      }
+    }
   }
 }
 
 TEST_P(LatentAttention, InstructionSetsChunksAndBlocksGiveTheSameBits) {
   const auto size = static_cast<size_t>(kLength * shape_.num_heads * shape_.latent_dim);
-  std::vector<float> reference(size);
-  Run(Device(std::make_shared<ThreadPool>(1), Isa::kScalar), ElementType::kF16, kLength, 0,
-      kLength, reference);
-  for (const Isa isa : AvailableIsas()) {
-    const Device device(std::make_shared<ThreadPool>(3), isa);
-    std::vector<float> out(size);
-    for (int32_t begin = 0, chunk = 1; begin < kLength; begin += chunk, chunk = chunk * 3 + 1) {
-      Run(device, ElementType::kF16, 7 + begin, begin, std::min(kLength, begin + chunk), out);
+  const Device scalar(std::make_shared<ThreadPool>(1), Isa::kScalar);
+  for (const KvDtype dtype : kAll) {
+    std::vector<float> reference(size);
+    Run(scalar, dtype, kLength, 0, kLength, reference);
+    for (const Isa isa : AvailableIsas()) {
+      const Device device(std::make_shared<ThreadPool>(3), isa);
+      std::vector<float> out(size);
+      for (int32_t begin = 0, chunk = 1; begin < kLength; begin += chunk, chunk = chunk * 3 + 1) {
+        Run(device, dtype, 7 + begin, begin, std::min(kLength, begin + chunk), out);
+      }
+      EXPECT_TRUE(out == reference) << IsaName(isa) << KvDtypeName(dtype);
     }
-    EXPECT_TRUE(out == reference) << IsaName(isa);
   }
 }
 

@@ -1,5 +1,6 @@
 #include <cmath>
 
+#include "inference/kv_dtype.h"
 #include "tests/inference/model/decode.h"
 #include "tests/inference/model/synthetic_checkpoint.h"
 
@@ -17,11 +18,11 @@ std::vector<int32_t> SomeTokens(size_t count, uint64_t seed) {
 /// work was cut.
 class BatchInvariance : public ::testing::TestWithParam<std::pair<const char*, GgmlType>> {
  protected:
-  std::unique_ptr<Decoder> Load(int32_t threads,
-                                ComputeMode mode = ComputeMode::kNative) const {
+  std::unique_ptr<Decoder> Load(int32_t threads, ComputeMode mode = ComputeMode::kNative,
+                                KvDtype kv_dtype = KvDtype::kF16) const {
     const auto& [architecture, type] = GetParam();
     const SyntheticCheckpoint checkpoint(SyntheticCheckpoint::SmallConfig(architecture), type, 7);
-    auto decoder = LoadDecoder(checkpoint, {mode}, Pool(threads));
+    auto decoder = LoadDecoder(checkpoint, {mode, kv_dtype}, Pool(threads));
     EXPECT_OK(decoder);
     return *std::move(decoder);
   }
@@ -65,20 +66,47 @@ TEST_P(BatchInvariance, NeighboursInTheBatchChangeNothing) {
   }
 }
 
-TEST_P(BatchInvariance, NativeStaysCloseToFloat32) {
-  const std::vector<int32_t> tokens = SomeTokens(40, 5);
-  const auto native = Load(2);
-  const auto exact = Load(2, ComputeMode::kFloat32);
-  const std::vector<float> a = OneSequence(*native, 64).Feed(tokens);
-  const std::vector<float> b = OneSequence(*exact, 64).Feed(tokens);
+double Cosine(const std::vector<float>& a, const std::vector<float>& b) {
   double dot = 0, aa = 0, bb = 0;
   for (size_t i = 0; i < a.size(); ++i) {
     dot += double{a[i]} * b[i];
     aa += double{a[i]} * a[i];
     bb += double{b[i]} * b[i];
   }
+  return dot / std::sqrt(aa * bb);
+}
+
+TEST_P(BatchInvariance, NativeStaysCloseToFloat32) {
+  const std::vector<int32_t> tokens = SomeTokens(40, 5);
+  const auto native = Load(2);
+  const auto exact = Load(2, ComputeMode::kFloat32);
   // Random weights amplify what int8 activations lose; a wrong scale or bit gives below 0.9.
-  EXPECT_GT(dot / std::sqrt(aa * bb), 0.99);
+  EXPECT_GT(Cosine(OneSequence(*native, 64).Feed(tokens), OneSequence(*exact, 64).Feed(tokens)),
+            0.99);
+}
+
+TEST_P(BatchInvariance, EveryTypeOfTheCacheGivesTheSameBitsInChunks) {
+  const std::vector<int32_t> tokens = SomeTokens(90, 8);
+  const auto wide = Load(2, ComputeMode::kNative, KvDtype::kF32);
+  const std::vector<float> exact = OneSequence(*wide, 96).Feed(tokens);
+  for (const KvDtype dtype : {KvDtype::kF32, KvDtype::kF16, KvDtype::kBF16, KvDtype::kI8}) {
+    const auto one = Load(1, ComputeMode::kNative, dtype);
+    EXPECT_EQ(one->kv_layout().k.dtype, dtype);
+    const std::vector<float> whole = OneSequence(*one, 96).Feed(tokens);
+    const auto three = Load(3, ComputeMode::kNative, dtype);
+    OneSequence sequence(*three, 96, 5);
+    std::vector<float> parts;
+    for (size_t begin = 0; begin < tokens.size(); begin += 7) {
+      const auto end = std::min(tokens.size(), begin + 7);
+      const std::vector<float> logits =
+          sequence.Feed({tokens.begin() + static_cast<std::ptrdiff_t>(begin),
+                         tokens.begin() + static_cast<std::ptrdiff_t>(end)});
+      parts.insert(parts.end(), logits.begin(), logits.end());
+    }
+    EXPECT_TRUE(parts == whole) << KvDtypeName(dtype);
+    EXPECT_GT(Cosine(whole, exact), 0.98) << KvDtypeName(dtype);
+    EXPECT_EQ(whole == exact, dtype == KvDtype::kF32) << KvDtypeName(dtype);
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(

@@ -34,6 +34,25 @@ TEST(MemoryPlan, KvBytesPerTokenOfPublishedModels) {
             64 * 2 * 8 * 128 * 2);
 }
 
+TEST(MemoryPlan, KvBytesPerTokenOfTheTypes) {
+  const ModelConfig v3 = Published("deepseek_v3");
+  const ModelConfig qwen = Published("r1_distill_qwen_32b");
+  for (const auto& [dtype, bytes] :
+       {std::pair(KvDtype::kF32, 4), {KvDtype::kBF16, 2}, {KvDtype::kI8, 1}}) {
+    MemoryPlanOptions options = On(32, 8, 32, 80);
+    options.decoder.kv_dtype = dtype;
+    const int scales = dtype == KvDtype::kI8 ? 4 : 0;
+    // One scale for the latent and one for the rotated key; one for each KV head of K and of V.
+    ASSERT_OK_AND_ASSIGN(const MemoryPlan plan, PlanMemory(v3, options));
+    EXPECT_EQ(plan.kv_bytes_per_token, 61 * (576 * bytes + 2 * scales));
+    options.decoder.layout = {4, 4, 1};
+    ASSERT_OK_AND_ASSIGN(const MemoryPlan cut, PlanMemory(qwen, options));
+    EXPECT_EQ(cut.kv_bytes_per_token, 64 * 2 * (2 * 128 * bytes + 2 * scales));
+    options.decoder.mode = ComputeMode::kFloat32;
+    EXPECT_EQ(KvLayoutOf(v3, options.decoder).BytesPerToken(), 61 * 576 * 4);
+  }
+}
+
 TEST(MemoryPlan, V3FillsSixteenRanksAndNotEightOf80) {
   const ModelConfig v3 = Published("deepseek_v3");
   EXPECT_STATUS(PlanMemory(v3, On(8, 8, 8, 80)), kResourceExhausted, "more ranks");

@@ -23,6 +23,7 @@ TEST_F(ConfigTest, ReadsWhatTheFileNames) {
     [inference]
     data = "/srv/hadal"
     threads = 3
+    kv_cache_dtype = "int8"
     max_waiting = 7
     [[inference.models]]
     id = "small"
@@ -34,6 +35,8 @@ TEST_F(ConfigTest, ReadsWhatTheFileNames) {
                  config));
   EXPECT_EQ(config.data_folder, "/srv/hadal");
   EXPECT_EQ(config.threads, 3);
+  EXPECT_EQ(EngineOptionsOf(config).kv_dtype, inference::KvDtype::kI8);
+  EXPECT_EQ(EngineOptionsOf(InferenceConfig()).kv_dtype, inference::KvDtype::kF16);
   EXPECT_EQ(config.max_waiting, 7);
   EXPECT_EQ(config.max_running, InferenceConfig().max_running);
   ASSERT_EQ(config.models.size(), 2u);
@@ -85,6 +88,8 @@ TEST_F(ConfigTest, ValidatesRangesAndFolders) {
   EXPECT_STATUS(ValidateConfig(config), kInvalidArgument, "max_running is 0; it must be 1 to");
   config.max_running = 600;
   EXPECT_STATUS(ValidateConfig(config), kInvalidArgument, "less than max_running 600");
+  config = {.data_folder = "/d", .models_folder = "/m", .kv_cache_dtype = "q4"};
+  EXPECT_STATUS(ValidateConfig(config), kInvalidArgument, "kv_cache_dtype: \"q4\" is no type");
 }
 
 TEST(ModelIdFromPath, DropsFolderExtensionAndQuantisation) {
