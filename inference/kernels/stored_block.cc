@@ -1,5 +1,6 @@
 #include "inference/kernels/stored_block.h"
 
+#include <array>
 #include <cstring>
 
 #include "base/check.h"
@@ -14,17 +15,28 @@ uint16_t ReadHalf(const uint8_t* p) {
   return bits;
 }
 
-void ReadNibbles(const uint8_t* qs, uint8_t* q) {
+void ReadNibbles(const uint8_t* __restrict qs, uint8_t* __restrict q) {
   for (int i = 0; i < 16; ++i) {
     q[i] = qs[i] & 15;
     q[i + 16] = qs[i] >> 4;
   }
 }
 
-void AddHighBits(const uint8_t* bits, uint8_t* q) {
-  uint32_t high;
-  std::memcpy(&high, bits, 4);
-  for (int i = 0; i < 32; ++i) q[i] |= static_cast<uint8_t>(((high >> i) & 1) << 4);
+// Bit i of the index as bit 4 of byte i: a loop over single bits would be most of loading a model.
+constexpr std::array<std::array<uint8_t, 8>, 256> kFifthBits = [] {
+  std::array<std::array<uint8_t, 8>, 256> table = {};
+  for (size_t byte = 0; byte < 256; ++byte) {
+    for (size_t i = 0; i < 8; ++i) table[byte][i] = static_cast<uint8_t>((byte >> i & 1) << 4);
+  }
+  return table;
+}();
+
+void AddHighBits(const uint8_t* __restrict bits, uint8_t* __restrict q) {
+  for (int byte = 0; byte < 4; ++byte) {
+    const std::array<uint8_t, 8>& fifth = kFifthBits[bits[byte]];
+    for (size_t i = 0; i < 8; ++i) q[i] |= fifth[i];
+    q += 8;
+  }
 }
 
 // Twelve bytes hold eight 6-bit scales and eight 6-bit minima.
