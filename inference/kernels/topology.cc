@@ -151,14 +151,18 @@ std::vector<Lane> PlanLanes(const Topology& topology, int32_t threads) {
   return lanes;
 }
 
-std::vector<int64_t> LaneEnds(absl::Span<const Lane> lanes, int64_t count) {
+int64_t LaneEnd(absl::Span<const Lane> lanes, size_t lane, int64_t count) {
   int64_t total = 0, before = 0;
-  for (const Lane& lane : lanes) total += lane.workers;
-  std::vector<int64_t> ends;
-  for (const Lane& lane : lanes) {
-    before += lane.workers;
-    ends.push_back(count * before / total);
+  for (size_t l = 0; l < lanes.size(); ++l) {
+    total += lanes[l].workers;
+    if (l <= lane) before += lanes[l].workers;
   }
+  return count * before / total;
+}
+
+std::vector<int64_t> LaneEnds(absl::Span<const Lane> lanes, int64_t count) {
+  std::vector<int64_t> ends;
+  for (size_t lane = 0; lane < lanes.size(); ++lane) ends.push_back(LaneEnd(lanes, lane, count));
   return ends;
 }
 

@@ -46,7 +46,10 @@ struct Lane {
 /// a worker are none. One lane (cores unnamed) where there is nothing to choose.
 std::vector<Lane> PlanLanes(const Topology& topology, int32_t threads);
 
-/// Where the lanes' shares of `count` items end, in proportion to their workers. The last is count.
+/// Where the share of lane `lane` of `count` items ends, in proportion to their workers; it begins
+/// where the one before ends.
+int64_t LaneEnd(absl::Span<const Lane> lanes, size_t lane, int64_t count);
+/// Of each lane.
 std::vector<int64_t> LaneEnds(absl::Span<const Lane> lanes, int64_t count);
 
 }  // namespace hadal::inference
