@@ -1,5 +1,5 @@
-// load_bench MODEL [THREADS [REPEATS]]: how long loading a chat model takes, phase by phase (the
-// fastest repeat: all but the first find the file in the page cache), and the most memory it needed.
+// load_bench MODEL [THREADS [REPEATS]]: how long loading a chat model takes, phase by phase (of the
+// fastest repeat: all but the first find the file in the page cache), and the memory it needed.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -20,8 +20,8 @@ namespace {
 
 /// Seconds.
 struct Phases {
-  double open = 0;         ///< headers and metadata; maps the files
-  double weights = 0;      ///< reading and packing them
+  double open = 0;     ///< headers and metadata; maps the files
+  double weights = 0;  ///< reading and packing them
   double tokenizer = 0;
   double constraints = 0;  ///< the vocabulary as constraints see it
   double total() const { return open + weights + tokenizer + constraints; }
@@ -93,12 +93,13 @@ Status Run(const std::string& path, int32_t threads, int32_t repeats) {
     if (r == 0 || load.phases.total() < best.total()) best = load.phases;
   }
   const auto stored = static_cast<double>(memory.stored);
-  fmt::print("{{\"threads\": {}, \"seconds\": {:.3f}, \"open\": {:.3f}, \"weights\": {:.3f}, "
-             "\"tokenizer\": {:.3f}, \"constraints\": {:.3f}, \"stored_bytes\": {}, "
-             "\"peak_of_stored\": {:.3f}, \"anonymous_of_stored\": {:.3f}}}\n",
-             pool->num_threads(), best.total(), best.open, best.weights, best.tokenizer,
-             best.constraints, memory.stored, static_cast<double>(memory.peak) / stored,
-             static_cast<double>(memory.anonymous) / stored);
+  fmt::print(
+      "{{\"threads\": {}, \"seconds\": {:.3f}, \"open\": {:.3f}, \"weights\": {:.3f}, "
+      "\"tokenizer\": {:.3f}, \"constraints\": {:.3f}, \"stored_bytes\": {}, "
+      "\"peak_of_stored\": {:.3f}, \"anonymous_of_stored\": {:.3f}}}\n",
+      pool->num_threads(), best.total(), best.open, best.weights, best.tokenizer, best.constraints,
+      memory.stored, static_cast<double>(memory.peak) / stored,
+      static_cast<double>(memory.anonymous) / stored);
   return OkStatus();
 }
 
@@ -106,7 +107,9 @@ Status Run(const std::string& path, int32_t threads, int32_t repeats) {
 }  // namespace hadal::inference
 
 int main(int argc, char** argv) {
-  const auto number = [&](int at, int otherwise) { return argc > at ? std::atoi(argv[at]) : otherwise; };
+  const auto number = [&](int at, int otherwise) {
+    return argc > at ? std::atoi(argv[at]) : otherwise;
+  };
   const int repeats = number(3, 5);
   if (argc < 2 || argc > 4 || number(2, 0) < 0 || repeats < 1) {
     std::fprintf(stderr, "usage: load_bench MODEL [THREADS (0: all cores) [REPEATS]]\n");

@@ -11,9 +11,8 @@ namespace {
 void BM_ParallelFor(benchmark::State& state) {
   ThreadPool pool(static_cast<int32_t>(state.range(0)));
   for (auto _ : state) {
-    pool.ParallelFor(state.range(1), 1, [](int64_t begin, int64_t) {
-      benchmark::DoNotOptimize(begin);
-    });
+    pool.ParallelFor(state.range(1), 1,
+                     [](int64_t begin, int64_t) { benchmark::DoNotOptimize(begin); });
   }
 }
 BENCHMARK(BM_ParallelFor)

@@ -184,7 +184,8 @@ ThreadPool::ThreadPool(int32_t num_threads)
         return PlanLanes(topology, num_threads > 0 ? num_threads : topology.num_threads());
       }()) {}
 
-ThreadPool::ThreadPool(std::vector<Lane> lanes) : state_(std::make_unique<State>(std::move(lanes))) {
+ThreadPool::ThreadPool(std::vector<Lane> lanes)
+    : state_(std::make_unique<State>(std::move(lanes))) {
   CHECK(!state_->lanes.empty());
   for (size_t lane = 0; lane < state_->lanes.size(); ++lane) {
     CHECK(state_->lanes[lane].workers > 0);
@@ -201,9 +202,7 @@ ThreadPool::~ThreadPool() {
   for (std::thread& worker : state_->workers) worker.join();
 }
 
-int32_t ThreadPool::num_threads() const {
-  return static_cast<int32_t>(state_->workers.size()) + 1;
-}
+int32_t ThreadPool::num_threads() const { return static_cast<int32_t>(state_->workers.size()) + 1; }
 
 absl::Span<const Lane> ThreadPool::lanes() const { return state_->lanes; }
 

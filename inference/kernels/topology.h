@@ -12,7 +12,7 @@ namespace hadal::inference {
 /// whose slots are empty.
 struct NumaNode {
   int32_t id = 0;
-  std::vector<int32_t> cpus;       ///< of those this process may use, ascending
+  std::vector<int32_t> cpus;  ///< of those this process may use, ascending
   int64_t memory_bytes = 0;
   std::vector<int32_t> distances;  ///< to each node of the machine by its id; 10 is its own memory
 };

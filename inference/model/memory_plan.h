@@ -14,8 +14,8 @@ struct MemoryPlanOptions {
   int32_t max_running = 256;        ///< rows of logits of one step
 };
 
-/// What the fullest rank holds: with DecoderOptions::draft also of the multi-token prediction layer,
-/// with DecoderOptions::placements experts as often as they name them.
+/// What the fullest rank holds, of the multi-token prediction layer too with DecoderOptions::draft,
+/// and of experts what DecoderOptions::placements name.
 struct MemoryPlan {
   /// From a configuration alone: of the file's part (FP8 or BF16 folders); packing for the CPU adds
   /// at most 3 %. From a checkpoint: as packed.

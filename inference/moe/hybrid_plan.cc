@@ -37,7 +37,8 @@ Parts Weigh(const ModelConfig& config, const HybridOptions& options) {
   for (const PlannedTensor& tensor : ShardPlan().Tensors(config, options.draft)) {
     if (IsExpert(tensor.name)) {
       experts += BytesOf(tensor, options.expert_type);
-    } else if (tensor.name.ends_with("embd.weight") || tensor.name.ends_with("embed_tokens.weight")) {
+    } else if (tensor.name.ends_with("embd.weight") ||
+               tensor.name.ends_with("embed_tokens.weight")) {
       parts.embedding += tensor.bytes;
     } else {
       parts.always += tensor.bytes;
@@ -60,8 +61,9 @@ Status Check(const ModelConfig& config, const HybridOptions& options) {
         options.kv_bytes_per_token > 0 && options.kv_tokens > 0 && options.streams > 0 &&
         options.context_tokens >= 0 && options.buffer_bytes >= 0)) {
     return InvalidArgument(
-        "a hybrid plan needs positive sizes and bandwidths, found {} bytes at {} B/s on the device, "
-        "{} at {} on the host, a link of {} B/s, {} KV tokens of {} bytes, {} streams of {}",
+        "a hybrid plan needs positive sizes and bandwidths, found {} bytes at {} B/s on the "
+        "device, {} at {} on the host, a link of {} B/s, {} KV tokens of {} bytes, {} streams of "
+        "{} tokens",
         machine.device_bytes, machine.device_bandwidth, machine.host_bytes, machine.host_bandwidth,
         machine.link_bandwidth, options.kv_tokens, options.kv_bytes_per_token, options.streams,
         options.context_tokens);
@@ -83,16 +85,16 @@ double ShareRead(const MoeConfig& moe, int32_t streams) {
   return 1 - std::pow(1 - chosen, streams);
 }
 
-HybridTraffic TrafficOf(const ModelConfig& config, const HybridOptions& options,
-                        const Parts& parts, const HybridPlan& plan) {
+HybridTraffic TrafficOf(const ModelConfig& config, const HybridOptions& options, const Parts& parts,
+                        const HybridPlan& plan) {
   const double read = ShareRead(config.moe, options.streams) * static_cast<double>(parts.experts);
   const double kv = static_cast<double>(options.kv_bytes_per_token) * options.context_tokens;
   HybridTraffic traffic;
-  traffic.device = static_cast<double>(parts.always) + options.streams * kv +
-                   plan.device_expert_layers * read;
+  traffic.device =
+      static_cast<double>(parts.always) + options.streams * kv + plan.device_expert_layers * read;
   traffic.host = plan.host_expert_layers * read;
-  traffic.link = 2.0 * sizeof(float) * config.hidden_dim * options.streams *
-                 plan.host_expert_layers;
+  traffic.link =
+      2.0 * sizeof(float) * config.hidden_dim * options.streams * plan.host_expert_layers;
   return traffic;
 }
 
@@ -112,15 +114,15 @@ StatusOr<HybridPlan> PlanHybrid(const ModelConfig& config, const HybridOptions& 
         machine.device_bytes, parts.always, options.buffer_bytes, kv, options.kv_tokens);
   }
   HybridPlan plan;
-  plan.device_expert_layers = static_cast<int32_t>(std::min<int64_t>(
-      parts.layers, parts.experts > 0 ? left / parts.experts : parts.layers));
+  plan.device_expert_layers = static_cast<int32_t>(
+      std::min<int64_t>(parts.layers, parts.experts > 0 ? left / parts.experts : parts.layers));
   plan.host_expert_layers = parts.layers - plan.device_expert_layers;
   plan.device_weight_bytes = parts.always + plan.device_expert_layers * parts.experts;
   plan.host_weight_bytes = parts.embedding + plan.host_expert_layers * parts.experts;
   if (plan.host_weight_bytes > machine.host_bytes) {
     return ResourceExhausted(
-        "{} bytes on the host do not hold {} of experts in {} layers and embeddings; add memory, or "
-        "use experts of fewer bits",
+        "{} bytes on the host do not hold {} of experts in {} layers and embeddings; add memory, "
+        "or use experts of fewer bits",
         machine.host_bytes, plan.host_weight_bytes, plan.host_expert_layers);
   }
   plan.kv_tokens = (machine.device_bytes - plan.device_weight_bytes - options.buffer_bytes) /

@@ -21,11 +21,11 @@ struct HybridMachine {
 struct HybridOptions {
   HybridMachine machine;
   int64_t kv_bytes_per_token = 0;
-  int64_t buffer_bytes = 0;    ///< activations of one step on the device
-  int64_t kv_tokens = 1;       ///< that must fit; what is left over takes experts, then more KV
-  bool draft = false;          ///< the multi-token prediction layer is loaded, and read in a step
+  int64_t buffer_bytes = 0;  ///< activations of one step on the device
+  int64_t kv_tokens = 1;     ///< that must fit; what is left over takes experts, then more KV
+  bool draft = false;        ///< the multi-token prediction layer is loaded, and read in a step
   std::optional<ElementType> expert_type;  ///< of routed experts; else as the folder has them
-  int32_t streams = 1;         ///< sequences that decode together
+  int32_t streams = 1;                     ///< sequences that decode together
   int32_t context_tokens = 4096;           ///< of each of them, whose KV a step reads
 };
 
@@ -37,20 +37,20 @@ struct HybridTraffic {
 };
 
 struct HybridPlan {
-  int64_t device_weight_bytes = 0;  ///< device_expert_layers included
-  int64_t host_weight_bytes = 0;    ///< routed experts, and the table of embeddings
+  int64_t device_weight_bytes = 0;   ///< device_expert_layers included
+  int64_t host_weight_bytes = 0;     ///< routed experts, and the table of embeddings
   int32_t device_expert_layers = 0;  ///< layers whose experts found room on the device
   int32_t host_expert_layers = 0;
-  int64_t kv_tokens = 0;             ///< that fit on the device
+  int64_t kv_tokens = 0;  ///< that fit on the device
   HybridTraffic traffic;
   double step_seconds = 0;  ///< the traffic at the machine's bandwidths, one after the other
 };
 
 /// Where the parts of a mixture of experts go when a device computes attention, shared experts and
 /// the output, and the host the routed experts: a token reads all of the former and few of the
-/// latter. Whole layers of experts move to the device, the first first, while `kv_tokens` still fit.
-/// The experts of a step are those that `streams` tokens choose independently and evenly, which is
-/// the most they can be on average; the step is bound by memory and its parts wait for each other.
+/// latter. Whole layers of experts move to the device, the first first, while `kv_tokens` still
+/// fit. The experts of a step are those that `streams` tokens choose independently and evenly, the
+/// most they can be on average; the step is bound by memory and its parts wait for each other.
 /// Weights are counted as in `config`'s folder. RESOURCE_EXHAUSTED with the numbers when the device
 /// or the host does not hold its part; INVALID_ARGUMENT for a model without routed experts, a
 /// type whose blocks do not divide the experts' rows, or options that are not positive.

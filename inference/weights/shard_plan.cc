@@ -325,8 +325,8 @@ class TensorLister {
   std::string prefix_;
 };
 
-// DeepSeek's FP8 folders keep embeddings, norms, the router and what the prediction layer has beside
-// a layer in BF16, and the router's bias in F32.
+// DeepSeek's FP8 folders keep embeddings, norms, the router and what the prediction layer has
+// beside a layer in BF16, and the router's bias in F32.
 int64_t StoredBytes(const ModelConfig& config, std::string_view name, const TensorPart& part) {
   const int64_t values = part.rows.count() * part.cols.count();
   if (name.ends_with("exp_probs_b.bias")) return 4 * values;

@@ -37,14 +37,16 @@ StatusOr<ElementType> TypeNamed(const std::string& name) {
 
 void Print(const HybridPlan& plan) {
   const auto gib = [](int64_t bytes) { return static_cast<double>(bytes) / kGiB; };
-  fmt::print("device  {:8.1f} GiB of weights, experts of {} layers among them; room for {} tokens\n"
-             "host    {:8.1f} GiB of weights, experts of {} layers\n",
-             gib(plan.device_weight_bytes), plan.device_expert_layers, plan.kv_tokens,
-             gib(plan.host_weight_bytes), plan.host_expert_layers);
-  fmt::print("a step reads {:.2f} GB on the device and {:.2f} GB on the host, and moves {:.2f} MB "
-             "between them: {:.1f} ms\n",
-             plan.traffic.device / kGB, plan.traffic.host / kGB, plan.traffic.link / 1e6,
-             plan.step_seconds * 1e3);
+  fmt::print(
+      "device  {:8.1f} GiB of weights, experts of {} layers among them; room for {} tokens\n"
+      "host    {:8.1f} GiB of weights, experts of {} layers\n",
+      gib(plan.device_weight_bytes), plan.device_expert_layers, plan.kv_tokens,
+      gib(plan.host_weight_bytes), plan.host_expert_layers);
+  fmt::print(
+      "a step reads {:.2f} GB on the device and {:.2f} GB on the host, and moves {:.2f} MB "
+      "between them: {:.1f} ms\n",
+      plan.traffic.device / kGB, plan.traffic.host / kGB, plan.traffic.link / 1e6,
+      plan.step_seconds * 1e3);
 }
 
 Status Run(const Options& options) {
@@ -101,17 +103,23 @@ void AddHybrid(CLI::App& app, RunCommand* run) {
   positive("--link-bandwidth", &options->link_gbs, "GB/s between them, one direction");
   command->add_option("--experts", options->expert_type, "type of routed experts, such as Q4_K");
   command->add_option("--kv-tokens", options->kv_tokens, "that must fit, before experts do")
-      ->check(CLI::PositiveNumber)->capture_default_str();
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
   command->add_option("--streams", options->step.streams, "sequences that decode together")
-      ->check(CLI::Range(1, 1 << 16))->capture_default_str();
+      ->check(CLI::Range(1, 1 << 16))
+      ->capture_default_str();
   command->add_option("--context", options->step.context_tokens, "tokens of each of them")
-      ->check(CLI::Range(0, 1 << 24))->capture_default_str();
+      ->check(CLI::Range(0, 1 << 24))
+      ->capture_default_str();
   command->add_option("--max-batch-tokens", options->max_batch_tokens, "rows of one step")
-      ->check(CLI::Range(1, 1 << 20))->capture_default_str();
+      ->check(CLI::Range(1, 1 << 20))
+      ->capture_default_str();
   command->add_flag("--draft", options->draft, "with the multi-token prediction layer");
   command->add_flag("--json", options->json, "print JSON");
-  command->footer("example: hadal-model hybrid DeepSeek-V3 --device-memory 80 --host-memory 768 "
-                  "--device-bandwidth 2800 --host-bandwidth 600 --link-bandwidth 50 --experts Q4_K");
+  command->footer(
+      "example: hadal-model hybrid DeepSeek-V3 --device-memory 80 --host-memory 768 "
+      "--device-bandwidth 2800 --host-bandwidth 600 --link-bandwidth 50 "
+      "--experts Q4_K");
   command->callback([options, run] { *run = [options] { return Run(*options); }; });
 }
 

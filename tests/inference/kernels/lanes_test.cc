@@ -27,9 +27,10 @@ struct Weights {
   std::vector<PackedMatrix> matrices;
   explicit Weights(const Device& device) {
     // Fewer groups than lanes, a group that is not full, many groups.
-    const std::pair<ElementType, int64_t> shapes[] = {
-        {ElementType::kQ5_0, 16}, {ElementType::kQ4_K, 37}, {ElementType::kBF16, 80},
-        {ElementType::kQ8_0, 1000}};
+    const std::pair<ElementType, int64_t> shapes[] = {{ElementType::kQ5_0, 16},
+                                                      {ElementType::kQ4_K, 37},
+                                                      {ElementType::kBF16, 80},
+                                                      {ElementType::kQ8_0, 1000}};
     for (const auto& [type, rows] : shapes) {
       auto packed = PackedMatrix::Pack(type, rows, kCols, RandomStored(type, rows, kCols, 5),
                                        PackPrecision::kStored, device);

@@ -99,8 +99,8 @@ class TopologyRead : public ::testing::Test {
   void WriteNode(int32_t id, const std::string& cpus, int64_t kib, const std::string& distances) {
     const std::string path = "/sys/devices/system/node/node" + std::to_string(id);
     Write(path + "/cpulist", cpus + "\n");
-    Write(path + "/meminfo", fmt::format("Node {} MemTotal: {:14} kB\nNode {} MemFree: 7 kB\n", id,
-                                         kib, id));
+    Write(path + "/meminfo",
+          fmt::format("Node {} MemTotal: {:14} kB\nNode {} MemFree: 7 kB\n", id, kib, id));
     Write(path + "/distance", distances + "\n");
   }
 
