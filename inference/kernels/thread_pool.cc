@@ -23,30 +23,35 @@ inline void CpuRelax() {
 
 /// Waits for something that is mostly near. Spinning covers the gap between two ops of one forward
 /// pass, where a futex would cost more than the gap; but the cores are shared with other services,
-/// so who spun in vain spins half as long the next time. Confined to one thread.
+/// so who waited for long spins half as long the next time, and who did not twice as long. Confined
+/// to one thread.
 class Spinner {
  public:
-  /// Whether `ready` became true in time.
-  template <typename Ready>
-  bool Wait(const Ready& ready) {
-    if (ready()) return true;
-    const Clock::time_point end = Clock::now() + budget_;
-    do {
-      for (int i = 0; i < 8; ++i) {  // a pause is 10 to 50 ns, asking the time about 25
+  /// Until `ready`; `sleep` returns when that may have changed.
+  template <typename Ready, typename Sleep>
+  void Wait(const Ready& ready, const Sleep& sleep) {
+    if (ready()) return;
+    const Clock::time_point start = Clock::now();
+    Clock::time_point now = start;
+    while (now - start < budget_) {
+      for (int i = 0; i < 8; ++i) {  // a pause is 10 to 70 ns, asking the time about 25
         CpuRelax();
-        if (ready()) {
-          budget_ = std::min(kMost, 2 * budget_);
-          return true;
-        }
+        if (ready()) return Adapt(/*near=*/true);
       }
-    } while (Clock::now() < end);
-    budget_ = std::max(kLeast, budget_ / 2);
-    return false;
+      now = Clock::now();
+    }
+    while (!ready()) sleep();
+    Adapt(Clock::now() - start < kMost);
   }
 
  private:
   static constexpr std::chrono::nanoseconds kMost{100'000};
   static constexpr std::chrono::nanoseconds kLeast{4'000};  // about what sleeping and waking costs
+
+  void Adapt(bool near) {
+    budget_ = near ? std::min(kMost, 2 * budget_) : std::max(kLeast, budget_ / 2);
+  }
+
   std::chrono::nanoseconds budget_ = kMost;
 };
 
@@ -137,8 +142,8 @@ struct ThreadPool::State {
     Spinner spinner;
     int32_t last = 0;
     while (true) {
-      const auto announced = [&] { return epoch.load(std::memory_order_acquire) != last; };
-      if (!spinner.Wait(announced)) epoch.wait(last, std::memory_order_acquire);
+      spinner.Wait([&] { return epoch.load(std::memory_order_acquire) != last; },
+                   [&] { epoch.wait(last, std::memory_order_acquire); });
       last = epoch.load(std::memory_order_acquire);
       if (stopping.load(std::memory_order_acquire)) return;
       RunChunks(static_cast<uint32_t>(last), lane);
@@ -170,11 +175,11 @@ struct ThreadPool::State {
     Announce();
     RunChunks(job, lane);
     // A worker may have been preempted inside its last chunk: this core is for it then.
-    const auto finished = [this] { return pending.load(std::memory_order_acquire) == 0; };
-    while (!caller_spinner.Wait(finished)) {
-      const int32_t left = pending.load(std::memory_order_acquire);
-      if (left != 0) pending.wait(left, std::memory_order_acquire);
-    }
+    caller_spinner.Wait([this] { return pending.load(std::memory_order_acquire) == 0; },
+                        [this] {
+                          const int32_t left = pending.load(std::memory_order_acquire);
+                          if (left != 0) pending.wait(left, std::memory_order_acquire);
+                        });
   }
 };
 

@@ -26,8 +26,11 @@ bool IsExpert(std::string_view name) {
 }
 
 int64_t BytesOf(const PlannedTensor& tensor, std::optional<ElementType> type) {
-  if (!type || *type == ElementType::kF8E4M3) return tensor.bytes;
+  if (!type) return tensor.bytes;
   const ElementTraits traits = TraitsOf(*type);
+  if (*type == ElementType::kF8E4M3) {
+    return tensor.rows * tensor.cols + 4 * Fp8Blocks(tensor.rows) * Fp8Blocks(tensor.cols);
+  }
   return tensor.rows * tensor.cols / traits.block_values * traits.block_bytes;
 }
 

@@ -40,7 +40,10 @@ Status Run(const Options& options) {
   wanted.memory_bytes = static_cast<int64_t>(options.memory_gib * kGiB);
   wanted.max_batch_tokens = options.max_batch_tokens;
   wanted.decoder.draft = options.draft && config.num_nextn_layers > 0;
-  if (options.redundant_experts > 0 && wanted.decoder.layout.expert_parallel > 1) {
+  if (options.redundant_experts > 0) {
+    if (wanted.decoder.layout.expert_parallel == 1 || config.moe.num_experts == 0) {
+      return InvalidArgument("redundant experts need a model with experts and --ep above 1");
+    }
     ASSIGN_OR_RETURN(auto placement, WithRedundantExperts(config.moe, wanted.decoder.layout,
                                                           options.redundant_experts));
     wanted.decoder.placements = {std::move(placement)};

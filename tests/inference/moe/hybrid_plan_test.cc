@@ -104,6 +104,16 @@ TEST_F(HybridPlanOfV3, ExpertsOfAnotherTypeAndThePredictionLayer) {
   EXPECT_EQ(draft.device_weight_bytes + draft.host_weight_bytes, AllBytes());
 }
 
+TEST_F(HybridPlanOfV3, ExpertsInFp8WeighTheSameWhateverTheRestIs) {
+  ASSERT_OK_AND_ASSIGN(const HybridPlan all_fp8, PlanHybrid(v3_, options_));
+  v3_.fp8_weights = false;
+  options_.expert_type = ElementType::kF8E4M3;
+  options_.machine.device_bytes *= 2;
+  ASSERT_OK_AND_ASSIGN(const HybridPlan plan, PlanHybrid(v3_, options_));
+  EXPECT_EQ(plan.traffic.host / plan.host_expert_layers,
+            all_fp8.traffic.host / all_fp8.host_expert_layers);
+}
+
 TEST_F(HybridPlanOfV3, IsRefusedWithNumbers) {
   HybridOptions small = options_;
   small.machine.device_bytes = int64_t{16} << 30;
