@@ -43,6 +43,9 @@ class MappedFile {
   MappedFile& operator=(const MappedFile&) = delete;
   absl::Span<const uint8_t> bytes() const { return {data_, size_}; }
   const std::string& path() const { return path_; }
+  /// Gives the memory of whole pages inside `part` back; who reads them again finds the same bytes,
+  /// from the page cache or the disk. Nothing happens to a part of something else.
+  void Forget(absl::Span<const uint8_t> part) const;
   /// Before bytes are read long after Open(): an error when the file is gone or became shorter,
   /// where reading them may end the process (SIGBUS).
   Status CheckStillThere() const;

@@ -27,7 +27,8 @@ struct ChatModel {
   std::unique_ptr<Engine> engine;
 };
 
-/// The one compute pool of a process; 0 threads: one per hardware thread.
+/// The one compute pool of a process; 0 threads: as many as this thread's cores, and no more
+/// than its control group grants.
 std::shared_ptr<ThreadPool> MakeThreadPool(int32_t num_threads);
 
 /// Loads the model at `path` (GGUF file or Hugging Face folder) and starts its engine. With

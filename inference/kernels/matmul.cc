@@ -51,12 +51,38 @@ struct Input {
   }
 };
 
-/// One task's share of the numbering of weight groups over all tasks.
+/// A task and the input it reads.
 struct Product {
   const GroupedMatMulTask* task;
-  int64_t first_group;
   size_t input;
 };
+
+/// Groups of one product's weight that a lane takes first, and where they are in the numbering of
+/// all: by lane, so that each lane has one range of numbers.
+struct LaneSlice {
+  const Product* product;
+  int64_t first;  ///< number of group `begin`
+  int64_t begin, end;
+};
+
+std::vector<LaneSlice> NumberGroups(absl::Span<const Product> products,
+                                    absl::Span<const Lane> lanes,
+                                    std::vector<int64_t>* lane_ends) {
+  std::vector<LaneSlice> slices;
+  int64_t count = 0;
+  for (size_t lane = 0; lane < lanes.size(); ++lane) {
+    for (const Product& product : products) {
+      const int64_t groups = product.task->product.weight->num_groups();
+      const int64_t begin = lane == 0 ? 0 : LaneEnd(lanes, lane - 1, groups);
+      const int64_t end = LaneEnd(lanes, lane, groups);
+      if (begin == end) continue;
+      slices.push_back({&product, count, begin, end});
+      count += end - begin;
+    }
+    lane_ends->push_back(count);
+  }
+  return slices;
+}
 
 /// Few rows are one bundle; more are cut as the kernels like it.
 int64_t BundleRows(const MatMulPart& kernels, int64_t rows) {
@@ -152,7 +178,6 @@ void RunGroups(const Device& device, const Input& input, const MatMulTask& task,
 void GroupedMatMul(const Device& device, absl::Span<const GroupedMatMulTask> tasks) {
   std::vector<Product> products;
   std::vector<Input> inputs;
-  int64_t groups = 0;
   int64_t max_group_bytes = 1;
   int64_t max_rows = 0;
   for (const GroupedMatMulTask& task : tasks) {
@@ -164,8 +189,7 @@ void GroupedMatMul(const Device& device, absl::Span<const GroupedMatMulTask> tas
     const bool wide = IsFloat(weight.type());
     inputs.back().rounded |= !wide;
     inputs.back().widened |= wide && task.up != nullptr;
-    products.push_back({&task, groups, inputs.size() - 1});
-    groups += weight.num_groups();
+    products.push_back({&task, inputs.size() - 1});
     max_group_bytes = std::max(max_group_bytes, weight.group_bytes());
     max_rows = std::max(max_rows, task.x.rows);
   }
@@ -174,16 +198,18 @@ void GroupedMatMul(const Device& device, absl::Span<const GroupedMatMulTask> tas
   const int64_t grain = max_rows > kDirectRows
                             ? kMaxPanelGroups
                             : std::max<int64_t>(1, kStreamBytes / max_group_bytes);
-  device.cpu().pool().ParallelFor(groups, grain, [&](int64_t begin, int64_t end) {
-    auto product = std::upper_bound(
-        products.begin(), products.end(), begin,
-        [](int64_t group, const Product& p) { return group < p.first_group; }) - 1;
-    for (; product != products.end() && product->first_group < end; ++product) {
-      const GroupedMatMulTask& task = *product->task;
-      const int64_t last = product->first_group + task.product.weight->num_groups();
-      RunGroups(device, inputs[product->input], task.product,
-                std::max(begin, product->first_group) - product->first_group,
-                std::min(end, last) - product->first_group);
+  ThreadPool& pool = device.cpu().pool();
+  std::vector<int64_t> lane_ends;
+  const std::vector<LaneSlice> slices = NumberGroups(products, pool.lanes(), &lane_ends);
+  const auto stealing = ThreadPool::Stealing::kAllowed;
+  pool.ParallelFor(lane_ends, grain, stealing, [&](int64_t begin, int64_t end) {
+    auto slice = std::upper_bound(
+        slices.begin(), slices.end(), begin,
+        [](int64_t group, const LaneSlice& s) { return group < s.first; }) - 1;
+    for (; slice != slices.end() && slice->first < end; ++slice) {
+      const int64_t shift = slice->begin - slice->first;  // number to group
+      RunGroups(device, inputs[slice->product->input], slice->product->task->product,
+                std::max(begin + shift, slice->begin), std::min(end + shift, slice->end));
     }
   });
 }

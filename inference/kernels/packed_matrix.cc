@@ -202,7 +202,11 @@ StatusOr<PackedMatrix> PackedMatrix::Pack(ElementType type, int64_t rows, int64_
   matrix.group_bytes_ = GroupBytes(matrix.type_, cols);
   ASSIGN_OR_RETURN(matrix.buffer_, AlignedBuffer::Allocate(static_cast<size_t>(
                                        matrix.num_groups() * matrix.group_bytes_)));
-  device.cpu().pool().ParallelFor(matrix.num_groups(), 4, [&](int64_t begin, int64_t end) {
+  // Who touches a page first has it on its node, which is where RunGroups() of this share runs.
+  ThreadPool& pool = device.cpu().pool();
+  const std::vector<int64_t> lane_ends = LaneEnds(pool.lanes(), matrix.num_groups());
+  const auto stealing = ThreadPool::Stealing::kNever;
+  pool.ParallelFor(lane_ends, 4, stealing, [&](int64_t begin, int64_t end) {
     for (int64_t g = begin; g < end; ++g) {
       const uint8_t* from = data.data() + g * kGroupRows * row_bytes;
       const int valid = static_cast<int>(std::min<int64_t>(kGroupRows, rows - g * kGroupRows));

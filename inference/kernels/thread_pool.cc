@@ -1,9 +1,11 @@
 #include "inference/kernels/thread_pool.h"
 
+#include <sched.h>
+
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <thread>
-#include <vector>
 
 #include "absl/synchronization/mutex.h"
 #include "base/check.h"
@@ -11,9 +13,7 @@
 namespace hadal::inference {
 namespace {
 
-// Spinning covers the gap between two ops of one forward pass (a few microseconds); a longer gap
-// sleeps, since the cores are shared with the other services.
-constexpr int kSpinRounds = 2000;
+using Clock = std::chrono::steady_clock;
 
 inline void CpuRelax() {
 #if defined(__x86_64__)
@@ -21,51 +21,132 @@ inline void CpuRelax() {
 #endif
 }
 
-}  // namespace
-
-// A job is published by storing `cursor` = (epoch << 32 | chunks left). A worker claims a chunk by
-// lowering the count with a compare-exchange, which fails for a worker that still looks at an older
-// epoch; the job's fields are read only after a claim, when the caller cannot have left yet.
-struct ThreadPool::State {
-  absl::Mutex caller_mu;  // one job at a time
-  std::atomic<uint64_t> cursor{0};
-  std::atomic<int32_t> epoch{0};    // what idle workers watch
-  std::atomic<int32_t> pending{0};  // chunks not finished
-  std::atomic<bool> stopping{false};
-  void (*body)(void*, int64_t, int64_t) = nullptr;
-  void* context = nullptr;
-  int64_t count = 0;
-  int64_t grain = 1;
-  int64_t num_chunks = 0;
-  std::vector<std::thread> workers;
-
-  void RunChunks(uint32_t job) {
-    uint64_t seen = cursor.load(std::memory_order_acquire);
-    while (static_cast<uint32_t>(seen >> 32) == job && static_cast<uint32_t>(seen) != 0) {
-      if (!cursor.compare_exchange_weak(seen, seen - 1, std::memory_order_acq_rel)) continue;
-      const int64_t chunk = num_chunks - static_cast<uint32_t>(seen);
-      const int64_t begin = chunk * grain;
-      body(context, begin, std::min(count, begin + grain));
-      if (pending.fetch_sub(1, std::memory_order_acq_rel) == 1) pending.notify_all();
-      seen = cursor.load(std::memory_order_acquire);
+/// Waits for something that is mostly near. Spinning covers the gap between two ops of one forward
+/// pass, where a futex would cost more than the gap; but the cores are shared with other services,
+/// so who waited for long spins half as long the next time, and who did not twice as long. Confined
+/// to one thread.
+class Spinner {
+ public:
+  /// Until `ready`; `sleep` returns when that may have changed.
+  template <typename Ready, typename Sleep>
+  void Wait(const Ready& ready, const Sleep& sleep) {
+    if (ready()) return;
+    const Clock::time_point start = Clock::now();
+    Clock::time_point now = start;
+    while (now - start < budget_) {
+      for (int i = 0; i < 8; ++i) {  // a pause is 10 to 70 ns, asking the time about 25
+        CpuRelax();
+        if (ready()) return Adapt(/*near=*/true);
+      }
+      now = Clock::now();
     }
+    while (!ready()) sleep();
+    Adapt(Clock::now() - start < kMost);
   }
 
-  void WorkerLoop() {
+ private:
+  static constexpr std::chrono::nanoseconds kMost{100'000};
+  static constexpr std::chrono::nanoseconds kLeast{4'000};  // about what sleeping and waking costs
+
+  void Adapt(bool near) {
+    budget_ = near ? std::min(kMost, 2 * budget_) : std::max(kLeast, budget_ / 2);
+  }
+
+  std::chrono::nanoseconds budget_ = kMost;
+};
+
+/// The calling thread on these cores; fails silently, as it does where a sandbox forbids it.
+void BindThread(absl::Span<const int32_t> cpus) {
+  cpu_set_t sets[8] = {};
+  for (const int32_t cpu : cpus) CPU_SET_S(static_cast<size_t>(cpu), sizeof(sets), sets);
+  ::sched_setaffinity(0, sizeof(sets), sets);
+}
+
+/// The same until the end of a scope, for a thread that is not the pool's.
+class BoundHere {
+ public:
+  explicit BoundHere(absl::Span<const int32_t> cpus)
+      : known_(::sched_getaffinity(0, sizeof(before_), before_) >= 0) {
+    if (known_) BindThread(cpus);
+  }
+  ~BoundHere() {
+    if (known_) ::sched_setaffinity(0, sizeof(before_), before_);
+  }
+  BoundHere(const BoundHere&) = delete;
+  BoundHere& operator=(const BoundHere&) = delete;
+
+ private:
+  cpu_set_t before_[8] = {};
+  const bool known_;
+};
+
+/// A lane's share of the job. `cursor` is (job << 32 | chunks left).
+struct alignas(64) Share {
+  std::atomic<uint64_t> cursor{0};
+  int64_t begin = 0;
+  int64_t end = 0;
+  int64_t num_chunks = 0;
+};
+
+}  // namespace
+
+// A job is published by storing the cursors of all shares. A worker claims a chunk by lowering the
+// count with a compare-exchange, which fails for a worker that still looks at an older job; the
+// job's fields are read only after a claim, when the caller cannot have left yet. Fields that are
+// written by different threads lie on cache lines of their own.
+struct ThreadPool::State {
+  explicit State(std::vector<Lane> plan) : lanes(std::move(plan)), shares(lanes.size()) {}
+
+  const std::vector<Lane> lanes;
+  std::vector<Share> shares;
+  std::vector<std::thread> workers;
+
+  absl::Mutex caller_mu;  // one job at a time
+  Spinner caller_spinner;
+  void (*body)(void*, int64_t, int64_t) = nullptr;
+  void* context = nullptr;
+  int64_t grain = 1;
+  std::atomic<bool> steal{true};  // a worker between two jobs may read either's: it claims nothing
+
+  alignas(64) std::atomic<int32_t> epoch{0};    // the job; what idle workers watch
+  alignas(64) std::atomic<int32_t> pending{0};  // chunks not finished
+  std::atomic<bool> stopping{false};
+
+  int32_t RunShare(uint32_t job, Share& share) {
+    int32_t done = 0;
+    uint64_t seen = share.cursor.load(std::memory_order_acquire);
+    while (static_cast<uint32_t>(seen >> 32) == job && static_cast<uint32_t>(seen) != 0) {
+      if (!share.cursor.compare_exchange_weak(seen, seen - 1, std::memory_order_acq_rel)) continue;
+      const int64_t chunk = share.num_chunks - static_cast<uint32_t>(seen);
+      const int64_t begin = share.begin + chunk * grain;
+      body(context, begin, std::min(share.end, begin + grain));
+      ++done;
+      seen = share.cursor.load(std::memory_order_acquire);
+    }
+    return done;
+  }
+
+  // The worker's own lane first. Chunks count as finished when it finds no more.
+  void RunChunks(uint32_t job, size_t lane) {
+    int32_t done = 0;
+    for (size_t i = 0; i < shares.size(); ++i) {
+      if (i > 0 && !steal.load(std::memory_order_relaxed)) break;
+      done += RunShare(job, shares[(lane + i) % shares.size()]);
+    }
+    if (done == 0) return;
+    if (pending.fetch_sub(done, std::memory_order_acq_rel) == done) pending.notify_one();
+  }
+
+  void WorkerLoop(size_t lane) {
+    if (lanes.size() > 1) BindThread(lanes[lane].cpus);
+    Spinner spinner;
     int32_t last = 0;
     while (true) {
-      int32_t now = epoch.load(std::memory_order_acquire);
-      for (int round = 0; now == last && round < kSpinRounds; ++round) {
-        CpuRelax();
-        now = epoch.load(std::memory_order_acquire);
-      }
-      if (now == last) {
-        epoch.wait(last, std::memory_order_acquire);
-        continue;
-      }
-      last = now;
+      spinner.Wait([&] { return epoch.load(std::memory_order_acquire) != last; },
+                   [&] { epoch.wait(last, std::memory_order_acquire); });
+      last = epoch.load(std::memory_order_acquire);
       if (stopping.load(std::memory_order_acquire)) return;
-      RunChunks(static_cast<uint32_t>(now));
+      RunChunks(static_cast<uint32_t>(last), lane);
     }
   }
 
@@ -73,14 +154,50 @@ struct ThreadPool::State {
     epoch.fetch_add(1, std::memory_order_acq_rel);
     epoch.notify_all();
   }
+
+  /// The lane of the core this thread runs on now.
+  size_t LaneHere() const {
+    if (lanes.size() == 1) return 0;
+    const int cpu = ::sched_getcpu();
+    const auto here = std::find_if(lanes.begin(), lanes.end(), [cpu](const Lane& lane) {
+      return std::find(lane.cpus.begin(), lane.cpus.end(), cpu) != lane.cpus.end();
+    });
+    return here == lanes.end() ? 0 : static_cast<size_t>(here - lanes.begin());
+  }
+
+  void Run(size_t lane, int32_t num_chunks) {
+    pending.store(num_chunks, std::memory_order_relaxed);
+    const auto job = static_cast<uint32_t>(epoch.load(std::memory_order_relaxed)) + 1;  // wraps
+    for (Share& share : shares) {
+      share.cursor.store(uint64_t{job} << 32 | static_cast<uint64_t>(share.num_chunks),
+                         std::memory_order_release);
+    }
+    Announce();
+    RunChunks(job, lane);
+    // A worker may have been preempted inside its last chunk: this core is for it then.
+    caller_spinner.Wait([this] { return pending.load(std::memory_order_acquire) == 0; },
+                        [this] {
+                          const int32_t left = pending.load(std::memory_order_acquire);
+                          if (left != 0) pending.wait(left, std::memory_order_acquire);
+                        });
+  }
 };
 
-ThreadPool::ThreadPool(int32_t num_threads) : state_(std::make_unique<State>()) {
-  if (num_threads <= 0) {
-    num_threads = std::max(1, static_cast<int32_t>(std::thread::hardware_concurrency()));
-  }
-  for (int32_t i = 1; i < num_threads; ++i) {
-    state_->workers.emplace_back([state = state_.get()] { state->WorkerLoop(); });
+ThreadPool::ThreadPool(int32_t num_threads)
+    : ThreadPool([num_threads] {
+        const Topology topology = Topology::OfThisThread();
+        return PlanLanes(topology, num_threads > 0 ? num_threads : topology.num_threads());
+      }()) {}
+
+ThreadPool::ThreadPool(std::vector<Lane> lanes)
+    : state_(std::make_unique<State>(std::move(lanes))) {
+  CHECK(!state_->lanes.empty());
+  for (size_t lane = 0; lane < state_->lanes.size(); ++lane) {
+    CHECK(state_->lanes[lane].workers > 0);
+    // Worker 0 of the first lane is the caller.
+    for (int32_t i = lane == 0 ? 1 : 0; i < state_->lanes[lane].workers; ++i) {
+      state_->workers.emplace_back([state = state_.get(), lane] { state->WorkerLoop(lane); });
+    }
   }
 }
 
@@ -90,44 +207,54 @@ ThreadPool::~ThreadPool() {
   for (std::thread& worker : state_->workers) worker.join();
 }
 
-int32_t ThreadPool::num_threads() const {
-  return static_cast<int32_t>(state_->workers.size()) + 1;
-}
+int32_t ThreadPool::num_threads() const { return static_cast<int32_t>(state_->workers.size()) + 1; }
+
+absl::Span<const Lane> ThreadPool::lanes() const { return state_->lanes; }
 
 void ThreadPool::ParallelFor(int64_t count, int64_t grain, void (*body)(void*, int64_t, int64_t),
                              void* context) {
   CHECK(grain > 0);
   if (count <= 0) return;
-  const int64_t num_chunks = (count + grain - 1) / grain;
-  CHECK(num_chunks <= INT32_MAX);
-  if (num_chunks == 1 || state_->workers.empty()) {
-    for (int64_t begin = 0; begin < count; begin += grain) {
-      body(context, begin, std::min(count, begin + grain));
+  if (count <= grain) return body(context, 0, count);
+  if (state_->lanes.size() == 1) {
+    return ParallelFor({&count, 1}, grain, Stealing::kAllowed, body, context);
+  }
+  std::vector<int64_t> ends = LaneEnds(state_->lanes, (count + grain - 1) / grain);
+  for (int64_t& end : ends) end = std::min(count, end * grain);
+  ParallelFor(ends, grain, Stealing::kAllowed, body, context);
+}
+
+void ThreadPool::ParallelFor(absl::Span<const int64_t> lane_ends, int64_t grain, Stealing stealing,
+                             void (*body)(void*, int64_t, int64_t), void* context) {
+  State& state = *state_;
+  CHECK(grain > 0 && lane_ends.size() == state.lanes.size());
+  if (state.workers.empty()) {
+    for (int64_t begin = 0; begin < lane_ends.back(); begin += grain) {
+      body(context, begin, std::min(lane_ends.back(), begin + grain));
     }
     return;
   }
-  State& state = *state_;
   absl::MutexLock lock(&state.caller_mu);
+  int64_t num_chunks = 0, begin = 0;
+  for (size_t lane = 0; lane < lane_ends.size(); ++lane) {
+    Share& share = state.shares[lane];
+    CHECK(lane_ends[lane] >= begin);
+    share.begin = std::exchange(begin, lane_ends[lane]);
+    share.end = begin;
+    share.num_chunks = (share.end - share.begin + grain - 1) / grain;
+    num_chunks += share.num_chunks;
+  }
+  CHECK(num_chunks <= INT32_MAX);
+  if (num_chunks == 0) return;
   state.body = body;
   state.context = context;
-  state.count = count;
   state.grain = grain;
-  state.num_chunks = num_chunks;
-  state.pending.store(static_cast<int32_t>(num_chunks), std::memory_order_relaxed);
-  const auto job = static_cast<uint32_t>(state.epoch.load(std::memory_order_relaxed)) + 1;  // wraps
-  state.cursor.store(uint64_t{job} << 32 | static_cast<uint64_t>(num_chunks),
-                     std::memory_order_release);
-  state.Announce();
-  state.RunChunks(job);
-  // A worker may have been preempted inside its last chunk: give it this core after a short spin.
-  int32_t left = state.pending.load(std::memory_order_acquire);
-  for (int round = 0; left != 0 && round < kSpinRounds; ++round) {
-    CpuRelax();
-    left = state.pending.load(std::memory_order_acquire);
-  }
-  while (left != 0) {
-    state.pending.wait(left, std::memory_order_acquire);
-    left = state.pending.load(std::memory_order_acquire);
+  state.steal.store(stealing == Stealing::kAllowed, std::memory_order_relaxed);
+  if (stealing == Stealing::kAllowed || state.lanes.size() == 1) {
+    state.Run(state.LaneHere(), static_cast<int32_t>(num_chunks));
+  } else {
+    const BoundHere bound(state.lanes[0].cpus);  // where the caller is a worker
+    state.Run(0, static_cast<int32_t>(num_chunks));
   }
 }
 

@@ -43,6 +43,7 @@ StatusOr<PackedMatrix> LoadMatrix(const Checkpoint& checkpoint, const ShardPlan&
   auto matrix = PackedMatrix::Pack(part.type, part.rows, part.cols, part.data, precision, device,
                                    part.scales);
   if (!matrix.ok()) return Annotate(matrix.status(), name);
+  checkpoint.Forget(*checkpoint.Find(name));
   return matrix;
 }
 

@@ -84,9 +84,14 @@ bool IsOfDraft(const ModelConfig& config, std::string_view name) {
   return layer >= config.num_layers;
 }
 
-Status CheckFits(const MemoryPlan& plan, const MemoryPlanOptions& options) {
+/// The same with kv_tokens of what memory is left; with memory_bytes 0 as it is.
+StatusOr<MemoryPlan> WithKv(MemoryPlan plan, const MemoryPlanOptions& options) {
+  if (options.memory_bytes == 0) return plan;
   const int64_t left = options.memory_bytes - plan.weight_bytes - plan.buffer_bytes;
-  if (left >= plan.kv_bytes_per_token) return OkStatus();
+  if (left >= plan.kv_bytes_per_token) {
+    if (plan.kv_bytes_per_token > 0) plan.kv_tokens = left / plan.kv_bytes_per_token;
+    return plan;
+  }
   return ResourceExhausted(
       "{} bytes a rank do not hold {} of weights, {} of buffers and {} a token of KV cache; use "
       "more ranks, or fewer max_batch_tokens than {}",
@@ -104,14 +109,13 @@ StatusOr<MemoryPlan> PlanMemory(const ModelConfig& config, const MemoryPlanOptio
                      ShardPlan::Create(config, layout, rank, config.fp8_weights ? kFp8Block : 1,
                                        options.decoder.placements));
     int64_t weights = 0;
-    for (const PlannedTensor& tensor : plan.Tensors(config)) weights += tensor.bytes;
+    for (const PlannedTensor& tensor : plan.Tensors(config, options.decoder.draft)) {
+      weights += tensor.bytes;
+    }
     const MemoryPlan found = PlanRank(config, plan, options, weights);
     if (found.weight_bytes > fullest.weight_bytes) fullest = found;
   }
-  RETURN_IF_ERROR(CheckFits(fullest, options));
-  fullest.kv_tokens = (options.memory_bytes - fullest.weight_bytes - fullest.buffer_bytes) /
-                      fullest.kv_bytes_per_token;
-  return fullest;
+  return WithKv(fullest, options);
 }
 
 StatusOr<MemoryPlan> PlanMemory(const Checkpoint& checkpoint, const MemoryPlanOptions& options) {
@@ -132,13 +136,7 @@ StatusOr<MemoryPlan> PlanMemory(const Checkpoint& checkpoint, const MemoryPlanOp
     const MemoryPlan found = PlanRank(config, plan, options, weights);
     if (found.weight_bytes > fullest.weight_bytes) fullest = found;
   }
-  if (options.memory_bytes == 0) return fullest;
-  RETURN_IF_ERROR(CheckFits(fullest, options));
-  if (fullest.kv_bytes_per_token > 0) {
-    fullest.kv_tokens = (options.memory_bytes - fullest.weight_bytes - fullest.buffer_bytes) /
-                        fullest.kv_bytes_per_token;
-  }
-  return fullest;
+  return WithKv(fullest, options);
 }
 
 }  // namespace hadal::inference

@@ -14,8 +14,8 @@ struct MemoryPlanOptions {
   int32_t max_running = 256;        ///< rows of logits of one step
 };
 
-/// What the fullest rank holds. A multi-token prediction layer counts from a checkpoint with
-/// DecoderOptions::draft, redundant experts do not.
+/// What the fullest rank holds, of the multi-token prediction layer too with DecoderOptions::draft,
+/// and of experts what DecoderOptions::placements name.
 struct MemoryPlan {
   /// From a configuration alone: of the file's part (FP8 or BF16 folders); packing for the CPU adds
   /// at most 3 %. From a checkpoint: as packed.
@@ -25,15 +25,15 @@ struct MemoryPlan {
   int64_t kv_tokens = 0;           ///< beside weights and buffers, of the rank's own sequences
 };
 
-/// Adds up, before anything is read, what a model of `config` needs on each rank of a layout.
+/// Adds up, before anything is read, what a model of `config` needs on each rank of a layout. With
+/// memory_bytes 0 nothing is refused and kv_tokens is 0.
 /// RESOURCE_EXHAUSTED with the numbers when weights and buffers leave no room for one token;
 /// INVALID_ARGUMENT when the layout does not fit the model.
 StatusOr<MemoryPlan> PlanMemory(const ModelConfig& config, const MemoryPlanOptions& options);
 
 /// The same of a model whose files are there, in any container and type: weights as they are packed
 /// for the CPU (a rank whose cut splits blocks of a type widens its part, which is not counted).
-/// Encoders keep no KV. memory_bytes 0: nothing is refused and kv_tokens is 0. UNIMPLEMENTED naming
-/// a tensor of a type there are no kernels for.
+/// Encoders keep no KV. UNIMPLEMENTED naming a tensor of a type there are no kernels for.
 StatusOr<MemoryPlan> PlanMemory(const Checkpoint& checkpoint, const MemoryPlanOptions& options);
 
 }  // namespace hadal::inference

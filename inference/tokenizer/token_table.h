@@ -3,9 +3,9 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
+#include "absl/container/flat_hash_map.h"
 #include "base/status.h"
 
 namespace hadal::inference {
@@ -36,7 +36,7 @@ struct TokenTable {
   std::vector<int32_t> end_tokens;
   int32_t unknown = -1;
 
-  std::unordered_map<std::string_view, int32_t> by_piece;  ///< views into `pieces`
+  absl::flat_hash_map<std::string_view, int32_t> by_piece;  ///< views into `pieces`
 
   TokenTable() = default;
   TokenTable(TokenTable&&) = default;

@@ -17,6 +17,7 @@ void AddRender(CLI::App& app, RunCommand* run);
 /// `by_mpi`: mpirun or srun started this process as one rank of several.
 void AddLogits(CLI::App& app, bool by_mpi, RunCommand* run);
 void AddPlan(CLI::App& app, RunCommand* run);
+void AddHybrid(CLI::App& app, RunCommand* run);
 void AddEmbed(CLI::App& app, RunCommand* run);
 void AddBench(CLI::App& app, RunCommand* run);
 

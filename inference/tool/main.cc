@@ -15,6 +15,7 @@ int main(int argc, char** argv) {
   // PMIx, which mpirun of OpenMPI and srun speak, tells each process its rank.
   AddLogits(app, std::getenv("PMIX_RANK") != nullptr, &run);
   AddPlan(app, &run);
+  AddHybrid(app, &run);
   AddEmbed(app, &run);
   AddBench(app, &run);
   try {

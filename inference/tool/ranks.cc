@@ -6,6 +6,7 @@
 
 #include "inference/comm/mpi_ranks.h"
 #include "inference/comm/thread_ranks.h"
+#include "inference/kernels/topology.h"
 
 namespace hadal::inference::tool {
 namespace {
@@ -85,7 +86,7 @@ Status RunRanks(const RankOptions& options, const RankBody& body) {
 
 int32_t ThreadsOfRank(int32_t wanted, const ParallelLayout& layout) {
   if (wanted > 0 || layout.ranks == 1) return wanted;
-  return std::max(1, static_cast<int32_t>(std::thread::hardware_concurrency()) / layout.ranks);
+  return std::max(1, Topology::OfThisThread().num_threads() / layout.ranks);
 }
 
 }  // namespace hadal::inference::tool

@@ -124,6 +124,9 @@ class Checkpoint {
   /// Every tensor name, sorted.
   virtual std::vector<std::string> names() const = 0;
   virtual const std::string& path() const = 0;
+  /// After `weight` of this checkpoint was read: its pages may leave memory, so that who packs a
+  /// model does not hold it twice. It can be read again.
+  virtual void Forget(const Weight& /*weight*/) const {}
   /// Before weights are read long after Open(): an error naming a file that is gone or became
   /// shorter. One that changes in the same moment is not noticed.
   virtual Status CheckFiles() const { return OkStatus(); }

@@ -67,6 +67,7 @@ class GgufFile {
   const std::string& path() const { return file_->path(); }
   size_t size_bytes() const { return file_->bytes().size(); }
   Status CheckStillThere() const { return file_->CheckStillThere(); }
+  void Forget(absl::Span<const uint8_t> part) const { file_->Forget(part); }
 
  private:
   friend class GgufParser;

@@ -16,6 +16,7 @@ class GgufCheckpoint final : public Checkpoint {
   const Weight* Find(std::string_view name) const override;
   std::vector<std::string> names() const override;
   const std::string& path() const override { return file_->path(); }
+  void Forget(const Weight& weight) const override { file_->Forget(weight.data); }
   Status CheckFiles() const override { return file_->CheckStillThere(); }
 
  private:

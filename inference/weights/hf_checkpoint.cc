@@ -214,6 +214,10 @@ Status HfCheckpoint::OpenShards() {
   return OkStatus();
 }
 
+void HfCheckpoint::Forget(const Weight& weight) const {
+  for (const auto& shard : shards_) shard->Forget(weight.data);
+}
+
 Status HfCheckpoint::CheckFiles() const {
   for (const auto& shard : shards_) RETURN_IF_ERROR(shard->CheckStillThere());
   return OkStatus();

@@ -18,6 +18,7 @@ class HfCheckpoint final : public Checkpoint {
   const Weight* Find(std::string_view name) const override;
   std::vector<std::string> names() const override;
   const std::string& path() const override { return folder_; }
+  void Forget(const Weight& weight) const override;
   Status CheckFiles() const override;
 
  private:

@@ -36,6 +36,7 @@ class SafetensorsFile {
   const SafetensorsEntry* Find(std::string_view name) const;                ///< nullptr when absent
   const std::string& path() const { return file_->path(); }
   Status CheckStillThere() const { return file_->CheckStillThere(); }
+  void Forget(absl::Span<const uint8_t> part) const { file_->Forget(part); }
 
  private:
   SafetensorsFile() = default;

@@ -241,7 +241,7 @@ class TensorLister {
   TensorLister(const ModelConfig& config, Visit visit)
       : config_(config), visit_(std::move(visit)) {}
 
-  void Run() {
+  void Run(bool draft) {
     visit_("token_embd.weight", config_.vocabulary, config_.hidden_dim);
     if (!config_.tied_embeddings) visit_("output.weight", config_.vocabulary, config_.hidden_dim);
     visit_("output_norm.weight", config_.hidden_dim, 1);
@@ -249,6 +249,7 @@ class TensorLister {
       prefix_ = fmt::format("blk.{}.", i);
       Layer(i);
     }
+    if (draft && config_.num_nextn_layers > 0) PredictionLayer(config_.num_layers);
   }
 
  private:
@@ -275,6 +276,18 @@ class TensorLister {
     }
     if (moe.shared_ffn_dim > 0) Mlp("_shexp.weight", moe.shared_ffn_dim);
     if (moe.gated_shared) Add("ffn_gate_inp_shexp.weight", 1, config_.hidden_dim);
+  }
+
+  void PredictionLayer(int32_t index) {
+    prefix_ = fmt::format("blk.{}.", index);
+    Layer(index);
+    for (const char* norm : {"nextn.enorm.weight", "nextn.hnorm.weight",
+                             "nextn.shared_head_norm.weight"}) {
+      Add(norm, config_.hidden_dim, 1);
+    }
+    Add("nextn.eh_proj.weight", config_.hidden_dim, 2 * int64_t{config_.hidden_dim});
+    Add("nextn.embed_tokens.weight", config_.vocabulary, config_.hidden_dim);
+    Add("nextn.shared_head_head.weight", config_.vocabulary, config_.hidden_dim);
   }
 
   void LatentAttention() {
@@ -312,12 +325,13 @@ class TensorLister {
   std::string prefix_;
 };
 
-// DeepSeek's FP8 folders keep embeddings, norms and the router in BF16 and the router's bias in
-// F32.
+// DeepSeek's FP8 folders keep embeddings, norms, the router and what the prediction layer has
+// beside a layer in BF16, and the router's bias in F32.
 int64_t StoredBytes(const ModelConfig& config, std::string_view name, const TensorPart& part) {
   const int64_t values = part.rows.count() * part.cols.count();
   if (name.ends_with("exp_probs_b.bias")) return 4 * values;
   const bool wide = !name.starts_with("blk.") || name.ends_with("norm.weight") ||
+                    name.find(".nextn.") != std::string_view::npos ||
                     name.ends_with("ffn_gate_inp.weight") || name.ends_with(".bias");
   if (!config.fp8_weights || wide) return 2 * values;
   if (part.empty()) return 0;
@@ -329,13 +343,13 @@ int64_t StoredBytes(const ModelConfig& config, std::string_view name, const Tens
 
 }  // namespace
 
-std::vector<PlannedTensor> ShardPlan::Tensors(const ModelConfig& config) const {
+std::vector<PlannedTensor> ShardPlan::Tensors(const ModelConfig& config, bool draft) const {
   std::vector<PlannedTensor> tensors;
   TensorLister(config, [&](std::string name, int64_t rows, int64_t cols) {
     const TensorPart part = PartOf(name, rows, cols);
     const int64_t bytes = StoredBytes(config, name, part);
     tensors.push_back({std::move(name), rows, cols, part, bytes});
-  }).Run();
+  }).Run(draft);
   return tensors;
 }
 

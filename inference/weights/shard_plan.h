@@ -87,8 +87,10 @@ class ShardPlan {
   const ExpertPlacement& placement(int32_t layer) const;
 
   /// Every tensor the decoders of `config` read on some rank, in the order of the file's layers.
-  /// Bytes are those of FP8 (config.fp8_weights) or BF16 folders.
-  std::vector<PlannedTensor> Tensors(const ModelConfig& config) const;
+  /// With `draft` also those of the multi-token prediction layer, if it has one, as published (with
+  /// an embedding and a head of its own). Bytes are those of FP8 (config.fp8_weights) or BF16
+  /// folders.
+  std::vector<PlannedTensor> Tensors(const ModelConfig& config, bool draft = false) const;
 
  private:
   ShardRange Cut(int64_t size, int64_t block) const {

@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
+#include <fstream>
+
 #include "tests/support/status_matchers.h"
 
 namespace hadal {
@@ -39,6 +41,35 @@ TEST(FileTest, MapsContentAndEmptyFile) {
   EXPECT_EQ(std::string(a->bytes().begin(), a->bytes().end()), "abc");
   ASSERT_OK_AND_ASSIGN(auto empty, MappedFile::Open(dir->path() + "/empty"));
   EXPECT_TRUE(empty->bytes().empty());
+}
+
+TEST(FileTest, ForgottenPagesAreReadAgain) {
+  ASSERT_OK_AND_ASSIGN(auto dir, TempDir::Create());
+  std::string content(5 * 4096 + 100, 'a');
+  content[4096] = 'b';
+  ASSERT_OK(WriteFileAtomic(dir->path() + "/a", content));
+  ASSERT_OK_AND_ASSIGN(auto file, MappedFile::Open(dir->path() + "/a"));
+  const auto text = [&] { return std::string(file->bytes().begin(), file->bytes().end()); };
+  // A page that is in memory is told apart by the kernel's own list of them.
+  const auto resident = [&] {
+    std::ifstream smaps("/proc/self/smaps");
+    int64_t kib = -1;
+    for (std::string line; std::getline(smaps, line);) {
+      if (line.ends_with(dir->path() + "/a")) kib = -2;
+      if (kib == -2 && line.starts_with("Rss:")) kib = std::stoll(line.substr(4));
+    }
+    return kib;
+  };
+  EXPECT_EQ(text(), content);
+  EXPECT_EQ(resident(), 24);
+  file->Forget(file->bytes().subspan(10, 3 * 4096));  // pages 1 and 2 are whole inside it
+  EXPECT_EQ(resident(), 16);
+  EXPECT_EQ(text(), content);
+  file->Forget(file->bytes());
+  EXPECT_EQ(resident(), 4);  // the last page belongs to the part in half only
+  EXPECT_EQ(text(), content);
+  file->Forget({reinterpret_cast<const uint8_t*>(content.data()), content.size()});
+  EXPECT_EQ(content[4096], 'b');
 }
 
 // What keeps a reader of old mappings from bytes that are no longer there (SIGBUS).

@@ -1,40 +1,53 @@
 // hadal-model plan MODEL: what a model needs on each rank, before anything of it is read.
-#include <sys/stat.h>
-
+#include <algorithm>
 #include <cstdio>
 #include <memory>
 #include <nlohmann/json.hpp>
 
-#include "base/file.h"
 #include "inference/model/memory_plan.h"
+#include "inference/moe/placement.h"
 #include "inference/tool/commands.h"
+#include "inference/tool/model_shape.h"
 #include "inference/tool/ranks.h"
-#include "inference/weights/model_config.h"
 
 namespace hadal::inference::tool {
 namespace {
-
-constexpr double kGiB = 1024.0 * 1024 * 1024;
-constexpr size_t kMaxConfigBytes = 1 << 20;
 
 struct Options {
   std::string model;
   double memory_gib = 0;
   int32_t max_batch_tokens = 8192;
+  int32_t redundant_experts = 0;
+  bool draft = true;
   bool json = false;
   RankOptions ranks;
 };
 
+/// Experts that weigh the same, in so many slots more than each rank's share.
+StatusOr<ExpertPlacement> WithRedundantExperts(const MoeConfig& moe, const ParallelLayout& layout,
+                                               int32_t redundant) {
+  const int32_t share = (moe.num_experts + layout.expert_parallel - 1) / layout.expert_parallel;
+  PlacementOptions options;
+  options.ranks = layout.ranks;
+  options.slots_per_rank = std::min(moe.num_experts, share + redundant);
+  return BalanceExperts(std::vector<double>(static_cast<size_t>(moe.num_experts), 1.0), options);
+}
+
 Status Run(const Options& options) {
-  struct stat info;
-  const bool folder = ::stat(options.model.c_str(), &info) == 0 && S_ISDIR(info.st_mode);
-  const std::string path = folder ? options.model + "/config.json" : options.model;
-  ASSIGN_OR_RETURN(const std::string text, ReadFile(path, kMaxConfigBytes));
-  ASSIGN_OR_RETURN(const ModelConfig config, ParseHfConfig(text, path));
+  ASSIGN_OR_RETURN(const ModelConfig config, ReadModelShape(options.model));
   MemoryPlanOptions wanted;
   wanted.decoder.layout = LayoutOf(options.ranks, 0);
   wanted.memory_bytes = static_cast<int64_t>(options.memory_gib * kGiB);
   wanted.max_batch_tokens = options.max_batch_tokens;
+  wanted.decoder.draft = options.draft && config.num_nextn_layers > 0;
+  if (options.redundant_experts > 0) {
+    if (wanted.decoder.layout.expert_parallel == 1 || config.moe.num_experts == 0) {
+      return InvalidArgument("redundant experts need a model with experts and --ep above 1");
+    }
+    ASSIGN_OR_RETURN(auto placement, WithRedundantExperts(config.moe, wanted.decoder.layout,
+                                                          options.redundant_experts));
+    wanted.decoder.placements = {std::move(placement)};
+  }
   ASSIGN_OR_RETURN(const MemoryPlan plan, PlanMemory(config, wanted));
   const ParallelLayout& layout = wanted.decoder.layout;
   if (options.json) {
@@ -68,6 +81,10 @@ void AddPlan(CLI::App& app, RunCommand* run) {
       ->required()->check(CLI::PositiveNumber);
   command->add_option("--max-batch-tokens", options->max_batch_tokens, "rows of one step")
       ->check(CLI::Range(1, 1 << 20))->capture_default_str();
+  command->add_option("--redundant-experts", options->redundant_experts,
+                      "experts a rank holds beside its share of each layer")
+      ->check(CLI::Range(0, kMaxExperts))->capture_default_str();
+  command->add_flag("!--no-draft", options->draft, "without the multi-token prediction layer");
   command->add_flag("--json", options->json, "print JSON");
   AddRankOptions(command, &options->ranks);
   command->footer("example: hadal-model plan DeepSeek-V3 --memory 80 --ranks 16 --tp 8 --ep 16");

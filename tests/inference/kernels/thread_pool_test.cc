@@ -1,6 +1,7 @@
 #include "inference/kernels/thread_pool.h"
 
 #include <gtest/gtest.h>
+#include <sched.h>
 
 #include <atomic>
 #include <chrono>
@@ -93,6 +94,84 @@ TEST(ThreadPool, AStalledWorkerDoesNotHoldTheOtherChunks) {
   });
   EXPECT_EQ(by_caller + by_worker, 20);
   EXPECT_GE(by_caller.load(), 15);
+}
+
+/// Two lanes, of one worker and one core of this machine each.
+class TwoLanes : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    std::vector<int32_t> cpus;
+    for (const NumaNode& node : Topology::OfThisThread().nodes) {
+      cpus.insert(cpus.end(), node.cpus.begin(), node.cpus.end());
+    }
+    if (cpus.size() < 2) GTEST_SKIP() << "one core";
+    lanes_ = {{{cpus[0]}, 1}, {{cpus[1]}, 1}};
+  }
+  std::vector<Lane> lanes_;
+};
+
+TEST_F(TwoLanes, EveryIndexOnce) {
+  ThreadPool pool(lanes_);
+  EXPECT_EQ(pool.num_threads(), 2);
+  for (const int64_t count : {1, 2, 7, 1000}) {
+    for (const int64_t grain : {1, 3}) {
+      std::vector<std::atomic<int>> seen(static_cast<size_t>(count));
+      auto body = [&](int64_t begin, int64_t end) {
+        EXPECT_LE(end - begin, grain);
+        for (int64_t i = begin; i < end; ++i) ++seen[static_cast<size_t>(i)];
+      };
+      pool.ParallelFor(count, grain, body);
+      for (const int64_t first : {int64_t{0}, count / 3, count}) {
+        const int64_t ends[] = {first, count};
+        pool.ParallelFor(ends, grain, ThreadPool::Stealing::kAllowed, body);
+        pool.ParallelFor(ends, grain, ThreadPool::Stealing::kNever, body);
+      }
+      for (const auto& times : seen) EXPECT_EQ(times.load(), 7);
+    }
+  }
+}
+
+TEST_F(TwoLanes, WithoutStealingItemsRunOnTheirLanesCoresAndTheCallerGoesBackToItsOwn) {
+  ThreadPool pool(lanes_);
+  const int32_t before = Topology::OfThisThread().num_cpus();
+  const int64_t ends[] = {30, 100};
+  std::atomic<int> elsewhere{0};
+  pool.ParallelFor(ends, 4, ThreadPool::Stealing::kNever, [&](int64_t begin, int64_t end) {
+    EXPECT_TRUE(end <= 30 || begin >= 30);
+    if (::sched_getcpu() != lanes_[begin < 30 ? 0 : 1].cpus[0]) ++elsewhere;
+  });
+  EXPECT_EQ(elsewhere.load(), 0);
+  EXPECT_EQ(Topology::OfThisThread().num_cpus(), before);
+}
+
+// Each waits in its first chunk for the other's, so both have one.
+TEST_F(TwoLanes, WorkersTakeTheirOwnShareFirstAndThenHelp) {
+  ThreadPool pool(lanes_);
+  std::thread([&] {
+    cpu_set_t here;
+    CPU_ZERO(&here);
+    CPU_SET(static_cast<size_t>(lanes_[0].cpus[0]), &here);
+    ASSERT_EQ(::sched_setaffinity(0, sizeof(here), &here), 0);
+    const std::thread::id caller = std::this_thread::get_id();
+    std::vector<int64_t> first(2, -1);
+    std::atomic<int> started{0};
+    std::atomic<int> stolen{0};
+    const int64_t ends[] = {10, 20};
+    pool.ParallelFor(ends, 1, ThreadPool::Stealing::kAllowed, [&](int64_t begin, int64_t) {
+      const size_t who = std::this_thread::get_id() == caller ? 0 : 1;
+      if (first[who] < 0) {
+        first[who] = begin;
+        ++started;
+        while (started < 2) std::this_thread::yield();
+      }
+      if (who == 0 && begin >= 10) ++stolen;
+      // The second lane is slow: the caller is through with its own long before.
+      if (who == 1) std::this_thread::sleep_for(std::chrono::milliseconds(30));
+    });
+    EXPECT_EQ(first[0], 0);
+    EXPECT_EQ(first[1], 10);
+    EXPECT_GE(stolen.load(), 1);
+  }).join();
 }
 
 }  // namespace

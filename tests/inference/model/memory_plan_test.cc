@@ -1,5 +1,7 @@
 #include "inference/model/memory_plan.h"
 
+#include <numeric>
+
 #include "base/file.h"
 #include "inference/weights/model_config.h"
 #include "tests/inference/model/synthetic_checkpoint.h"
@@ -79,6 +81,33 @@ TEST(MemoryPlan, ExpandedPrefillKeepsKeysASecondTime) {
   EXPECT_EQ(expanded.weight_bytes - absorbed.weight_bytes, int64_t{61} * 16 * 128 * 512 * 4);
   const int64_t positions = v3.context_length;
   EXPECT_EQ(expanded.buffer_bytes - absorbed.buffer_bytes, positions * (576 + 2 * 192) * 4);
+}
+
+// The published folder holds 14B parameters of it, 11.5B of them not shared with the main model.
+TEST(MemoryPlan, ThePredictionLayerAndRedundantExpertsCount) {
+  const ModelConfig v3 = Published("deepseek_v3");
+  MemoryPlanOptions options = On(32, 8, 32, 0);
+  ASSERT_OK_AND_ASSIGN(const MemoryPlan plain, PlanMemory(v3, options));
+  EXPECT_EQ(plain.kv_tokens, 0);
+  const int64_t expert = int64_t{3} * 2048 * 7168;
+  const int64_t expert_bytes = expert + 4 * expert / (128 * 128);
+  std::vector<int32_t> nine(9);
+  std::iota(nine.begin(), nine.end(), 0);
+  ExpertPlacement placement = SpreadExperts(256, options.decoder.layout);
+  placement.experts_of_rank[0] = nine;  // one beside its share of 8
+  options.decoder.placements = {placement};
+  ASSERT_OK_AND_ASSIGN(const MemoryPlan redundant, PlanMemory(v3, options));
+  EXPECT_EQ(redundant.weight_bytes - plain.weight_bytes, 58 * expert_bytes);
+
+  options = On(1, 1, 1, 0);
+  ASSERT_OK_AND_ASSIGN(const MemoryPlan one, PlanMemory(v3, options));
+  options.decoder.draft = true;
+  ASSERT_OK_AND_ASSIGN(const MemoryPlan draft, PlanMemory(v3, options));
+  EXPECT_EQ(draft.kv_bytes_per_token - one.kv_bytes_per_token, 576 * 2);
+  const double more = static_cast<double>(draft.weight_bytes - one.weight_bytes);
+  // FP8 but for 2 x 129,280 x 7,168 of embedding and head and 7,168 x 14,336 of projection.
+  const double wide = 2.0 * 129280 * 7168 + 7168.0 * 14336;
+  EXPECT_NEAR(more, 11.5e9 + 2 * wide, 0.02 * more);
 }
 
 TEST(MemoryPlan, TensorParallelismCutsKvHeads) {

@@ -62,6 +62,35 @@ TEST_F(CommandTest, ExitCodes) {
   EXPECT_THAT(absent.error, ::testing::HasSubstr("/no/such/model"));
 }
 
+TEST_F(CommandTest, PlansOfAModelThatIsNotThere) {
+  const std::string v3 = SourcePath("tests/golden/configs/deepseek_v3.json");
+  const auto weights = [&](std::vector<std::string> more) {
+    std::vector<std::string> arguments = {"plan", v3, "--memory", "80", "--ep", "16", "--json"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    const Output planned = Run(arguments);
+    EXPECT_EQ(planned.exit_code, 0) << planned.error;
+    return json::parse(planned.out).at("weight_bytes").get<int64_t>();
+  };
+  EXPECT_GT(weights({}), weights({"--no-draft"}));
+  EXPECT_GT(weights({"--redundant-experts", "1"}), weights({}));
+  const Output alone = Run({"plan", v3, "--memory", "800", "--redundant-experts", "1"});
+  EXPECT_EQ(alone.exit_code, 1);
+  EXPECT_THAT(alone.error, ::testing::HasSubstr("--ep above 1"));
+
+  std::vector<std::string> hybrid = {"hybrid", v3, "--device-memory", "80", "--host-memory", "768",
+                                     "--device-bandwidth", "2800", "--host-bandwidth", "600",
+                                     "--link-bandwidth", "50", "--json", "--experts", "Q4_K"};
+  const Output placed = Run(hybrid);
+  ASSERT_EQ(placed.exit_code, 0) << placed.error;
+  const json plan = json::parse(placed.out);
+  EXPECT_EQ(plan.at("device_expert_layers").get<int>() + plan.at("host_expert_layers").get<int>(),
+            58);
+  hybrid.back() = "Q4";
+  const Output unknown = Run(hybrid);
+  EXPECT_EQ(unknown.exit_code, 1);
+  EXPECT_THAT(unknown.error, ::testing::HasSubstr("Q4_0, Q4_1"));
+}
+
 TEST_F(CommandTest, InspectAndTokenizeTheDefaultModel) {
   const std::string model = ModelPath("smollm2-135m-instruct-q4_1.gguf");
   if (!Exists(model)) GTEST_SKIP() << model << " is absent";
