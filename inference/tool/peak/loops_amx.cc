@@ -23,6 +23,8 @@ int32_t Multiply(int64_t rounds) {
   alignas(64) int8_t left[kRows * kRowBytes], right[kRows * kRowBytes];
   for (int8_t& value : left) value = kLeft;
   for (int8_t& value : right) value = kRight;
+  // GCC 12 does not know what the instructions read: without this it drops the stores.
+  asm volatile("" : : "r"(&config), "r"(left), "r"(right) : "memory");
   _tile_loadconfig(&config);
   _tile_zero(0);
   _tile_zero(1);
