@@ -163,7 +163,7 @@ def summarise(pairs):
     agreement = numpy.concatenate([same for _, same in pairs])
     return {"positions": len(divergence), "mean": float(divergence.mean()),
             "median": float(numpy.median(divergence)),
-            "p99": float(numpy.percentile(divergence, 99)),
+            "p99": float(numpy.percentile(divergence, 99)), "largest": float(divergence.max()),
             "top1": float(agreement.mean())}
 
 
@@ -200,15 +200,16 @@ def main():
     with tempfile.TemporaryDirectory() as scratch:
         found = measure(args, scratch)
     rows = {}
-    print("| engine | text | positions | mean KL | median | 99th percentile | same best token |")
-    print("| --- | --- | --- | --- | --- | --- | --- |")
+    print("| engine | text | positions | mean KL | median | 99th percentile | largest | "
+          "same best token |")
+    print("|" + " --- |" * 8)
     for engine, by_language in found.items():
         everything = [pair for pairs in by_language.values() for pair in pairs]
         rows[engine] = {name: summarise(pairs)
                         for name, pairs in {**by_language, "both": everything}.items()}
         for text, r in rows[engine].items():
             print(f"| {engine} | {text} | {r['positions']:,} | {r['mean']:.6f} | "
-                  f"{r['median']:.6f} | {r['p99']:.6f} | {100 * r['top1']:.2f} % |")
+                  f"{r['median']:.6f} | {r['p99']:.6f} | {r['largest']:.3f} | {100 * r['top1']:.2f} % |")
     gap, error = difference(found["ours"], found["llama.cpp"])
     print(f"ours less llama.cpp: {gap:+.6f} ± {error:.6f} (standard error)")
     if args.json:
