@@ -150,7 +150,7 @@ PUBLISHED = [
     ("KTransformers 0.2, Q4_K_M, two Xeon 6454S, DDR5-4800, 4090D", 4.8,
      cpu(16, 4.8, 64, 640, 160), GPU_24, 500, 12.2),
     ("the same, one socket", 4.8, cpu(8, 4.8, 32, 640, 160), GPU_24, 500, 8.73),
-    ("llama.cpp beside it, two sockets", 4.8, cpu(16, 4.8, 64, 640, 160), GPU_24, 500, 4.51),
+    ("llama.cpp on the two sockets", 4.8, cpu(16, 4.8, 64, 640, 160), None, 500, 4.51),
     ("KTransformers, Q4, one EPYC 9654, DDR5-4800, 4090 (a user)", 4.8, cpu(12, 4.8, 96, 640, 160),
      GPU_24, 1000, 14),
     ("the same at 10,000 tokens", 4.8, cpu(12, 4.8, 96, 640, 160), GPU_24, 10000, 10),
