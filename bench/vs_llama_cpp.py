@@ -121,7 +121,7 @@ def run(command):
     own = (own_after.children_user + own_after.children_system - own_before.children_user
            - own_before.children_system) * os.sysconf("SC_CLK_TCK")
     elapsed = max(1, all_after - all_before)
-    other = max(0.0, (busy_after - busy_before - own) / elapsed)
+    other = min(1.0, max(0.0, (busy_after - busy_before - own) / elapsed))
     return done.stdout, done.stderr, other
 
 
