@@ -117,7 +117,11 @@ def run(command):
     own_after = os.times()
     busy_after, all_after = cpu_times()
     if done.returncode != 0:
-        sys.exit(f"{command[0]} failed with {done.returncode}: {done.stderr.strip()[-2000:]}")
+        hint = ""
+        if done.returncode == -11:
+            hint = "\n(llama.cpp built by GCC 12 crashes in its AMX code: " \
+                   "docs/measurements/engine-speed.md says how to build it)"
+        sys.exit(f"{command[0]} failed with {done.returncode}: {done.stderr.strip()[-2000:]}{hint}")
     own = (own_after.children_user + own_after.children_system - own_before.children_user
            - own_before.children_system) * os.sysconf("SC_CLK_TCK")
     elapsed = max(1, all_after - all_before)
