@@ -99,8 +99,7 @@ int32_t Largest(const std::vector<int32_t>& values) {
 }
 
 Status Check(const DecoderBenchOptions& options) {
-  std::vector<int32_t> numbers = {options.generated_tokens, options.stream_tokens,
-                                  options.repeats};
+  std::vector<int32_t> numbers = {options.generated_tokens, options.stream_tokens, options.repeats};
   numbers.insert(numbers.end(), options.prompts.begin(), options.prompts.end());
   numbers.insert(numbers.end(), options.streams.begin(), options.streams.end());
   if (options.prompts.empty() || options.streams.empty() ||
@@ -108,8 +107,8 @@ Status Check(const DecoderBenchOptions& options) {
     return InvalidArgument(
         "a benchmark needs positive numbers, found prompts {}, generated {}, streams {} of {}, {} "
         "repeats",
-        fmt::join(options.prompts, ","), options.generated_tokens,
-        fmt::join(options.streams, ","), options.stream_tokens, options.repeats);
+        fmt::join(options.prompts, ","), options.generated_tokens, fmt::join(options.streams, ","),
+        options.stream_tokens, options.repeats);
   }
   return OkStatus();
 }
@@ -120,9 +119,9 @@ double MeanContext(int32_t tokens) { return kShortPrompt + (tokens + 1) / 2.0; }
 
 StatusOr<DecoderBench> BenchDecoder(Decoder& decoder, const DecoderBenchOptions& options) {
   RETURN_IF_ERROR(Check(options));
-  const int32_t longest = std::max({Largest(options.prompts),
-                                    kShortPrompt + options.generated_tokens,
-                                    kShortPrompt + options.stream_tokens});
+  const int32_t longest =
+      std::max({Largest(options.prompts), kShortPrompt + options.generated_tokens,
+                kShortPrompt + options.stream_tokens});
   ASSIGN_OR_RETURN(Runs runs, Runs::Create(decoder, Largest(options.streams), longest));
   RETURN_IF_ERROR(runs.Generate(1, 1).status());  // touches every weight once
   std::vector<std::vector<double>> prompts(options.prompts.size());

@@ -30,11 +30,6 @@ struct Options {
 
 using Figures = nlohmann::ordered_json;
 
-// What `peak` would allow, so that a figure says how much is left.
-double ShareOfBandwidth(const MachinePeak& peak, double bytes_per_second) {
-  return bytes_per_second / peak.read_bytes_per_second;
-}
-
 // By instruction set: kernels that use one are not measured by the other.
 Figures SharesOfInt8(const MachinePeak& peak, double multiply_adds_per_second) {
   Figures shares;
@@ -47,8 +42,7 @@ Figures SharesOfInt8(const MachinePeak& peak, double multiply_adds_per_second) {
 Figures MachineFigures(const MachinePeak& peak) {
   Figures int8;
   for (const Int8Peak& found : peak.int8) int8[found.isa] = found.ops_per_second * 1e-9;
-  return {{"read_gb_per_second", peak.read_bytes_per_second * 1e-9},
-          {"int8_gop_per_second", int8}};
+  return {{"read_gb_per_second", peak.read_bytes_per_second * 1e-9}, {"int8_gop_per_second", int8}};
 }
 
 StatusOr<Figures> BenchChatModel(const Checkpoint& checkpoint, const Options& options,
@@ -74,10 +68,9 @@ StatusOr<Figures> BenchChatModel(const Checkpoint& checkpoint, const Options& op
                    {"tokens", tokens},
                    {"tokens_per_second", speed},
                    {"bytes_per_token", per_token},
-                   {"share_of_bandwidth", ShareOfBandwidth(peak, per_token * speed)}};
+                   {"share_of_bandwidth", per_token * speed / peak.read_bytes_per_second}};
   };
-  ASSIGN_OR_RETURN(figures["generation"],
-                   generation(1, work.generated_tokens, bench.generation));
+  ASSIGN_OR_RETURN(figures["generation"], generation(1, work.generated_tokens, bench.generation));
   for (size_t i = 0; i < work.streams.size(); ++i) {
     ASSIGN_OR_RETURN(Figures found,
                      generation(work.streams[i], work.stream_tokens, bench.streams[i]));
@@ -127,8 +120,7 @@ void Print(const std::string& name, const Figures& value) {
     }
   } else if (value.is_number_float()) {
     const double number = value.get<double>();
-    std::printf("%-48s %s\n", name.c_str(),
-                fmt::format("{:.{}f}", number, number < 10 ? 3 : number < 1e5 ? 1 : 0).c_str());
+    std::printf("%-48s %.*f\n", name.c_str(), number < 10 ? 3 : 1, number);
   } else {
     std::printf("%-48s %s\n", name.c_str(), value.dump().c_str());
   }
@@ -142,9 +134,8 @@ Status Run(const Options& options) {
                   {"threads", pool->num_threads()},
                   {"machine", MachineFigures(peak)}};
   const bool encoder = checkpoint->config().architecture == "bert";
-  ASSIGN_OR_RETURN(const Figures found,
-                   encoder ? BenchEmbedder(*checkpoint, options, peak, pool)
-                           : BenchChatModel(*checkpoint, options, peak, pool));
+  ASSIGN_OR_RETURN(const Figures found, encoder ? BenchEmbedder(*checkpoint, options, peak, pool)
+                                                : BenchChatModel(*checkpoint, options, peak, pool));
   figures.update(found);
   if (options.json) {
     std::printf("%s\n", figures.dump().c_str());
@@ -162,12 +153,15 @@ void AddBench(CLI::App& app, RunCommand* run) {
   command->add_option("MODEL", options->model, "GGUF file or Hugging Face folder")->required();
   command->add_option("--threads", options->threads, "0: all cores")->check(CLI::Range(0, 1024));
   command->add_option("--prompt", options->decoder.prompts, "tokens of a prompt; several times")
-      ->check(CLI::Range(1, 1 << 20))->capture_default_str();
+      ->check(CLI::Range(1, 1 << 20))
+      ->capture_default_str();
   command->add_option("--gen", options->decoder.generated_tokens, "tokens generated one by one")
       ->check(CLI::Range(1, 1 << 20))->capture_default_str();
-  command->add_option("--streams", options->decoder.streams,
-                      "sequences generated together; several times")
-      ->check(CLI::Range(1, 1024))->capture_default_str();
+  command
+      ->add_option("--streams", options->decoder.streams,
+                   "sequences generated together; several times")
+      ->check(CLI::Range(1, 1024))
+      ->capture_default_str();
   command->add_option("--repeats", options->decoder.repeats, "runs; the median is shown")
       ->check(CLI::Range(1, 100))->capture_default_str();
   command->add_flag("--json", options->json, "print JSON");

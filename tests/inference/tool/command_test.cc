@@ -198,7 +198,8 @@ TEST_F(CommandTest, BenchSaysWhatShareOfTheMachineItReaches) {
     const double reached = 2e-9 * prompt.at("multiply_adds_per_token").get<double>() *
                            prompt.at("tokens_per_second").get<double>();
     EXPECT_NEAR(share.get<double>() * machine.at("int8_gop_per_second").at(isa).get<double>(),
-                reached, 1e-6 * reached) << isa;
+                reached, 1e-6 * reached)
+        << isa;
   }
   const json& together = found.at("streams")[0];
   EXPECT_EQ(together.at("streams"), 2);
