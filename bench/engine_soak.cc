@@ -259,7 +259,7 @@ bool Judge(const Options& options, const std::vector<Period>& periods) {
   const double slowdown = 1 - speed_end / speed;
   const bool good = growth <= options.max_growth_mib && slowdown <= options.max_slowdown;
   fmt::print(
-      "{}: anonymous memory {:+.1f} MiB (at most {:.1f}), fixed request {:+.1f} % slower "
+      "{}: anonymous memory {:+.1f} MiB (at most {:.1f}), fixed request slower by {:.1f} % "
       "(at most {:.1f})\n",
       good ? "passed" : "FAILED", growth, options.max_growth_mib, 100 * slowdown,
       100 * options.max_slowdown);
