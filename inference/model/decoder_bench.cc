@@ -1,5 +1,7 @@
 #include "inference/model/decoder_bench.h"
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <numeric>
 #include <vector>
@@ -92,31 +94,56 @@ double Median(std::vector<double> values) {
   return values.size() % 2 == 1 ? values[middle] : (values[middle - 1] + values[middle]) / 2;
 }
 
+int32_t Largest(const std::vector<int32_t>& values) {
+  return *std::max_element(values.begin(), values.end());
+}
+
+Status Check(const DecoderBenchOptions& options) {
+  std::vector<int32_t> numbers = {options.generated_tokens, options.stream_tokens, options.repeats};
+  numbers.insert(numbers.end(), options.prompts.begin(), options.prompts.end());
+  numbers.insert(numbers.end(), options.streams.begin(), options.streams.end());
+  if (options.prompts.empty() || options.streams.empty() ||
+      *std::min_element(numbers.begin(), numbers.end()) <= 0) {
+    return InvalidArgument(
+        "a benchmark needs positive numbers, found prompts {}, generated {}, streams {} of {}, {} "
+        "repeats",
+        fmt::join(options.prompts, ","), options.generated_tokens, fmt::join(options.streams, ","),
+        options.stream_tokens, options.repeats);
+  }
+  return OkStatus();
+}
+
 }  // namespace
 
+double MeanContext(int32_t tokens) { return kShortPrompt + (tokens + 1) / 2.0; }
+
 StatusOr<DecoderBench> BenchDecoder(Decoder& decoder, const DecoderBenchOptions& options) {
-  if (options.prompt_tokens <= 0 || options.generated_tokens <= 0 || options.streams <= 0 ||
-      options.stream_tokens <= 0 || options.repeats <= 0) {
-    return InvalidArgument("a benchmark needs positive numbers, found prompt {}, generated {}, {} "
-                           "streams of {}, {} repeats", options.prompt_tokens,
-                           options.generated_tokens, options.streams, options.stream_tokens,
-                           options.repeats);
-  }
+  RETURN_IF_ERROR(Check(options));
   const int32_t longest =
-      std::max({options.prompt_tokens, kShortPrompt + options.generated_tokens,
+      std::max({Largest(options.prompts), kShortPrompt + options.generated_tokens,
                 kShortPrompt + options.stream_tokens});
-  ASSIGN_OR_RETURN(Runs runs, Runs::Create(decoder, options.streams, longest));
+  ASSIGN_OR_RETURN(Runs runs, Runs::Create(decoder, Largest(options.streams), longest));
   RETURN_IF_ERROR(runs.Generate(1, 1).status());  // touches every weight once
-  std::vector<double> prompt, generation, parallel;
+  std::vector<std::vector<double>> prompts(options.prompts.size());
+  std::vector<std::vector<double>> streams(options.streams.size());
+  std::vector<double> generation;
   for (int32_t r = 0; r < options.repeats; ++r) {
-    ASSIGN_OR_RETURN(double seconds, runs.Prompt(options.prompt_tokens));
-    prompt.push_back(options.prompt_tokens / seconds);
-    ASSIGN_OR_RETURN(seconds, runs.Generate(1, options.generated_tokens));
+    for (size_t i = 0; i < prompts.size(); ++i) {
+      ASSIGN_OR_RETURN(const double seconds, runs.Prompt(options.prompts[i]));
+      prompts[i].push_back(options.prompts[i] / seconds);
+    }
+    ASSIGN_OR_RETURN(const double seconds, runs.Generate(1, options.generated_tokens));
     generation.push_back(options.generated_tokens / seconds);
-    ASSIGN_OR_RETURN(seconds, runs.Generate(options.streams, options.stream_tokens));
-    parallel.push_back(options.streams * options.stream_tokens / seconds);
+    for (size_t i = 0; i < streams.size(); ++i) {
+      const int32_t num = options.streams[i];
+      ASSIGN_OR_RETURN(const double together, runs.Generate(num, options.stream_tokens));
+      streams[i].push_back(num * options.stream_tokens / together);
+    }
   }
-  return DecoderBench{Median(prompt), Median(generation), Median(parallel)};
+  DecoderBench bench{.generation = Median(std::move(generation))};
+  for (auto& runs_of_one : prompts) bench.prompts.push_back(Median(std::move(runs_of_one)));
+  for (auto& runs_of_one : streams) bench.streams.push_back(Median(std::move(runs_of_one)));
+  return bench;
 }
 
 }  // namespace hadal::inference

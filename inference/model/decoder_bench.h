@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <vector>
 
 #include "base/status.h"
 #include "inference/model/decoder.h"
@@ -8,19 +9,22 @@
 namespace hadal::inference {
 
 struct DecoderBenchOptions {
-  int32_t prompt_tokens = 512;     ///< length of the prompt, run in one forward pass
-  int32_t generated_tokens = 64;   ///< one by one after a short prompt
-  int32_t streams = 8;             ///< sequences decoded together
-  int32_t stream_tokens = 32;      ///< tokens of each of them
-  int32_t repeats = 3;             ///< the median is reported
+  std::vector<int32_t> prompts = {512};  ///< lengths, each run in one forward pass
+  int32_t generated_tokens = 64;         ///< one by one after a short prompt
+  std::vector<int32_t> streams = {8};    ///< how many sequences are decoded together
+  int32_t stream_tokens = 32;            ///< tokens of each of them
+  int32_t repeats = 3;                   ///< the median is reported
 };
 
 /// Tokens per second, medians of `repeats` runs.
 struct DecoderBench {
-  double prompt = 0;
+  std::vector<double> prompts;  ///< one for each of DecoderBenchOptions::prompts
   double generation = 0;
-  double parallel = 0;  ///< of all streams together
+  std::vector<double> streams;  ///< of all sequences together, one for each of ...::streams
 };
+
+/// Positions in the cache, on average, that a token of a run of `tokens` attends to.
+double MeanContext(int32_t tokens);
 
 /// Times `decoder` alone: no tokenizer, no sampling but greedy, no scheduling. Tokens are
 /// pseudo-random and the same in every run. RESOURCE_EXHAUSTED when its cache does not fit;

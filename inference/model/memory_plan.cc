@@ -35,25 +35,6 @@ int64_t EncoderValuesPerRow(const ModelConfig& config) {
   return 5 * int64_t{config.hidden_dim} + config.ffn_dim;
 }
 
-/// What the loaders keep of `name`, of which a rank has its part.
-StatusOr<int64_t> PackedBytesOf(const Checkpoint& checkpoint, const std::string& name,
-                                const ShardPlan& plan) {
-  const Weight& weight = *checkpoint.Find(name);
-  const int64_t rows = weight.shape.empty() ? 1 : weight.shape[0];
-  const int64_t cols = weight.shape.size() < 2 ? 1 : weight.shape[1];
-  const TensorPart part = plan.PartOf(name, rows, cols);
-  if (part.empty()) return 0;
-  if (weight.shape.size() < 2) return part.rows.count() * int64_t{sizeof(float)};
-  const auto type = ToElementType(weight.type);
-  if (!type.ok()) return Annotate(type.status(), name);
-  // Routers are widened; so are the keys and values of latent attention where their heads cannot be
-  // cut out of blocks.
-  const bool wide = name.ends_with("ffn_gate_inp.weight") ||
-                    (name.ends_with("attn_kv_b.weight") && !IsFloat(*type));
-  return PackedMatrix::PackedBytes(*type, part.rows.count(), part.cols.count(),
-                                   wide ? PackPrecision::kFloat32 : PackPrecision::kStored);
-}
-
 /// What the rank of `plan` holds, `tensor_bytes` being its part of the file's tensors.
 MemoryPlan PlanRank(const ModelConfig& config, const ShardPlan& plan,
                     const MemoryPlanOptions& options, int64_t tensor_bytes) {
@@ -76,14 +57,6 @@ MemoryPlan PlanRank(const ModelConfig& config, const ShardPlan& plan,
   return rank;
 }
 
-/// Layers behind num_layers are those of multi-token prediction.
-bool IsOfDraft(const ModelConfig& config, std::string_view name) {
-  if (!name.starts_with("blk.")) return false;
-  int32_t layer = 0;
-  std::from_chars(name.data() + 4, name.data() + name.size(), layer);
-  return layer >= config.num_layers;
-}
-
 /// The same with kv_tokens of what memory is left; with memory_bytes 0 as it is.
 StatusOr<MemoryPlan> WithKv(MemoryPlan plan, const MemoryPlanOptions& options) {
   if (options.memory_bytes == 0) return plan;
@@ -100,6 +73,31 @@ StatusOr<MemoryPlan> WithKv(MemoryPlan plan, const MemoryPlanOptions& options) {
 }
 
 }  // namespace
+
+StatusOr<int64_t> PackedBytesOf(const Checkpoint& checkpoint, const std::string& name,
+                                const ShardPlan& plan) {
+  const Weight& weight = *checkpoint.Find(name);
+  const int64_t rows = weight.shape.empty() ? 1 : weight.shape[0];
+  const int64_t cols = weight.shape.size() < 2 ? 1 : weight.shape[1];
+  const TensorPart part = plan.PartOf(name, rows, cols);
+  if (part.empty()) return 0;
+  if (weight.shape.size() < 2) return part.rows.count() * int64_t{sizeof(float)};
+  const auto type = ToElementType(weight.type);
+  if (!type.ok()) return Annotate(type.status(), name);
+  // Routers are widened; so are the keys and values of latent attention where their heads cannot be
+  // cut out of blocks.
+  const bool wide = name.ends_with("ffn_gate_inp.weight") ||
+                    (name.ends_with("attn_kv_b.weight") && !IsFloat(*type));
+  return PackedMatrix::PackedBytes(*type, part.rows.count(), part.cols.count(),
+                                   wide ? PackPrecision::kFloat32 : PackPrecision::kStored);
+}
+
+bool IsOfDraft(const ModelConfig& config, std::string_view name) {
+  if (!name.starts_with("blk.")) return false;
+  int32_t layer = 0;
+  std::from_chars(name.data() + 4, name.data() + name.size(), layer);
+  return layer >= config.num_layers;
+}
 
 StatusOr<MemoryPlan> PlanMemory(const ModelConfig& config, const MemoryPlanOptions& options) {
   const ParallelLayout& layout = options.decoder.layout;

@@ -1,6 +1,8 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
+#include <string_view>
 
 #include "base/status.h"
 #include "inference/model/decoder.h"
@@ -35,5 +37,13 @@ StatusOr<MemoryPlan> PlanMemory(const ModelConfig& config, const MemoryPlanOptio
 /// for the CPU (a rank whose cut splits blocks of a type widens its part, which is not counted).
 /// Encoders keep no KV. UNIMPLEMENTED naming a tensor of a type there are no kernels for.
 StatusOr<MemoryPlan> PlanMemory(const Checkpoint& checkpoint, const MemoryPlanOptions& options);
+
+/// What the loaders keep of tensor `name`, of which the rank of `plan` has its part, in bytes.
+/// UNIMPLEMENTED as above.
+StatusOr<int64_t> PackedBytesOf(const Checkpoint& checkpoint, const std::string& name,
+                                const ShardPlan& plan);
+
+/// Whether tensor `name` is of a multi-token prediction layer: they lie behind num_layers.
+bool IsOfDraft(const ModelConfig& config, std::string_view name);
 
 }  // namespace hadal::inference

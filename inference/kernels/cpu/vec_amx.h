@@ -23,6 +23,10 @@ struct VecAmx : VecAvx512 {
     return _mm512_sub_epi8(a, _mm512_set1_epi8(static_cast<char>(kOffset)));
   }
 
+  /// GCC 12 does not know that the tile instructions read memory, or how much: what was stored to p
+  /// before stays stored.
+  static HADAL_INLINE void Publish(const void* p) { asm volatile("" ::"r"(p) : "memory"); }
+
   /// Before AddBlocks with another number of rows.
   static void UseRows(int64_t rows) {
     struct alignas(64) {
@@ -39,6 +43,7 @@ struct VecAmx : VecAvx512 {
     tile(2, 8, 64);
     tile(3, rows, 16);  // x and weights of half a block
     tile(4, 4, 64);
+    Publish(&config);
     _tile_loadconfig(&config);
   }
 
@@ -50,6 +55,8 @@ struct VecAmx : VecAvx512 {
     constexpr size_t kStride = sizeof(ActivationBlock);
     // The sums of a block are written while those of the block before are read.
     alignas(64) int32_t sums[2][kScales][kRows][16];
+    Publish(weights.panel);
+    Publish(x);
     const auto multiply = [&](int64_t b) HADAL_LAMBDA_INLINE {
       const uint8_t* block = weights.panel + b * Blocks::kBlockBytes;
       const int8_t* q = x[b * rows].q;

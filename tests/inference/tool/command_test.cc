@@ -211,6 +211,33 @@ TEST_F(CommandTest, LogitsOfThePredictionLayer) {
   EXPECT_NE(refused.error.find("multi-token prediction"), std::string::npos) << refused.error;
 }
 
+TEST_F(CommandTest, BenchSaysWhatShareOfTheMachineItReaches) {
+  const std::string folder = SharedPath("golden/models/qwen2-tiny-untied");
+  if (!Exists(folder)) GTEST_SKIP() << folder << " is absent";
+  const Output run = Run({"bench", folder, "--threads", "1", "--prompt", "8", "--prompt", "16",
+                          "--gen", "4", "--streams", "2", "--repeats", "1", "--json"});
+  ASSERT_EQ(run.exit_code, 0) << run.error;
+  const json found = json::parse(run.out);
+  const json& machine = found.at("machine");
+  ASSERT_EQ(found.at("prompts").size(), 2);
+  ASSERT_EQ(found.at("streams").size(), 1);
+  const json& prompt = found.at("prompts")[1];
+  EXPECT_EQ(prompt.at("tokens"), 16);
+  for (const auto& [isa, share] : prompt.at("share_of_int8").items()) {
+    const double reached = 2e-9 * prompt.at("multiply_adds_per_token").get<double>() *
+                           prompt.at("tokens_per_second").get<double>();
+    EXPECT_NEAR(share.get<double>() * machine.at("int8_gop_per_second").at(isa).get<double>(),
+                reached, 1e-6 * reached)
+        << isa;
+  }
+  const json& together = found.at("streams")[0];
+  EXPECT_EQ(together.at("streams"), 2);
+  // Two streams read the weights once for both.
+  EXPECT_LT(together.at("bytes_per_token").get<double>(),
+            found.at("generation").at("bytes_per_token").get<double>());
+  EXPECT_EQ(Run({"bench", folder, "--prompt", "0"}).exit_code, 2);
+}
+
 TEST_F(CommandTest, EmbedKeepsTheOrderOfRows) {
   const std::string model = ModelPath("all-minilm-l6-v2");
   if (!Exists(model)) GTEST_SKIP() << model << " is absent";
