@@ -1,5 +1,5 @@
-// Attention over the paged cache: prompts from nothing, and one row of each of several streams, whose
-// K and V lie in as many layers as make them leave the core's caches. `type` is a KvDtype.
+// Attention over the paged cache: prompts from nothing, and one row of each of several streams,
+// whose K and V lie in as many layers as make them leave the core's caches. `type` is a KvDtype.
 
 #include <benchmark/benchmark.h>
 
@@ -62,8 +62,8 @@ void SetCounters(benchmark::State& state, double fma, double bytes) {
 }
 
 /// The last `rows` of `positions` of each stream.
-std::vector<CausalSlice> Slices(KvDtype type, const Cache& keys, const Cache* values,
-                                int32_t layer, int32_t streams, int32_t rows, int32_t positions) {
+std::vector<CausalSlice> Slices(KvDtype type, const Cache& keys, const Cache* values, int32_t layer,
+                                int32_t streams, int32_t rows, int32_t positions) {
   std::vector<CausalSlice> slices;
   for (int32_t s = 0; s < streams; ++s) {
     CausalSlice slice;

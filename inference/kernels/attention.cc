@@ -39,13 +39,13 @@ struct HeadShape {
 
 HeadShape HeadsOf(const AttentionShape& shape) {
   const int32_t value_dim = shape.value_dim > 0 ? shape.value_dim : shape.head_dim;
-  return {shape.num_heads, shape.num_kv_heads, shape.head_dim, value_dim, shape.scale,
-          shape.head_dim};
+  return {shape.num_heads, shape.num_kv_heads, shape.head_dim,
+          value_dim,       shape.scale,        shape.head_dim};
 }
 
 KvRow RowOf(const HeadShape& shape, KvDtype dtype) {
-  const int32_t part = shape.first_part < shape.key_dim ? shape.key_dim - shape.first_part
-                                                        : shape.key_dim;
+  const int32_t part =
+      shape.first_part < shape.key_dim ? shape.key_dim - shape.first_part : shape.key_dim;
   return {dtype, shape.num_kv_heads * shape.key_dim, shape.first_part, part};
 }
 
@@ -76,8 +76,8 @@ struct Rows {
   int32_t step;
 };
 
-/// A unit of work: some rows of a cache, some KV heads, and of the heads that share each of them all
-/// or as many as a unit takes (latent attention has one KV head for 128).
+/// A unit of work: some rows of a cache, some KV heads, and of the heads that share each of them
+/// all or as many as a unit takes (latent attention has one KV head for 128).
 struct Unit {
   const Rows* rows;
   int32_t first_kv_head;
@@ -112,9 +112,12 @@ std::vector<Unit> CutIntoUnits(const HeadShape& shape, absl::Span<const Rows> wo
   const int32_t heads = std::min(shape.group(), most);
   std::vector<Unit> units;
   for (const Rows& rows : work) {
+    if (rows.num_rows == 0) continue;
     const int32_t rows_at_once = std::min(most / heads, rows.num_rows);
-    // KV heads lie side by side: one row of queries takes them from memory together.
-    const int32_t kv_heads = std::min(most / (heads * rows_at_once), shape.num_kv_heads);
+    // KV heads lie side by side: who has one in reach has all, if the threads have enough to do.
+    const int32_t kv_heads = std::ssize(work) < threads
+                                 ? 1
+                                 : std::min(most / (heads * rows_at_once), shape.num_kv_heads);
     for (int32_t row = 0; row < rows.num_rows; row += rows_at_once) {
       for (int32_t kv_head = 0; kv_head < shape.num_kv_heads; kv_head += kv_heads) {
         for (int32_t head = 0; head < shape.group(); head += heads) {
@@ -126,9 +129,8 @@ std::vector<Unit> CutIntoUnits(const HeadShape& shape, absl::Span<const Rows> wo
     }
   }
   // The longest first, so that no thread ends alone with one.
-  std::stable_sort(units.begin(), units.end(), [](const Unit& a, const Unit& b) {
-    return a.work() > b.work();
-  });
+  std::stable_sort(units.begin(), units.end(),
+                   [](const Unit& a, const Unit& b) { return a.work() > b.work(); });
   return units;
 }
 
@@ -227,14 +229,11 @@ void RunWhole(const Device& device, const HeadShape& shape, absl::Span<const Uni
 /// RunWhole().
 void RunPieces(const Device& device, const HeadShape& shape, std::vector<Unit> units,
                ConstMatrixView q, MatrixView out) {
-  std::stable_sort(units.begin(), units.end(), [](const Unit& a, const Unit& b) {
-    return a.num_pieces() > b.num_pieces();
-  });
+  std::stable_sort(units.begin(), units.end(),
+                   [](const Unit& a, const Unit& b) { return a.num_pieces() > b.num_pieces(); });
   ThreadPool& pool = device.cpu().pool();
   int64_t floats = 0;
-  for (const Unit& unit : units) {
-    floats = std::max(floats, unit.state_floats(shape));
-  }
+  for (const Unit& unit : units) floats = std::max(floats, unit.state_floats(shape));
   const int64_t wanted = 4 * pool.num_threads();  // so that none waits long for the last one
   thread_local KeptFloats kept;
   float* const totals = kept.Reserve((2 * std::ssize(units) + wanted) * floats);
@@ -275,11 +274,13 @@ void Run(const Device& device, const HeadShape& shape, ConstMatrixView q,
   std::vector<Unit> units = CutIntoUnits(shape, work, threads);
   int64_t total = 0;
   int64_t longest = 0;
+  int64_t pieces = 0;
   for (const Unit& unit : units) {
     total += unit.work();
     longest = std::max(longest, unit.work());
+    pieces = std::max(pieces, unit.num_pieces());
   }
-  if (threads > 1 && 2 * threads * longest > total) {
+  if (threads > 1 && pieces > 1 && 2 * threads * longest > total) {
     RunPieces(device, shape, std::move(units), q, out);
   } else {
     RunWhole(device, shape, units, q, out);
@@ -298,8 +299,8 @@ void CausalOverPages(const Device& device, const HeadShape& shape, ConstMatrixVi
 }
 
 HeadShape HeadsOf(const LatentAttentionShape& shape) {
-  return {shape.num_heads, 1, shape.latent_dim + shape.rope_dim, shape.latent_dim, shape.scale,
-          shape.latent_dim};
+  return {shape.num_heads,  1,           shape.latent_dim + shape.rope_dim,
+          shape.latent_dim, shape.scale, shape.latent_dim};
 }
 
 }  // namespace
@@ -359,9 +360,8 @@ void LoadLatentRows(const Device& device, const LatentAttentionShape& shape, con
   device.cpu().pool().ParallelFor(out.rows, 64, [&](int64_t begin, int64_t end) {
     for (int64_t p = begin; p < end; ++p) {
       const void* block = kv.key_blocks[static_cast<size_t>(p / kv.block_size)];
-      load(head, kv.dtype,
-           static_cast<const uint8_t*>(block) + p % kv.block_size * head.row_bytes, out.cols,
-           out.row(p));
+      load(head, kv.dtype, static_cast<const uint8_t*>(block) + p % kv.block_size * head.row_bytes,
+           out.cols, out.row(p));
     }
   });
 }

@@ -26,9 +26,7 @@ struct KvRow {
     return {dtype, latent_dim + rope_dim, latent_dim, rope_dim};
   }
 
-  int64_t value_bytes() const {
-    return dtype == KvDtype::kF32 ? 4 : dtype == KvDtype::kI8 ? 1 : 2;
-  }
+  int64_t value_bytes() const { return dtype == KvDtype::kF32 ? 4 : dtype == KvDtype::kI8 ? 1 : 2; }
   int64_t num_scales() const {
     if (dtype != KvDtype::kI8 || values == 0) return 0;
     return values <= first_part ? 1 : 1 + (values - first_part + part - 1) / part;

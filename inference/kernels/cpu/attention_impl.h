@@ -61,8 +61,8 @@ struct AttentionKernels {
     }
   };
 
-  /// Numbers [d, d + 16) of sixteen rows from `first` on, in float32 at out + i * stride; zeros behind
-  /// `dim`. Of the rows of `next` they come nearer meanwhile: long caches lie in memory.
+  /// Numbers [d, d + 16) of sixteen rows from `first` on, in float32 at out + i * stride; zeros
+  /// behind `dim`. Of the rows of `next` they come nearer meanwhile: long caches lie in memory.
   template <KvDtype kDtype>
   static inline __attribute__((always_inline)) void WidenChunk(const KvHead head, int64_t dim,
                                                                const TileRows& rows,
@@ -171,10 +171,10 @@ struct AttentionKernels {
         tiles[now ^ 1].Find(args, value_blocks, begin, end);
       }
       TransposeKeys<kDtype>(args, rows, tiles[now ^ 1], s.keys);
-      Gemm::Run({s.queries + first * Padded(args.key_dim), Padded(args.key_dim), s.keys,
-                 kTilePositions, s.scores + first * kPiecePositions + (at - begin), kPiecePositions,
-                 true},
-                num - first, Padded(rows.count), args.key_dim);
+      Gemm::Run(
+          {s.queries + first * Padded(args.key_dim), Padded(args.key_dim), s.keys, kTilePositions,
+           s.scores + first * kPiecePositions + (at - begin), kPiecePositions, true},
+          num - first, Padded(rows.count), args.key_dim);
     }
     for (int64_t i = first; i < num; ++i) {
       const int64_t seen = args.visible[i] < end ? args.visible[i] : end;
@@ -200,10 +200,14 @@ struct AttentionKernels {
 
   static void Piece(const AttentionPiece& args) {
     switch (args.dtype) {
-      case KvDtype::kF32: return PieceOf<KvDtype::kF32>(args);
-      case KvDtype::kF16: return PieceOf<KvDtype::kF16>(args);
-      case KvDtype::kBF16: return PieceOf<KvDtype::kBF16>(args);
-      case KvDtype::kI8: return PieceOf<KvDtype::kI8>(args);
+      case KvDtype::kF32:
+        return PieceOf<KvDtype::kF32>(args);
+      case KvDtype::kF16:
+        return PieceOf<KvDtype::kF16>(args);
+      case KvDtype::kBF16:
+        return PieceOf<KvDtype::kBF16>(args);
+      case KvDtype::kI8:
+        return PieceOf<KvDtype::kI8>(args);
     }
   }
 

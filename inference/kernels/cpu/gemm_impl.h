@@ -6,8 +6,8 @@
 
 namespace hadal::inference {
 
-/// c (+)= a b in float32 for one instruction set V, for matrices that lie in the core's caches. Each
-/// element of c is a chain of fused multiply-adds in order of depth, however the work is cut.
+/// c (+)= a b in float32 for one instruction set V, for matrices that lie in the core's caches.
+/// Each element of c is a chain of fused multiply-adds in order of depth, however the work is cut.
 template <typename V>
 struct GemmKernels {
   using F = typename V::F;
@@ -73,8 +73,8 @@ struct GemmKernels {
     }
   }
 
-  /// a [rows, depth], b [depth, cols], c [rows, cols]; cols in whole vectors. Depth is cut so that a
-  /// panel of b stays in the first-level cache for all rows.
+  /// a [rows, depth], b [depth, cols], c [rows, cols]; cols in whole vectors. Depth is cut so that
+  /// a panel of b stays in the first-level cache for all rows.
   static void Run(Operands o, int64_t rows, int64_t cols, int64_t depth) {
     constexpr int64_t kPanelDepth = 128;
     constexpr int64_t kStep = 16 * V::kGemmVecs;

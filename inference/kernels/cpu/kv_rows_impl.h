@@ -44,10 +44,14 @@ struct KvRowKernels {
   static void LoadRow(const KvHead& head, KvDtype dtype, const uint8_t* row, int64_t count,
                       float* out) {
     switch (dtype) {
-      case KvDtype::kF32: return LoadRowOf<KvDtype::kF32>(head, row, count, out);
-      case KvDtype::kF16: return LoadRowOf<KvDtype::kF16>(head, row, count, out);
-      case KvDtype::kBF16: return LoadRowOf<KvDtype::kBF16>(head, row, count, out);
-      case KvDtype::kI8: return LoadRowOf<KvDtype::kI8>(head, row, count, out);
+      case KvDtype::kF32:
+        return LoadRowOf<KvDtype::kF32>(head, row, count, out);
+      case KvDtype::kF16:
+        return LoadRowOf<KvDtype::kF16>(head, row, count, out);
+      case KvDtype::kBF16:
+        return LoadRowOf<KvDtype::kBF16>(head, row, count, out);
+      case KvDtype::kI8:
+        return LoadRowOf<KvDtype::kI8>(head, row, count, out);
     }
   }
 
@@ -58,8 +62,10 @@ struct KvRowKernels {
         __builtin_memcpy(to, x, sizeof(float) * static_cast<uint64_t>(row.values));
         return;
       case KvDtype::kF16:
-      case KvDtype::kBF16: return StoreHalves(row, x, static_cast<uint16_t*>(to));
-      case KvDtype::kI8: return StoreInt8(row, x, static_cast<int8_t*>(to));
+      case KvDtype::kBF16:
+        return StoreHalves(row, x, static_cast<uint16_t*>(to));
+      case KvDtype::kI8:
+        return StoreInt8(row, x, static_cast<int8_t*>(to));
     }
   }
 
