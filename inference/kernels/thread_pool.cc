@@ -228,7 +228,7 @@ void ThreadPool::ParallelFor(absl::Span<const int64_t> lane_ends, int64_t grain,
                              void (*body)(void*, int64_t, int64_t), void* context) {
   State& state = *state_;
   CHECK(grain > 0 && lane_ends.size() == state.lanes.size());
-  if (state.workers.empty()) {
+  if (state.workers.empty() || (lane_ends.size() == 1 && lane_ends[0] <= grain)) {
     for (int64_t begin = 0; begin < lane_ends.back(); begin += grain) {
       body(context, begin, std::min(lane_ends.back(), begin + grain));
     }
