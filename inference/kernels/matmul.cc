@@ -131,8 +131,9 @@ void Prepare(const Device& device, absl::Span<Input> inputs) {
     }
   }
   device.cpu().pool().ParallelFor(rows, 8, [&](int64_t begin, int64_t end) {
-    auto input = std::upper_bound(inputs.begin(), inputs.end(), begin,
-                                  [](int64_t row, const Input& i) { return row < i.first_row; }) - 1;
+    auto input = std::upper_bound(
+        inputs.begin(), inputs.end(), begin,
+        [](int64_t row, const Input& i) { return row < i.first_row; }) - 1;
     for (; input != inputs.end() && input->first_row < end; ++input) {
       const int64_t last = std::min(end - input->first_row, input->rows());
       for (int64_t r = std::max<int64_t>(0, begin - input->first_row); r < last; ++r) {

@@ -19,7 +19,7 @@ struct KvLayout {
 };
 
 /// Storage of the paged cache: num_blocks blocks of block_size tokens in every layer. K and V of
-/// one (layer, block) are block_size rows, one after the other. Which sequence owns which block is the
+/// one (layer, block) are block_size rows, one behind the other. Who owns which block is the
 /// engine's business (kv/block_pool.h). Thread-compatible: one forward pass at a time.
 class KvCache {
  public:

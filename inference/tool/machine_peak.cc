@@ -1,10 +1,6 @@
 #include "inference/tool/machine_peak.h"
 
-#include <sys/syscall.h>
 #include <unistd.h>
-#if defined(__x86_64__)
-#include <cpuid.h>
-#endif
 
 #include <algorithm>
 #include <atomic>
@@ -33,22 +29,6 @@ const PeakLoops& LoopsOf(Isa isa) {
     default:
       return kScalarPeak;
   }
-}
-
-/// Whether the CPU has AMX for int8 and the system saves its tiles and lets this process use them.
-bool GrantsAmx() {
-#if defined(__x86_64__) && defined(SYS_arch_prctl)
-  unsigned eax, ebx, ecx, edx;
-  constexpr unsigned kTileAndInt8 = 1u << 24 | 1u << 25;
-  if (__get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) == 0 ||
-      (edx & kTileAndInt8) != kTileAndInt8) {
-    return false;
-  }
-  // Linux, Documentation/arch/x86/xstate.rst: ARCH_REQ_XCOMP_PERM of the tile data, state 18.
-  return syscall(SYS_arch_prctl, 0x1023, 18) == 0;
-#else
-  return false;
-#endif
 }
 
 template <typename Work>
@@ -100,12 +80,15 @@ StatusOr<double> ReadBytesPerSecond(ThreadPool& pool, const PeakLoops& loops) {
 }  // namespace
 
 StatusOr<MachinePeak> MeasureMachine(ThreadPool& pool) {
-  const PeakLoops& loops = LoopsOf(AvailableIsas().back());
+  std::vector<Isa> isas = AvailableIsas();
+  const bool amx = isas.back() == Isa::kAmx;
+  if (amx) isas.pop_back();
+  const PeakLoops& loops = LoopsOf(isas.back());
   MachinePeak peak;
   ASSIGN_OR_RETURN(peak.read_bytes_per_second, ReadBytesPerSecond(pool, loops));
   peak.int8.push_back({loops.isa, OpsPerSecond(pool, loops)});
 #if defined(__x86_64__)
-  if (GrantsAmx()) peak.int8.push_back({kAmxPeak.isa, OpsPerSecond(pool, kAmxPeak)});
+  if (amx) peak.int8.push_back({kAmxPeak.isa, OpsPerSecond(pool, kAmxPeak)});
 #endif
   return peak;
 }

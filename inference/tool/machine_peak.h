@@ -18,8 +18,8 @@ struct Int8Peak {
 /// the speed of an engine is a share of.
 struct MachinePeak {
   double read_bytes_per_second = 0;  ///< a streaming read of far more than the last cache holds
-  /// Of the best instruction set that the kernels can choose (AvailableIsas()), and of AMX where
-  /// the CPU has it and the system grants it.
+  /// Of the instruction sets that the kernels choose (AvailableIsas()): the best one for few rows,
+  /// and AMX's tiles for many where there are any.
   std::vector<Int8Peak> int8;
 };
 

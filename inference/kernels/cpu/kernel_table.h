@@ -30,9 +30,9 @@ inline constexpr int64_t kDirectRows = 16;
 
 /// y[m][16 * g + n] for the rows m of x and the groups g of one weight matrix.
 ///
-/// The rounded rows of x lie as the tiles read them: pieces of kPanelCols columns one after another;
-/// in a piece, bundles of `bundle_rows` rows (the last may have fewer); in a bundle of k rows, block
-/// b of row m is number b * k + m.
+/// The rounded rows of x lie as the tiles read them: pieces of kPanelCols columns one behind the
+/// other; in a piece, bundles of `bundle_rows` rows (the last may have fewer); in a bundle of k
+/// rows, block b of row m is number b * k + m.
 struct MatMulGroups {
   ElementType type;
   const uint8_t* groups;  ///< first group

@@ -186,7 +186,8 @@ struct MatMulKernels {
     const PackedBlocks<V, kType> weights(args.groups + group * args.group_bytes, args.cols);
     const int64_t tile = EvenTile(args.num_rows, V::kStreamRows);
     for (int64_t row = 0; row < args.num_rows; row += tile) {
-      WithRows<V::kStreamRows, 1>(LeastOf(tile, args.num_rows - row), [&](auto rows) HADAL_LAMBDA_INLINE {
+      const int64_t count = LeastOf(tile, args.num_rows - row);
+      WithRows<V::kStreamRows, 1>(count, [&](auto rows) HADAL_LAMBDA_INLINE {
         constexpr int kRows = decltype(rows)::value;
         F acc[kRows][1];
         HADAL_UNROLL
@@ -253,7 +254,8 @@ struct MatMulKernels {
     const float* scales = reinterpret_cast<const float*>(weights + Fp8ScaleOffset(args.cols));
     const int64_t tile = EvenTile(args.num_rows, V::kStreamRows);
     for (int64_t row = 0; row < args.num_rows; row += tile) {
-      WithRows<V::kStreamRows, 1>(LeastOf(tile, args.num_rows - row), [&](auto rows) HADAL_LAMBDA_INLINE {
+      const int64_t count = LeastOf(tile, args.num_rows - row);
+      WithRows<V::kStreamRows, 1>(count, [&](auto rows) HADAL_LAMBDA_INLINE {
         constexpr int kRows = decltype(rows)::value;
         const float* x = args.x + row * args.x_stride;
         F acc[kRows];
@@ -342,8 +344,8 @@ struct MatMulKernels {
       }
     }
     const bool last = col + cols == args.cols;
-    // The lines of the results come while the tile is computed: rows of y are pages apart, and where
-    // sums of blocks pass through memory (AMX) they would stand behind stores that wait for one.
+    // The lines of the results come while the tile is computed: rows of y are pages apart, and
+    // where sums of blocks pass through memory (AMX) they would stand behind stores that wait.
     const float* out = last ? args.y + row * args.y_stride + int64_t{group} * kGroupRows : sums;
     const int64_t step = last ? args.y_stride : kMaxPanelGroups * kGroupRows;
     for (int64_t m = 0; m < rows; ++m) __builtin_prefetch(out + m * step, 1);

@@ -9,8 +9,8 @@ namespace hadal::inference {
 
 /// VecAvx512 with AMX's int8 tiles for products of many rows (Intel SDM vol. 1, ch. 18): one
 /// instruction multiplies 16 rows of x with a block of 16 weight rows. Its sums are the same exact
-/// integers. The system must have granted the tile registers (kernels/device.cc); who used them gives
-/// them back (_tile_release).
+/// integers. The system must have granted the tile registers (kernels/device.cc); who used them
+/// gives them back (_tile_release).
 struct VecAmx : VecAvx512 {
   static constexpr bool kMatrixTiles = true;
   static constexpr int kBundleRows = 16;

@@ -9,8 +9,9 @@ namespace hadal::inference {
 /// Sixteen lanes in plain C++: the reference that vec_avx2.h and vec_avx512.h must match bit for
 /// bit, operation by operation. Meaning of the operations, shared by all three:
 ///   Fma(a, b, c) = a * b + c rounded once; Sum adds lane i + 8 to i, then i + 4, i + 2, i + 1;
-///   Round is to nearest even; Four is 4 activations in every lane; Dot adds 4 products of unsigned weights and signed activations per
-///   lane, kWide when weights exceed 6 bits; FromF8 takes E4M3 numbers that are no NaN.
+///   Round is to nearest even; Four is 4 activations in every lane; Dot adds 4 products of unsigned
+///   weights and signed activations per lane, kWide when weights exceed 6 bits; FromF8 takes E4M3
+///   numbers that are no NaN.
 struct VecScalar {
   struct F { float v[16]; };
   struct I { int32_t v[16]; };

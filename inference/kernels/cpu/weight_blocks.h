@@ -21,8 +21,8 @@ struct PackedBlocks {
   static constexpr bool kHasMin = kLayout.has_min;
   static constexpr bool kWide = kLayout.bits == 8;
 
-  /// Weights stream from memory once: the next ones are asked for so many bytes ahead, beyond the end
-  /// of a group, since groups lie one after another.
+  /// Weights stream from memory once: the next ones are asked for so many bytes ahead, beyond the
+  /// end of a group, since groups lie one after another.
   static constexpr int kPrefetchBytes = 4096;
 
   const uint8_t* supers;

@@ -166,7 +166,8 @@ TEST(RankGroup, AFollowerThatIsStuckEndsTheGroup) {
 }
 
 TEST(BatchMessage, CarriesABatchOfAnySize) {
-  ASSERT_OK_AND_ASSIGN(const auto cache, KvCache::Create({2, {KvDtype::kF32, 8}, {KvDtype::kF32, 8}}, 7, 4));
+  ASSERT_OK_AND_ASSIGN(const auto cache,
+                       KvCache::Create({2, {KvDtype::kF32, 8}, {KvDtype::kF32, 8}}, 7, 4));
   for (const size_t size : {0, 1, 100, 5000}) {
     auto ranks = CreateThreadRanks(2, absl::Seconds(20));
     const std::vector<int32_t> tokens(size, 3), blocks(size / 2 + 1, 6);
