@@ -123,7 +123,9 @@ StatusOr<int32_t> EngineCore::Sample(Sequence& sequence, absl::Span<const float>
   ASSIGN_OR_RETURN(const int32_t token,
                    sampler_.Sample(adjusted, params, static_cast<uint64_t>(sequence.num_tokens())));
   if (params.top_logprobs != SamplingParams::kNoLogprobs) {
-    sequence.unsent_logprobs.push_back(LogprobsOf(logits, token, params.top_logprobs));
+    ASSIGN_OR_RETURN(TokenLogprobs logprobs,
+                     LogprobsOf(device_, logits, token, params.top_logprobs));
+    sequence.unsent_logprobs.push_back(std::move(logprobs));
   }
   return token;
 }

@@ -67,7 +67,8 @@ class EngineCore {
   const std::unique_ptr<Drafter> drafter_;
   LogitAdjuster adjuster_;
   std::vector<float> masked_logits_;  ///< scratch of Mask()
-  Sampler sampler_;
+  const Device device_ = Device::CallingThread();  ///< where rows of logits are read
+  Sampler sampler_{device_};
   int64_t generated_tokens_ = 0;
   int64_t drafted_tokens_ = 0;
   int64_t accepted_tokens_ = 0;

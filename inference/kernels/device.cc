@@ -91,6 +91,8 @@ Device::Device(std::shared_ptr<ThreadPool> pool, Isa isa)
   CHECK(std::find(isas.begin(), isas.end(), isa) != isas.end());
 }
 
+Device Device::CallingThread() { return Device(std::make_shared<ThreadPool>(1)); }
+
 Device Device::ForLoading() const { return Device(std::make_shared<ThreadPool>(1), cpu_->isa); }
 
 }  // namespace hadal::inference

@@ -31,6 +31,9 @@ class Device {
   /// The same with `isa`, one of AvailableIsas().
   Device(std::shared_ptr<ThreadPool> pool, Isa isa);
 
+  /// This machine's CPU, on the calling thread alone.
+  static Device CallingThread();
+
   /// The same memory, without the threads that ops of others run on: what loads weights while a
   /// decoder runs packs them with it.
   Device ForLoading() const;

@@ -3,124 +3,161 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numeric>
+#include <utility>
 
 #include "inference/sampling/random.h"
 
 namespace hadal::inference {
 namespace {
 
-constexpr float kInfinity = std::numeric_limits<float>::infinity();
+/// The nucleus of top_p is sought among weights of at least e^-4, then e^-8 ...; ScaledExp has none
+/// below e^-87.
+constexpr double kFirstReach = 4;
+constexpr double kLastReach = 128;
 
-/// The nucleus of top_p is mostly a few tokens: sort this many first, then eight times as many.
-constexpr size_t kFirstSorted = 64;
+/// Weights near a bound differ from its exact power by less; the bound only says what is looked at.
+constexpr double kSlack = 0.01;
 
-/// Index of the largest logit; the lowest index of equals.
-StatusOr<int32_t> FindLargest(absl::Span<const float> logits) {
-  size_t best = 0;
-  float largest = -kInfinity;
-  for (size_t i = 0; i < logits.size(); ++i) {
-    const float value = logits[i];
-    if (!(value < kInfinity)) {
-      return Internal("logit of token {} is {}; expected a finite number", i, value);
-    }
-    if (value > largest) {
-      largest = value;
-      best = i;
-    }
-  }
-  if (largest == -kInfinity) return Internal("all {} logits are -inf or absent", logits.size());
-  return static_cast<int32_t>(best);
+double SumOf(absl::Span<const float> weights) {
+  return std::accumulate(weights.begin(), weights.end(), 0.0);
 }
 
-double WeightOf(float logit, float largest, float temperature) {
-  return std::exp((static_cast<double>(logit) - largest) / temperature);
+template <typename Iterator>
+double SumOf(Iterator begin, Iterator end) {
+  double sum = 0.0;
+  for (; begin != end; ++begin) sum += begin->weight;
+  return sum;
+}
+
+/// The first index at which the weights added to `sum` are above `target`, in no case one of weight
+/// 0; `sum` is then what comes before it.
+size_t DrawIndex(absl::Span<const float> weights, double target, double& sum) {
+  size_t drawn = 0;
+  for (size_t i = 0; i < weights.size(); ++i) {
+    if (weights[i] == 0) continue;
+    drawn = i;
+    if (sum + weights[i] > target) break;
+    sum += weights[i];
+  }
+  return drawn;
 }
 
 }  // namespace
 
+Sampler::Sampler(Device device) : device_(device), row_(std::move(device)) {}
+
 StatusOr<int32_t> Sampler::Sample(absl::Span<const float> logits, const SamplingParams& params,
                                   uint64_t position) {
-  ASSIGN_OR_RETURN(const int32_t best, FindLargest(logits));
-  if (params.temperature == 0.0f || params.top_k == 1) return best;
-  const float largest = logits[static_cast<size_t>(best)];
+  RETURN_IF_ERROR(row_.Read(logits));
+  if (params.temperature == 0.0f || params.top_k == 1) return row_.best();
+  scale_ = std::min(1.0f / params.temperature, std::numeric_limits<float>::max());
   const double u = UniformDraw(params.seed, position);
   const bool limited = params.top_k > 0 && static_cast<size_t>(params.top_k) < logits.size();
-  if (!limited && params.top_p >= 1.0f && params.min_p == 0.0f) {
-    return DrawFromAll(logits, largest, params.temperature, u);
+  if (limited || params.min_p > 0.0f) {
+    CollectLimited(limited ? static_cast<size_t>(params.top_k) : logits.size(), params.min_p);
+    if (params.top_p < 1.0f)
+      KeepNucleus(params.top_p * SumOf(candidates_.begin(), candidates_.end()));
+  } else if (params.top_p < 1.0f) {
+    const double mass = params.top_p * SumBlocks();
+    CollectMass(mass);
+    KeepNucleus(mass);
+  } else {
+    return DrawFromAll(u);
   }
-  return DrawFromBest(logits, largest, params, u);
+  return DrawFromCandidates(u);
 }
 
-int32_t Sampler::DrawFromAll(absl::Span<const float> logits, float largest, float temperature,
-                             double u) {
-  cumulative_.resize(logits.size());
-  double total = 0.0;
-  for (size_t i = 0; i < logits.size(); ++i) {
-    total += WeightOf(logits[i], largest, temperature);
-    cumulative_[i] = total;
-  }
-  return static_cast<int32_t>(DrawIndex(u));
+/// The weights of every block; their sum.
+double Sampler::SumBlocks() {
+  sums_.resize(NumLogitBlocks(row_.logits().size()));
+  BlockExpSums(device_, row_.logits(), row_.largest(), scale_, absl::MakeSpan(sums_));
+  return SumOf(sums_);
 }
 
-int32_t Sampler::DrawFromBest(absl::Span<const float> logits, float largest,
-                              const SamplingParams& params, double u) {
-  candidates_.resize(logits.size());
-  for (size_t i = 0; i < logits.size(); ++i) {
-    candidates_[i] = {logits[i], static_cast<int32_t>(i), 0.0};
-  }
-  if (params.top_k > 0 && static_cast<size_t>(params.top_k) < candidates_.size()) {
-    SortBest(0, static_cast<size_t>(params.top_k));
-    candidates_.resize(static_cast<size_t>(params.top_k));
-  }
-  if (params.min_p > 0.0f) {
-    // The best has weight 1.
-    std::erase_if(candidates_, [&](const Candidate& candidate) {
-      return WeightOf(candidate.logit, largest, params.temperature) < params.min_p;
-    });
-  }
-  double total = 0.0;
-  for (Candidate& candidate : candidates_) {
-    candidate.weight = WeightOf(candidate.logit, largest, params.temperature);
-    total += candidate.weight;
-  }
-  const double wanted = params.top_p < 1.0f ? total * static_cast<double>(params.top_p) : total;
-  double kept = 0.0;
-  size_t count = 0;
-  size_t sorted = 0;
-  while (count < candidates_.size() && (count == 0 || kept < wanted)) {
-    if (count == sorted) {
-      const size_t next = std::min(candidates_.size(), std::max(kFirstSorted, sorted * 8));
-      SortBest(sorted, next);
-      sorted = next;
-    }
-    kept += candidates_[count++].weight;
-  }
-  candidates_.resize(count);
-  std::sort(candidates_.begin(), candidates_.end(),
-            [](const Candidate& a, const Candidate& b) { return a.id < b.id; });
-  cumulative_.resize(count);
+int32_t Sampler::DrawFromAll(double u) {
+  const double target = u * SumBlocks();
   double sum = 0.0;
-  for (size_t i = 0; i < count; ++i) cumulative_[i] = sum += candidates_[i].weight;
-  return candidates_[DrawIndex(u)].id;
+  const size_t first = DrawIndex(sums_, target, sum) * kLogitBlock;
+  const auto block = row_.logits().subspan(first, kLogitBlock);
+  weights_.resize(block.size());
+  ScaledExp(device_, block, row_.largest(), scale_, absl::MakeSpan(weights_));
+  return static_cast<int32_t>(first + DrawIndex(weights_, target, sum));
 }
 
-/// The first sum above the target: an entry of weight 0 repeats the sum before it, so is never met.
-size_t Sampler::DrawIndex(double u) const {
-  const double total = cumulative_.back();
-  auto it = std::upper_bound(cumulative_.begin(), cumulative_.end(), u * total);
-  if (it == cumulative_.end()) it = std::lower_bound(cumulative_.begin(), it, total);
-  return static_cast<size_t>(it - cumulative_.begin());
+int32_t Sampler::DrawFromCandidates(double u) {
+  weights_.clear();
+  for (const Candidate& candidate : candidates_) weights_.push_back(candidate.weight);
+  double sum = 0.0;
+  return candidates_[DrawIndex(weights_, u * SumOf(weights_), sum)].id;
 }
 
-/// Puts the best of [begin, size) in order at [begin, end): larger logit first, then lower id.
-void Sampler::SortBest(size_t begin, size_t end) {
-  const auto better = [](const Candidate& a, const Candidate& b) {
-    return a.logit != b.logit ? a.logit > b.logit : a.id < b.id;
-  };
-  const auto first = candidates_.begin() + static_cast<std::ptrdiff_t>(begin);
-  const auto last = candidates_.begin() + static_cast<std::ptrdiff_t>(end);
-  if (last != candidates_.end()) std::nth_element(first, last, candidates_.end(), better);
-  std::sort(first, last, better);
+/// Makes the tokens with a logit of at least `bound` the candidates.
+void Sampler::Collect(float bound) {
+  row_.FindAtLeast(bound, &ids_);
+  weights_.clear();
+  for (const int32_t id : ids_) weights_.push_back(row_.logits()[static_cast<size_t>(id)]);
+  ScaledExp(device_, weights_, row_.largest(), scale_, absl::MakeSpan(weights_));
+  candidates_.clear();
+  for (size_t i = 0; i < ids_.size(); ++i) {
+    candidates_.push_back({ids_[i], row_.logits()[static_cast<size_t>(ids_[i])], weights_[i]});
+  }
+}
+
+/// The `count` best of those at least `min_p` times as probable as the best.
+void Sampler::CollectLimited(size_t count, float min_p) {
+  float bound = row_.BoundOfBest(count);
+  if (min_p > 0.0f) bound = std::max(bound, LogitAt(std::log(min_p) - kSlack));
+  Collect(bound);
+  KeepBest(count);
+  // The best has weight 1.
+  std::erase_if(candidates_, [min_p](const Candidate& c) { return c.weight < min_p; });
+}
+
+/// So many of the best that their weights reach `mass`, and more.
+void Sampler::CollectMass(double mass) {
+  for (double reach = kFirstReach; reach <= kLastReach; reach *= 2) {
+    Collect(LogitAt(-reach));
+    if (SumOf(weights_) >= mass) return;
+  }
+}
+
+/// The logit whose weight is e^power.
+float Sampler::LogitAt(double power) const {
+  return static_cast<float>(row_.largest() + power / scale_);
+}
+
+/// The `count` best candidates.
+void Sampler::KeepBest(size_t count) {
+  if (count >= candidates_.size()) return;
+  ranked_ = candidates_;
+  const auto last = ranked_.begin() + static_cast<std::ptrdiff_t>(count - 1);
+  std::nth_element(ranked_.begin(), last, ranked_.end(), Candidate::Better);
+  KeepDownTo(*last);
+}
+
+/// The fewest of the best candidates whose weights reach `mass`, and at least one: halves what may
+/// hold the last of them until that is known.
+void Sampler::KeepNucleus(double mass) {
+  ranked_ = candidates_;
+  auto begin = ranked_.begin(), end = ranked_.end();
+  double kept = 0.0;  // of all before `begin`, which are better
+  while (end - begin > 1) {
+    const auto middle = begin + (end - begin) / 2;
+    std::nth_element(begin, middle, end, Candidate::Better);
+    const double more = SumOf(begin, middle);
+    if (kept + more >= mass) {
+      end = middle;
+    } else {
+      kept += more;
+      begin = middle;
+    }
+  }
+  KeepDownTo(*begin);
+}
+
+void Sampler::KeepDownTo(const Candidate& last) {
+  std::erase_if(candidates_, [&last](const Candidate& c) { return Candidate::Better(last, c); });
 }
 
 }  // namespace hadal::inference

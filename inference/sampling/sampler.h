@@ -5,14 +5,18 @@
 
 #include "absl/types/span.h"
 #include "base/status.h"
+#include "inference/sampling/logit_row.h"
 #include "inference/sampling_params.h"
 
 namespace hadal::inference {
 
-/// Chooses the next token from one row of logits; see SamplingParams for the rule. Holds scratch
-/// memory of one vocabulary. Thread-compatible.
+/// Chooses the next token from one row of logits; see SamplingParams for the rule. Probabilities
+/// are float32 with the same bits on every CPU. Holds scratch memory. Thread-compatible.
 class Sampler {
  public:
+  /// The vocabulary is read on the calling thread, whatever `device` has.
+  explicit Sampler(Device device = Device::CallingThread());
+
   /// `logits` [vocabulary] f32, not empty, after LogitAdjuster; -inf means impossible. `position`
   /// is the index the token will have in its sequence, prompt included. `params` is valid
   /// (ValidateSamplingParams). INTERNAL when a logit is NaN or +inf, or all are -inf: the model's
@@ -22,19 +26,34 @@ class Sampler {
 
  private:
   struct Candidate {
-    float logit;
     int32_t id;
-    double weight;  ///< exp((logit - largest) / temperature)
+    float logit;
+    float weight;  ///< exp((logit - largest) / temperature)
+
+    static bool Better(const Candidate& a, const Candidate& b) {
+      return a.logit != b.logit ? a.logit > b.logit : a.id < b.id;
+    }
   };
 
-  int32_t DrawFromAll(absl::Span<const float> logits, float largest, float temperature, double u);
-  int32_t DrawFromBest(absl::Span<const float> logits, float largest, const SamplingParams& params,
-                       double u);
-  void SortBest(size_t begin, size_t end);
-  size_t DrawIndex(double u) const;
+  double SumBlocks();
+  int32_t DrawFromAll(double u);
+  int32_t DrawFromCandidates(double u);
+  void Collect(float bound);
+  void CollectLimited(size_t count, float min_p);
+  void CollectMass(double mass);
+  float LogitAt(double power) const;
+  void KeepBest(size_t count);
+  void KeepNucleus(double mass);
+  void KeepDownTo(const Candidate& last);
 
-  std::vector<double> cumulative_;  ///< sums of the weights of what may be drawn, by id
-  std::vector<Candidate> candidates_;
+  const Device device_;
+  LogitRow row_;
+  float scale_ = 1.0f;          ///< 1 / temperature
+  std::vector<float> sums_;     ///< of the weights of each block of the row
+  std::vector<float> weights_;  ///< of the candidates, or of a block
+  std::vector<int32_t> ids_;
+  std::vector<Candidate> candidates_;  ///< by id
+  std::vector<Candidate> ranked_;      ///< the same, in other orders
 };
 
 }  // namespace hadal::inference

@@ -27,7 +27,7 @@ INSIDE_INFERENCE = {
     "kv": {"kv", "tensor"},
     "tokenizer": {"tokenizer", "weights"},
     "constraint": {"constraint"},
-    "sampling": {"sampling", "tokenizer"},
+    "sampling": {"sampling", "kernels", "tokenizer"},
     "model": {"model", "comm", "moe", "weights", "kernels", "kv", "tensor"},
 }
 INCLUDE = re.compile(r'^\s*#include "([^"]+)"', re.M)

@@ -9,6 +9,8 @@ const ElementwisePart kAvx2Elementwise = {
     ElementwiseKernels<VecAvx2>::SiluMul,    ElementwiseKernels<VecAvx2>::Gelu,
     ElementwiseKernels<VecAvx2>::Softmax,    ElementwiseKernels<VecAvx2>::Add,
     ElementwiseKernels<VecAvx2>::RopeHalves, ElementwiseKernels<VecAvx2>::RopeInterleaved,
+    ElementwiseKernels<VecAvx2>::BlockMaxima,
+    ElementwiseKernels<VecAvx2>::BlockExpSums, ElementwiseKernels<VecAvx2>::ScaledExp,
 };
 
 }  // namespace hadal::inference

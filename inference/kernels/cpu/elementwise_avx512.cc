@@ -9,6 +9,8 @@ const ElementwisePart kAvx512Elementwise = {
     ElementwiseKernels<VecAvx512>::SiluMul,    ElementwiseKernels<VecAvx512>::Gelu,
     ElementwiseKernels<VecAvx512>::Softmax,    ElementwiseKernels<VecAvx512>::Add,
     ElementwiseKernels<VecAvx512>::RopeHalves, ElementwiseKernels<VecAvx512>::RopeInterleaved,
+    ElementwiseKernels<VecAvx512>::BlockMaxima,
+    ElementwiseKernels<VecAvx512>::BlockExpSums, ElementwiseKernels<VecAvx512>::ScaledExp,
 };
 
 }  // namespace hadal::inference

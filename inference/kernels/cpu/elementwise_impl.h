@@ -40,6 +40,13 @@ struct ElementwiseKernels {
     if (i < count) op(i, static_cast<int>(count - i));
   }
   static F Load(const float* p, int n) { return n == 16 ? V::Load(p) : V::LoadPartial(p, n); }
+  /// The lanes that are not there are -inf.
+  static F LoadOrLowest(const float* p, int n) {
+    if (n == 16) return V::Load(p);
+    float lanes[16];
+    for (int i = 0; i < 16; ++i) lanes[i] = i < n ? p[i] : -__builtin_inff();
+    return V::Load(lanes);
+  }
   static void Store(float* p, F a, int n) {
     if (n == 16) {
       V::Store(p, a);
@@ -159,6 +166,49 @@ struct ElementwiseKernels {
       x[2 * i] = a * cos[i] - b * sin[i];
       x[2 * i + 1] = b * cos[i] + a * sin[i];
     }
+  }
+
+  /// Every x is -inf or finite: times zero, NaN and +inf stay NaN. V::Max gives b where one is NaN.
+  static bool BlockMaxima(const float* x, int64_t count, int64_t block, float* maxima) {
+    const F lowest = V::Set(-__builtin_inff());
+    const F least_finite = V::Set(-__FLT_MAX__);
+    F zeros = V::Zero();
+    for (int64_t begin = 0; begin < count; begin += block) {
+      const int64_t size = count - begin < block ? count - begin : block;
+      F best = lowest;
+      ForEach(size, [&](int64_t i, int n) {
+        const F v = LoadOrLowest(x + begin + i, n);
+        best = V::Max(best, v);
+        zeros = V::Fma(V::Max(least_finite, v), V::Zero(), zeros);
+      });
+      *maxima++ = V::MaxOf(best);
+    }
+    return V::Sum(zeros) == 0;
+  }
+
+  /// exp((x - shift) * scale); 0 where that is less than e^-87, of -inf too.
+  static F ExpOf(F x, float shift, float scale) {
+    const F power = V::Mul(V::Sub(x, V::Set(shift)), V::Set(scale));
+    return V::SelectNegative(V::Add(power, V::Set(87.0f)), V::Zero(), Exp<V>(power));
+  }
+
+  static void BlockExpSums(const float* x, int64_t count, int64_t block, float shift, float scale,
+                           float* sums) {
+    for (int64_t begin = 0; begin < count; begin += block) {
+      const int64_t size = count - begin < block ? count - begin : block;
+      F sum = V::Zero();
+      ForEach(size, [&](int64_t i, int n) {
+        sum = V::Add(sum, ExpOf(LoadOrLowest(x + begin + i, n), shift, scale));
+      });
+      *sums++ = V::Sum(sum);
+    }
+  }
+
+  static void ScaledExp(const float* x, int64_t count, float shift, float scale,
+                        float* y) {
+    ForEach(count, [&](int64_t i, int n) {
+      Store(y + i, ExpOf(LoadOrLowest(x + i, n), shift, scale), n);
+    });
   }
 };
 

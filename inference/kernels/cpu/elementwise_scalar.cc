@@ -9,6 +9,8 @@ const ElementwisePart kScalarElementwise = {
     ElementwiseKernels<VecScalar>::SiluMul,    ElementwiseKernels<VecScalar>::Gelu,
     ElementwiseKernels<VecScalar>::Softmax,    ElementwiseKernels<VecScalar>::Add,
     ElementwiseKernels<VecScalar>::RopeHalves, ElementwiseKernels<VecScalar>::RopeInterleaved,
+    ElementwiseKernels<VecScalar>::BlockMaxima,
+    ElementwiseKernels<VecScalar>::BlockExpSums, ElementwiseKernels<VecScalar>::ScaledExp,
 };
 
 }  // namespace hadal::inference

@@ -142,6 +142,11 @@ struct ElementwisePart {
   void (*add)(const float* x, int64_t count, float* y);
   void (*rope_halves)(const float* cos, const float* sin, int64_t pairs, float* x);
   void (*rope_interleaved)(const float* cos, const float* sin, int64_t pairs, float* x);
+  /// logits.h; `block` is a multiple of 16.
+  bool (*block_maxima)(const float* x, int64_t count, int64_t block, float* maxima);
+  void (*block_exp_sums)(const float* x, int64_t count, int64_t block, float shift, float scale,
+                         float* sums);
+  void (*scaled_exp)(const float* x, int64_t count, float shift, float scale, float* y);
 };
 
 /// What one instruction set implements; a part is one file per instruction set.

@@ -12,6 +12,7 @@
 #include "inference/model/decoder_bench.h"
 #include "inference/model/step_cost.h"
 #include "inference/tool/commands.h"
+#include "inference/tool/json_lines.h"
 #include "inference/tool/machine_peak.h"
 #include "inference/weights/checkpoint.h"
 
@@ -25,6 +26,7 @@ struct Options {
   std::string model;
   DecoderBenchOptions decoder{.generated_tokens = 128};
   int32_t threads = 0;
+  std::string texts;
   bool json = false;
 };
 
@@ -79,11 +81,10 @@ StatusOr<Figures> BenchChatModel(const Checkpoint& checkpoint, const Options& op
   return figures;
 }
 
-// Passages as ingest sends them.
-StatusOr<Figures> BenchEmbedder(const Checkpoint& checkpoint, const Options& options,
-                                const MachinePeak& peak, std::shared_ptr<ThreadPool> pool) {
-  ASSIGN_OR_RETURN(const auto embedder, Embedder::Load(options.model, std::move(pool)));
-  const int32_t length = std::min(kPassageTokens, embedder->max_tokens());
+/// Passages as ingest sends them: those of a file, or made-up tokens.
+StatusOr<Embeddings> EmbedPassages(Embedder& embedder, const std::vector<std::string>& texts) {
+  if (!texts.empty()) return embedder.Embed(texts, EmbedKind::kPassage);
+  const int32_t length = std::min(kPassageTokens, embedder.max_tokens());
   std::vector<std::vector<int32_t>> passages(kPassages,
                                              std::vector<int32_t>(static_cast<size_t>(length)));
   for (size_t p = 0; p < passages.size(); ++p) {
@@ -91,19 +92,34 @@ StatusOr<Figures> BenchEmbedder(const Checkpoint& checkpoint, const Options& opt
       passages[p][i] = static_cast<int32_t>(1000 + (p * 7919 + i * 104729) % 20000);
     }
   }
+  return embedder.EmbedTokens(passages);
+}
+
+StatusOr<Figures> BenchEmbedder(const Checkpoint& checkpoint, const Options& options,
+                                const MachinePeak& peak, std::shared_ptr<ThreadPool> pool) {
+  std::vector<std::string> texts;
+  if (!options.texts.empty()) {
+    ASSIGN_OR_RETURN(const auto rows, ReadJsonLines(options.texts));
+    for (size_t i = 0; i < rows.size(); ++i) {
+      ASSIGN_OR_RETURN(texts.emplace_back(), StringField(rows[i], i + 1, "text"));
+    }
+  }
+  ASSIGN_OR_RETURN(const auto embedder, Embedder::Load(options.model, std::move(pool)));
   std::vector<double> seconds;
+  Embeddings found;
   for (int32_t repeat = 0; repeat < options.decoder.repeats; ++repeat) {
     const absl::Time start = absl::Now();
-    RETURN_IF_ERROR(embedder->EmbedTokens(passages).status());
+    ASSIGN_OR_RETURN(found, EmbedPassages(*embedder, texts));
     seconds.push_back(absl::ToDoubleSeconds(absl::Now() - start));
   }
   std::sort(seconds.begin(), seconds.end());
   const double median = seconds[seconds.size() / 2];
-  ASSIGN_OR_RETURN(const StepCost step, CostOfStep(checkpoint, kPassages * length, 0));
-  return Figures{{"passages", kPassages},
-                 {"passage_tokens", length},
-                 {"passages_per_second", kPassages / median},
-                 {"embedding_tokens_per_second", kPassages * length / median},
+  const auto passages = static_cast<double>(found.values.size()) / found.dim;
+  ASSIGN_OR_RETURN(const StepCost step, CostOfStep(checkpoint, found.tokens, 0));
+  return Figures{{"passages", passages},
+                 {"passage_tokens", found.tokens / passages},
+                 {"passages_per_second", passages / median},
+                 {"embedding_tokens_per_second", found.tokens / median},
                  {"share_of_int8", SharesOfInt8(peak, step.multiply_adds / median)}};
 }
 
@@ -164,6 +180,8 @@ void AddBench(CLI::App& app, RunCommand* run) {
       ->capture_default_str();
   command->add_option("--repeats", options->decoder.repeats, "runs; the median is shown")
       ->check(CLI::Range(1, 100))->capture_default_str();
+  command->add_option("--texts", options->texts,
+                      "embedding models: rows with \"text\" to embed as passages");
   command->add_flag("--json", options->json, "print JSON");
   command->footer("example: hadal-model bench model.gguf --threads 2 --json");
   command->callback([options, run] { *run = [options] { return Run(*options); }; });

@@ -101,6 +101,41 @@ TEST(Sampler, MatchesTheReferenceForEveryKindOfParameters) {
   }
 }
 
+/// A vocabulary of many blocks, and of no whole number of vectors.
+std::vector<float> WideLogits(std::mt19937& random, float bulk) {
+  std::normal_distribution<float> normal(0.0f, bulk);
+  std::vector<float> logits(20'011);
+  for (float& value : logits) value = normal(random);
+  for (int i = 0; i < 30; ++i) logits[random() % logits.size()] = 8.0f + normal(random);
+  for (size_t i = 512; i < 1536; ++i) logits[i] = -kInfinity;  // as a constraint leaves it
+  return logits;
+}
+
+TEST(Sampler, EveryInstructionSetDrawsTheTokensOfTheReference) {
+  std::mt19937 random(3);
+  std::vector<Sampler> samplers;
+  for (const Isa isa : AvailableIsas()) {
+    samplers.emplace_back(Device(std::make_shared<ThreadPool>(1), isa));
+  }
+  for (int round = 0; round < 200; ++round) {
+    const std::vector<float> logits = WideLogits(random, round % 2 == 0 ? 0.5f : 3.0f);
+    const float temperatures[] = {0.0f, 1e-40f, 0.6f, 1.0f, 5.0f};
+    const int32_t top_ks[] = {0, 2, 50, 500};
+    const float top_ps[] = {1.0f, 0.3f, 0.95f, 0.999f};
+    const float min_ps[] = {0.0f, 0.0f, 0.05f};
+    SamplingParams params =
+        Params(temperatures[random() % 5], top_ks[random() % 4], top_ps[random() % 4], random());
+    params.min_p = min_ps[random() % 3];
+    const int32_t expected = ReferenceSample(logits, params, 77);
+    for (Sampler& sampler : samplers) {
+      const auto sampled = sampler.Sample(logits, params, 77);
+      ASSERT_OK(sampled);
+      ASSERT_EQ(*sampled, expected) << "round " << round << " t=" << params.temperature
+                                    << " k=" << params.top_k << " p=" << params.top_p;
+    }
+  }
+}
+
 TEST(Sampler, DrawsFollowTheProbabilities) {
   const std::vector<float> logits = {std::log(0.5f), std::log(0.3f), std::log(0.15f),
                                      std::log(0.05f)};
@@ -135,6 +170,9 @@ TEST(Sampler, RefusesLogitsThatAreNotNumbers) {
                 "token 1");
   EXPECT_STATUS(sampler.Sample(std::vector<float>{1, 2, kInfinity}, Params(1, 0, 1), 0), kInternal,
                 "token 2");
+  std::vector<float> wide(1000, 1.0f);
+  wide[999] = nan;
+  EXPECT_STATUS(sampler.Sample(wide, Params(0, 0, 1), 0), kInternal, "token 999");
   EXPECT_STATUS(sampler.Sample(std::vector<float>{-kInfinity, -kInfinity}, Params(0, 0, 1), 0),
                 kInternal, "-inf");
 }
