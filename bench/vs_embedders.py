@@ -80,15 +80,15 @@ class Peer:
         self.engine = engine
         self.process = subprocess.Popen(
             [args.python, script, engine, args.model, passages, str(args.threads)],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self.batch = self.answer()["batch"]
 
     def answer(self):
         while line := self.process.stdout.readline():
             if line.startswith("{"):
                 return json.loads(line)
-        sys.exit(f"{self.engine} failed: {self.process.stderr.read().strip()[-2000:]}\n"
-                 f"(install its packages into the --python interpreter, or leave it out of --engines)")
+        sys.exit(f"{self.engine} failed; install its packages into the --python interpreter, or "
+                 "leave it out of --engines")
 
     def ask(self, what):
         self.process.stdin.write(what + "\n")
@@ -194,7 +194,7 @@ def parse_args():
                         help="JSON as SQuAD's: data, paragraphs, context")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--tokens", type=int, default=300)
-    parser.add_argument("--passages", type=int, default=32)
+    parser.add_argument("--passages", type=int, default=16)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--engines", nargs="+", choices=ENGINES, default=list(ENGINES))
     parser.add_argument("--python", default=sys.executable, help="interpreter with the engines")
