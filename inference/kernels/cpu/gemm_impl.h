@@ -62,13 +62,13 @@ struct GemmKernels {
   }
 
   /// Rows in groups as equal as they can be: a single row left over would wait for its own sums.
-  template <int kVecs>
+  template <int kRows, int kVecs>
   static void Columns(const Operands& o, int64_t rows, int64_t j, int64_t depth) {
-    const int64_t groups = (rows + V::kGemmRows - 1) / V::kGemmRows;
+    const int64_t groups = (rows + kRows - 1) / kRows;
     int64_t row = 0;
     for (int64_t g = 0; g < groups; ++g) {
       const int64_t count = (rows - row + groups - g - 1) / (groups - g);
-      TileOf<V::kGemmRows, kVecs>(count, o, row, j, depth);
+      TileOf<kRows, kVecs>(count, o, row, j, depth);
       row += count;
     }
   }
@@ -81,8 +81,14 @@ struct GemmKernels {
     for (int64_t k = 0; k < depth; k += kPanelDepth) {
       const int64_t part = depth - k < kPanelDepth ? depth - k : kPanelDepth;
       int64_t j = 0;
-      for (; j + kStep <= cols; j += kStep) Columns<V::kGemmVecs>(o, rows, j, part);
-      for (; j < cols; j += 16) Columns<1>(o, rows, j, part);
+      for (; j + kStep <= cols; j += kStep) Columns<V::kGemmRows, V::kGemmVecs>(o, rows, j, part);
+      if constexpr (V::kGemmVecs > 2) {
+        // Half as wide, twice as high: as many sums in flight (the heads of small encoders).
+        for (; j + kStep / 2 <= cols; j += kStep / 2) {
+          Columns<2 * V::kGemmRows, V::kGemmVecs / 2>(o, rows, j, part);
+        }
+      }
+      for (; j < cols; j += 16) Columns<V::kGemmRows, 1>(o, rows, j, part);
       o.a += part;
       o.b += part * o.b_stride;
       o.fresh = false;
