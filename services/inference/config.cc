@@ -40,7 +40,7 @@ constexpr TextField kTextFields[] = {
      "docs/measurements/kv-cache.md)"},
 };
 constexpr NumberField kNumberFields[] = {
-    {"threads", &InferenceConfig::threads, 0, 1024, "compute threads; 0: one per hardware thread"},
+    {"threads", &InferenceConfig::threads, 0, 1024, "compute threads; 0: one per core it may use"},
     {"memory_budget_mib", &InferenceConfig::memory_budget_mib, 0, int64_t{1} << 30,
      "weights, KV caches and buffers of all models, MiB; 0: memory of the machine or its cgroup"},
     {"kv_cache_mib", &InferenceConfig::kv_cache_mib, 1, int64_t{1} << 24,

@@ -24,7 +24,7 @@ struct InferenceConfig {
   std::string data_folder;
   std::string models_folder;
   std::string listen = "127.0.0.1:0";
-  int64_t threads = 0;  ///< of the one compute pool; 0: one per hardware thread
+  int64_t threads = 0;  ///< of the one compute pool; 0: one per core this process may use
   std::string chat_model = "qwen2.5-coder-0.5b-instruct-q4_k_m.gguf";
   std::string embedding_model = "multilingual-e5-small-q4_0.gguf";
   std::vector<ModelEntry> models;  ///< further ones
