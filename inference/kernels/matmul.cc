@@ -12,7 +12,7 @@ namespace {
 
 // Weight bytes one claim of a worker covers when few rows of x make the op memory-bound: some
 // 10 microseconds, far above the cost of a claim and far below a time slice.
-constexpr int64_t kStreamBytes = 128 << 10;
+constexpr int64_t kStreamBytes = 32 << 10;
 
 struct alignas(64) CacheLine {
   uint8_t bytes[64];

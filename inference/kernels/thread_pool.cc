@@ -80,13 +80,26 @@ class BoundHere {
   const bool known_;
 };
 
-/// A lane's share of the job. `cursor` is (job << 32 | chunks left).
+/// A worker's part of the job, where it begins: it so reads one stream of memory, and those who
+/// are done early take what is left of the others' parts. `cursor` is (job << 32 | chunks left).
 struct alignas(64) Share {
   std::atomic<uint64_t> cursor{0};
   int64_t begin = 0;
   int64_t end = 0;
   int64_t num_chunks = 0;
+  size_t lane = 0;
 };
+
+std::vector<Share> SharesOf(absl::Span<const Lane> lanes) {
+  size_t workers = 0;
+  for (const Lane& lane : lanes) workers += static_cast<size_t>(lane.workers);
+  std::vector<Share> shares(workers);
+  size_t next = 0;
+  for (size_t lane = 0; lane < lanes.size(); ++lane) {
+    for (int32_t i = 0; i < lanes[lane].workers; ++i) shares[next++].lane = lane;
+  }
+  return shares;
+}
 
 }  // namespace
 
@@ -95,7 +108,7 @@ struct alignas(64) Share {
 // job's fields are read only after a claim, when the caller cannot have left yet. Fields that are
 // written by different threads lie on cache lines of their own.
 struct ThreadPool::State {
-  explicit State(std::vector<Lane> plan) : lanes(std::move(plan)), shares(lanes.size()) {}
+  explicit State(std::vector<Lane> plan) : lanes(std::move(plan)), shares(SharesOf(lanes)) {}
 
   const std::vector<Lane> lanes;
   std::vector<Share> shares;
@@ -126,19 +139,23 @@ struct ThreadPool::State {
     return done;
   }
 
-  // The worker's own lane first. Chunks count as finished when it finds no more.
-  void RunChunks(uint32_t job, size_t lane) {
+  // The worker's own share first, then those of its lane. Chunks count as finished when it finds no
+  // more.
+  void RunChunks(uint32_t job, size_t own) {
     int32_t done = 0;
-    for (size_t i = 0; i < shares.size(); ++i) {
-      if (i > 0 && !steal.load(std::memory_order_relaxed)) break;
-      done += RunShare(job, shares[(lane + i) % shares.size()]);
+    for (const bool near : {true, false}) {
+      if (!near && !steal.load(std::memory_order_relaxed)) break;
+      for (size_t i = 0; i < shares.size(); ++i) {
+        Share& share = shares[(own + i) % shares.size()];
+        if ((share.lane == shares[own].lane) == near) done += RunShare(job, share);
+      }
     }
     if (done == 0) return;
     if (pending.fetch_sub(done, std::memory_order_acq_rel) == done) pending.notify_one();
   }
 
-  void WorkerLoop(size_t lane) {
-    if (lanes.size() > 1) BindThread(lanes[lane].cpus);
+  void WorkerLoop(size_t own) {
+    if (lanes.size() > 1) BindThread(lanes[shares[own].lane].cpus);
     Spinner spinner;
     int32_t last = 0;
     while (true) {
@@ -146,7 +163,7 @@ struct ThreadPool::State {
                    [&] { epoch.wait(last, std::memory_order_acquire); });
       last = epoch.load(std::memory_order_acquire);
       if (stopping.load(std::memory_order_acquire)) return;
-      RunChunks(static_cast<uint32_t>(last), lane);
+      RunChunks(static_cast<uint32_t>(last), own);
     }
   }
 
@@ -155,17 +172,18 @@ struct ThreadPool::State {
     epoch.notify_all();
   }
 
-  /// The lane of the core this thread runs on now.
-  size_t LaneHere() const {
+  /// The first share of the lane whose cores this thread runs on now.
+  size_t ShareHere() const {
     if (lanes.size() == 1) return 0;
     const int cpu = ::sched_getcpu();
-    const auto here = std::find_if(lanes.begin(), lanes.end(), [cpu](const Lane& lane) {
-      return std::find(lane.cpus.begin(), lane.cpus.end(), cpu) != lane.cpus.end();
+    const auto here = std::find_if(shares.begin(), shares.end(), [&](const Share& share) {
+      const std::vector<int32_t>& cpus = lanes[share.lane].cpus;
+      return std::find(cpus.begin(), cpus.end(), cpu) != cpus.end();
     });
-    return here == lanes.end() ? 0 : static_cast<size_t>(here - lanes.begin());
+    return here == shares.end() ? 0 : static_cast<size_t>(here - shares.begin());
   }
 
-  void Run(size_t lane, int32_t num_chunks) {
+  void Run(size_t own, int32_t num_chunks) {
     pending.store(num_chunks, std::memory_order_relaxed);
     const auto job = static_cast<uint32_t>(epoch.load(std::memory_order_relaxed)) + 1;  // wraps
     for (Share& share : shares) {
@@ -173,7 +191,7 @@ struct ThreadPool::State {
                          std::memory_order_release);
     }
     Announce();
-    RunChunks(job, lane);
+    RunChunks(job, own);
     // A worker may have been preempted inside its last chunk: this core is for it then.
     caller_spinner.Wait([this] { return pending.load(std::memory_order_acquire) == 0; },
                         [this] {
@@ -192,12 +210,10 @@ ThreadPool::ThreadPool(int32_t num_threads)
 ThreadPool::ThreadPool(std::vector<Lane> lanes)
     : state_(std::make_unique<State>(std::move(lanes))) {
   CHECK(!state_->lanes.empty());
-  for (size_t lane = 0; lane < state_->lanes.size(); ++lane) {
-    CHECK(state_->lanes[lane].workers > 0);
-    // Worker 0 of the first lane is the caller.
-    for (int32_t i = lane == 0 ? 1 : 0; i < state_->lanes[lane].workers; ++i) {
-      state_->workers.emplace_back([state = state_.get(), lane] { state->WorkerLoop(lane); });
-    }
+  for (const Lane& lane : state_->lanes) CHECK(lane.workers > 0);
+  // Worker 0, of the first lane, is the caller.
+  for (size_t own = 1; own < state_->shares.size(); ++own) {
+    state_->workers.emplace_back([state = state_.get(), own] { state->WorkerLoop(own); });
   }
 }
 
@@ -236,13 +252,18 @@ void ThreadPool::ParallelFor(absl::Span<const int64_t> lane_ends, int64_t grain,
   }
   absl::MutexLock lock(&state.caller_mu);
   int64_t num_chunks = 0, begin = 0;
+  auto share = state.shares.begin();
   for (size_t lane = 0; lane < lane_ends.size(); ++lane) {
-    Share& share = state.shares[lane];
     CHECK(lane_ends[lane] >= begin);
-    share.begin = std::exchange(begin, lane_ends[lane]);
-    share.end = begin;
-    share.num_chunks = (share.end - share.begin + grain - 1) / grain;
-    num_chunks += share.num_chunks;
+    const int64_t chunks = (lane_ends[lane] - begin + grain - 1) / grain;
+    const int64_t workers = state.lanes[lane].workers;
+    for (int64_t worker = 0; worker < workers; ++worker, ++share) {
+      share->num_chunks = chunks * (worker + 1) / workers - chunks * worker / workers;
+      share->begin = begin;
+      share->end = std::min(lane_ends[lane], begin + share->num_chunks * grain);
+      begin = share->end;
+    }
+    num_chunks += chunks;
   }
   CHECK(num_chunks <= INT32_MAX);
   if (num_chunks == 0) return;
@@ -251,7 +272,7 @@ void ThreadPool::ParallelFor(absl::Span<const int64_t> lane_ends, int64_t grain,
   state.grain = grain;
   state.steal.store(stealing == Stealing::kAllowed, std::memory_order_relaxed);
   if (stealing == Stealing::kAllowed || state.lanes.size() == 1) {
-    state.Run(state.LaneHere(), static_cast<int32_t>(num_chunks));
+    state.Run(state.ShareHere(), static_cast<int32_t>(num_chunks));
   } else {
     const BoundHere bound(state.lanes[0].cpus);  // where the caller is a worker
     state.Run(0, static_cast<int32_t>(num_chunks));

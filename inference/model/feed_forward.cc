@@ -130,32 +130,36 @@ void FeedForward::Place(const Checkpoint& checkpoint, PackPrecision precision, i
 
 Status FeedForward::Run(const FeedForwardWeights& weights, int32_t index, ConstMatrixView x,
                         MatrixView y) {
-  RunMlp(weights, x, y);
-  if (weights.router.rows() == 0) return ranks_.Sum(y);
+  if (weights.router.rows() == 0) {
+    RunMlp(weights.mlp, x, y);
+    return ranks_.Sum(y);
+  }
   RouteRows(weights, index, x);
-  if (placed_experts_ != nullptr) return RunSpreadExperts(index, x, y);
-  experts_.Run(weights.experts, routing_, x, y);
+  const bool shared = weights.mlp.gate.rows() > 0;
+  if (!shared) std::fill_n(y.data, y.rows * y.cols, 0.0f);
+  if (placed_experts_ != nullptr) {
+    if (shared) RunMlp(weights.mlp, x, y);
+    GateShared(weights.shared_gate, x, y);
+    return RunSpreadExperts(index, x, y);
+  }
+  experts_.Compute(weights.experts, shared ? &weights.mlp : nullptr, routing_, x, y);
+  GateShared(weights.shared_gate, x, y);
+  experts_.AddOutputs(routing_, y);
   return ranks_.Sum(y);
 }
 
-// y = mlp(x); without one, zeros.
-void FeedForward::RunMlp(const FeedForwardWeights& weights, ConstMatrixView x, MatrixView y) {
-  const Expert& mlp = weights.mlp;
-  if (mlp.gate.rows() == 0) {
-    std::fill_n(y.data, y.rows * y.cols, 0.0f);
-    return;
-  }
+void FeedForward::RunMlp(const Expert& mlp, ConstMatrixView x, MatrixView y) {
   const MatrixView gate = gate_.Reserve(device_, x.rows, mlp.gate.rows());
   const MatrixView up = up_.Reserve(device_, x.rows, mlp.up.rows());
   const MatMulTask tasks[] = {{&mlp.gate, nullptr, gate, false}, {&mlp.up, nullptr, up, false}};
   MatMul(device_, x, tasks);
   const GroupedMatMulTask down = {gate, {&mlp.down, nullptr, y, false}, up.data};
   GroupedMatMul(device_, absl::MakeConstSpan(&down, 1));
-  if (weights.shared_gate.rows() > 0) GateShared(weights.shared_gate, x, y);
 }
 
-// y *= sigmoid(gate * x), a number a row. y may be a rank's part of a sum.
+// y *= sigmoid(gate * x), a number a row, where there is a gate. y may be a rank's part of a sum.
 void FeedForward::GateShared(const PackedMatrix& gate, ConstMatrixView x, MatrixView y) {
+  if (gate.rows() == 0) return;
   const MatrixView logit = shared_logit_.Reserve(device_, x.rows, 1);
   MatMul(device_, x, gate, nullptr, logit);
   ScaleBySigmoid(device_, logit, y);

@@ -56,7 +56,7 @@ class FeedForward {
   Status Run(const FeedForwardWeights& weights, int32_t index, ConstMatrixView x, MatrixView y);
 
  private:
-  void RunMlp(const FeedForwardWeights& weights, ConstMatrixView x, MatrixView y);
+  void RunMlp(const Expert& mlp, ConstMatrixView x, MatrixView y);
   void GateShared(const PackedMatrix& gate, ConstMatrixView x, MatrixView y);
   void RouteRows(const FeedForwardWeights& weights, int32_t index, ConstMatrixView x);
   Status RunSpreadExperts(int32_t index, ConstMatrixView x, MatrixView y);

@@ -53,18 +53,27 @@ void ExpertRunner::Combine(const Routing& routing, absl::Span<const int64_t> row
   });
 }
 
-// input_ through the experts into output_, both permuted.
-void ExpertRunner::Compute(absl::Span<const Expert> experts, int64_t hidden) {
+// input_ through the experts into output_, both permuted, and x through `shared` into y.
+void ExpertRunner::ComputePermuted(absl::Span<const Expert> experts, const Expert* shared,
+                                   ConstMatrixView x, MatrixView y) {
+  const int64_t hidden = x.cols;
   const auto total = static_cast<int64_t>(row_of_.size());
-  const int64_t ffn = experts.front().gate.rows();
-  Grow(gate_, total * ffn);
-  Grow(up_, total * ffn);
+  const int64_t ffn = experts.empty() ? 0 : experts.front().gate.rows();
+  const int64_t shared_ffn = shared == nullptr ? 0 : shared->gate.rows();
+  Grow(gate_, total * ffn + x.rows * shared_ffn);
+  Grow(up_, total * ffn + x.rows * shared_ffn);
   Grow(output_, total * hidden);
+  const MatrixView shared_gate(gate_.data() + total * ffn, x.rows, shared_ffn);
+  const MatrixView shared_up(up_.data() + total * ffn, x.rows, shared_ffn);
   // The rows of expert e in a buffer of `cols` columns.
   const auto rows_of = [&](std::vector<float>& buffer, size_t e, int64_t cols) {
     return MatrixView(buffer.data() + first_[e] * cols, first_[e + 1] - first_[e], cols);
   };
   tasks_.clear();
+  if (shared != nullptr) {
+    tasks_.push_back({x, {&shared->gate, nullptr, shared_gate, false}});
+    tasks_.push_back({x, {&shared->up, nullptr, shared_up, false}});
+  }
   for (size_t e = 0; e < experts.size(); ++e) {
     const ConstMatrixView in = rows_of(input_, e, hidden);
     if (in.rows == 0) continue;
@@ -73,6 +82,9 @@ void ExpertRunner::Compute(absl::Span<const Expert> experts, int64_t hidden) {
   }
   GroupedMatMul(device_, tasks_);
   tasks_.clear();
+  if (shared != nullptr) {
+    tasks_.push_back({shared_gate, {&shared->down, nullptr, y, false}, shared_up.data});
+  }
   for (size_t e = 0; e < experts.size(); ++e) {
     const ConstMatrixView in = rows_of(gate_, e, ffn);
     if (in.rows == 0) continue;
@@ -82,14 +94,17 @@ void ExpertRunner::Compute(absl::Span<const Expert> experts, int64_t hidden) {
   GroupedMatMul(device_, tasks_);
 }
 
-void ExpertRunner::Run(absl::Span<const Expert> experts, const Routing& routing, ConstMatrixView x,
-                       MatrixView y) {
+void ExpertRunner::Compute(absl::Span<const Expert> experts, const Expert* shared,
+                           const Routing& routing, ConstMatrixView x, MatrixView y) {
   CHECK(!experts.empty() && x.rows == y.rows && x.cols == y.cols);
   CHECK(static_cast<int64_t>(routing.experts.size()) == x.rows * routing.top_k);
   Permute(experts.size(), routing.experts, routing.top_k, x);
-  Compute(experts, x.cols);
+  ComputePermuted(experts, shared, x, y);
+}
+
+void ExpertRunner::AddOutputs(const Routing& routing, MatrixView y) const {
   Combine(routing, row_of_,
-          ConstMatrixView(output_.data(), static_cast<int64_t>(row_of_.size()), x.cols), y);
+          ConstMatrixView(output_.data(), static_cast<int64_t>(row_of_.size()), y.cols), y);
 }
 
 void ExpertRunner::RunEach(absl::Span<const Expert> experts,
@@ -99,7 +114,7 @@ void ExpertRunner::RunEach(absl::Span<const Expert> experts,
   CHECK(static_cast<int64_t>(expert_of_row.size()) == x.rows);
   if (x.rows == 0) return;
   Permute(experts.size(), expert_of_row, 1, x);
-  Compute(experts, x.cols);
+  ComputePermuted(experts, nullptr, x, y);
   device_.cpu().pool().ParallelFor(y.rows, 16, [&](int64_t begin, int64_t end) {
     for (int64_t r = begin; r < end; ++r) {
       std::memcpy(y.row(r), output_.data() + row_of_[static_cast<size_t>(r)] * x.cols,

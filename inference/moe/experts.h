@@ -26,7 +26,16 @@ class ExpertRunner {
   /// Tokens are permuted by expert, each projection is one grouped GEMM, and the sum of a token
   /// takes its experts in ascending order: a row of y does not depend on the other rows.
   void Run(absl::Span<const Expert> experts, const Routing& routing, ConstMatrixView x,
-           MatrixView y);
+           MatrixView y) {
+    Compute(experts, nullptr, routing, x, y);
+    AddOutputs(routing, y);
+  }
+
+  /// Run() in two halves: the outputs of all tokens' experts, and in the same passes of the pool
+  /// y = shared(x) where `shared` is given; then the sum.
+  void Compute(absl::Span<const Expert> experts, const Expert* shared, const Routing& routing,
+               ConstMatrixView x, MatrixView y);
+  void AddOutputs(const Routing& routing, MatrixView y) const;
 
   /// Row i of y = expert `expert_of_row[i]` of row i of x. x, y [rows, hidden] f32; rows may be
   /// none.
@@ -41,7 +50,8 @@ class ExpertRunner {
  private:
   void Permute(size_t num_experts, absl::Span<const int32_t> expert_of, int32_t per_row,
                ConstMatrixView x);
-  void Compute(absl::Span<const Expert> experts, int64_t hidden);
+  void ComputePermuted(absl::Span<const Expert> experts, const Expert* shared, ConstMatrixView x,
+                       MatrixView y);
 
   const Device device_;
   std::vector<int64_t> first_;   ///< [experts + 1]: permuted rows of an expert
