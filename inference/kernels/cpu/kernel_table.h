@@ -71,8 +71,8 @@ inline constexpr int64_t kPassRows = 560;
 /// Per block 8 steps and at most two scales or a scale and a minimum; per float column 16 weights.
 inline constexpr int64_t kPanelBytes = kPanelGroups * (kPanelCols / 32) * (512 + 128);
 static_assert(kPanelGroups * kFloatPanelCols * 64 <= kPanelBytes);
-/// Sums of a pass between one panel and the next.
-inline constexpr int64_t kSumFloats = kPassRows * kMaxPanelGroups * 16;
+/// Sums of a pass between one panel and the next; a last tile may reach beyond its rows.
+inline constexpr int64_t kSumFloats = (kPassRows + kMaxBundleRows) * kMaxPanelGroups * 16;
 
 /// Where the numbers of one KV head lie in the rows of the cache (tensor/kv_row.h), in bytes.
 struct KvHead {

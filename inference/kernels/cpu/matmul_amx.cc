@@ -7,7 +7,10 @@ namespace {
 
 // Tiles are for many rows; registers that are not given back make every switch of threads slower.
 void Groups(const MatMulGroups& args) {
-  if (IsFloat(args.type) || args.num_rows <= kDirectRows) return kAvx512MatMul.groups(args);
+  const bool small = args.num_rows <= kDirectRows;
+  // Q6_K has a scale per 16 columns: half a tile, which takes as long as a whole one.
+  const bool halves = PackedLayoutOf(args.type).scales == 2;
+  if (IsFloat(args.type) || small || halves) return kAvx512MatMul.groups(args);
   MatMulKernels<VecAmx>::QuantizedPanels(args);
   _tile_release();
 }

@@ -200,6 +200,11 @@ struct MatMulKernels {
     }
   }
 
+  /// Rows whose rounded values lie together.
+  struct Bundle {
+    int64_t row, rows;
+  };
+
   /// What PanelGroups needs to know of quantised weights.
   template <ElementType kType>
   struct QuantizedPanel {
@@ -216,11 +221,12 @@ struct MatMulKernels {
                             cols / kBlockCols, panel);
     }
     template <int kTileRows, int kTileGroups>
-    static HADAL_INLINE void Add(const MatMulGroups& args, int64_t row, int64_t rows, int64_t col,
-                                 int64_t cols, const uint8_t* const* panel,
+    static HADAL_INLINE void Add(const MatMulGroups& args, const Bundle& bundle, int64_t row,
+                                 int64_t col, int64_t cols, const uint8_t* const* panel,
                                  F (*acc)[kTileGroups]) {
-      const ActivationBlock* x =
-          args.blocks + col / kBlockCols * args.num_rows + row * (cols / kBlockCols);
+      const int64_t rows = bundle.rows;
+      const ActivationBlock* x = args.blocks + col / kBlockCols * args.num_rows +
+                                 bundle.row * (cols / kBlockCols) + (row - bundle.row);
       Blocks weights[kTileGroups];
       HADAL_UNROLL
       for (int g = 0; g < kTileGroups; ++g) weights[g] = Blocks{panel[g]};
@@ -292,7 +298,7 @@ struct MatMulKernels {
       }
     }
     template <int kTileRows, int kTileGroups>
-    static HADAL_INLINE void Add(const MatMulGroups& args, int64_t row, int64_t /*rows*/,
+    static HADAL_INLINE void Add(const MatMulGroups& args, const Bundle&, int64_t row,
                                  int64_t col, int64_t cols, const uint8_t* const* panel,
                                  F (*acc)[kTileGroups]) {
       const float* x = args.x + row * args.x_stride + col;
@@ -330,11 +336,12 @@ struct MatMulKernels {
     }
   }
 
-  /// Rows [row, row + rows) meet the panels of kTileGroups groups: columns [col, col + cols).
-  /// A tile may have more rows than exist: what they add up is not kept.
+  /// Rows [row, row + rows) of a bundle meet the panels of kTileGroups groups: columns [col, col +
+  /// cols). A tile may have more rows than exist: what they add up is not kept.
   template <typename Panel, int kTileRows, int kTileGroups>
-  static void RunTile(const MatMulGroups& args, float* sums, int32_t group, int64_t row,
-                      int64_t rows, int64_t col, int64_t cols, const uint8_t* const* panel) {
+  static void RunTile(const MatMulGroups& args, float* sums, int32_t group, const Bundle& bundle,
+                      int64_t row, int64_t rows, int64_t col, int64_t cols,
+                      const uint8_t* const* panel) {
     F acc[kTileRows][kTileGroups];
     HADAL_UNROLL
     for (int m = 0; m < kTileRows; ++m) {
@@ -349,7 +356,7 @@ struct MatMulKernels {
     const float* out = last ? args.y + row * args.y_stride + int64_t{group} * kGroupRows : sums;
     const int64_t step = last ? args.y_stride : kMaxPanelGroups * kGroupRows;
     for (int64_t m = 0; m < rows; ++m) __builtin_prefetch(out + m * step, 1);
-    Panel::template Add<kTileRows, kTileGroups>(args, row, rows, col, cols, panel, acc);
+    Panel::template Add<kTileRows, kTileGroups>(args, bundle, row, col, cols, panel, acc);
     HADAL_UNROLL
     for (int m = 0; m < kTileRows; ++m) {
       if (Panel::kRowStep > 1 && m >= rows) break;
@@ -380,24 +387,35 @@ struct MatMulKernels {
             Panel::Fill(args, begin + g, col, cols, args.panel + g * kStride);
           }
           for (int64_t row = first; row < end; row += bundle) {
-            const int64_t rows = LeastOf(bundle, end - row);
-            if (rows != used_rows) V::UseRows(used_rows = rows);
-            for (int32_t g = 0; g < groups; g += Panel::kGroups) {
-              const uint8_t* panels[] = {args.panel + g * kStride, args.panel + (g + 1) * kStride};
-              float* sums =
-                  args.sums + ((row - first) * kMaxPanelGroups + begin + g) * kGroupRows;
-              WithRows<Panel::kRows, Panel::kRowStep>(rows, [&](auto n) HADAL_LAMBDA_INLINE {
-                constexpr int kRows = decltype(n)::value;
-                if (groups - g >= Panel::kGroups) {
-                  RunTile<Panel, kRows, Panel::kGroups>(args, sums, begin + g, row, rows, col,
-                                                        cols, panels);
-                } else {
-                  RunTile<Panel, kRows, 1>(args, sums, begin + g, row, rows, col, cols, panels);
-                }
-              });
-            }
+            RunBundle<Panel>(args, {row, LeastOf(bundle, end - row)}, first, begin, groups, col,
+                             cols, &used_rows);
           }
         }
+      }
+    }
+  }
+
+  /// A bundle may have more rows than a tile: made for other kernels.
+  template <typename Panel>
+  static void RunBundle(const MatMulGroups& args, const Bundle& bundle, int64_t first_row,
+                        int32_t begin, int32_t groups, int64_t col, int64_t cols,
+                        int64_t* used_rows) {
+    constexpr int64_t kStride = kPanelBytes / kPanelGroups;
+    for (int64_t row = bundle.row; row < bundle.row + bundle.rows; row += Panel::kRows) {
+      const int64_t rows = LeastOf(Panel::kRows, bundle.row + bundle.rows - row);
+      if (rows != *used_rows) V::UseRows(*used_rows = rows);
+      for (int32_t g = 0; g < groups; g += Panel::kGroups) {
+        const uint8_t* panels[] = {args.panel + g * kStride, args.panel + (g + 1) * kStride};
+        float* sums = args.sums + ((row - first_row) * kMaxPanelGroups + begin + g) * kGroupRows;
+        WithRows<Panel::kRows, Panel::kRowStep>(rows, [&](auto n) HADAL_LAMBDA_INLINE {
+          constexpr int kRows = decltype(n)::value;
+          if (groups - g >= Panel::kGroups) {
+            RunTile<Panel, kRows, Panel::kGroups>(args, sums, begin + g, bundle, row, rows, col,
+                                                  cols, panels);
+          } else {
+            RunTile<Panel, kRows, 1>(args, sums, begin + g, bundle, row, rows, col, cols, panels);
+          }
+        });
       }
     }
   }
