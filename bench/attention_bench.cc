@@ -8,22 +8,17 @@
 #include <random>
 
 #include "base/check.h"
+#include "bench/measure.h"
 #include "inference/kernels/attention.h"
 #include "inference/tensor/aligned_buffer.h"
 
 namespace hadal::inference {
 namespace {
 
+using bench::RandomValues;
+
 constexpr int32_t kBlockSize = 16;
 constexpr int32_t kLayers = 24;
-
-std::vector<float> Queries(int64_t count) {
-  std::mt19937_64 random(1);
-  std::normal_distribution<float> normal;
-  std::vector<float> values(static_cast<size_t>(count));
-  for (float& value : values) value = normal(random);
-  return values;
-}
 
 /// The rows of `streams` sequences in `layers` layers, blocks of a stream in no order.
 class Cache {
@@ -89,7 +84,7 @@ void RunGrouped(benchmark::State& state, KvDtype type, int32_t threads, int32_t 
   const Cache keys(row, layers, streams, positions);
   const Cache values(row, layers, streams, positions);
   const int64_t total = int64_t{streams} * rows;
-  const std::vector<float> q = Queries(total * 896);
+  const std::vector<float> q = RandomValues(total * 896);
   std::vector<float> out(q.size());
   int32_t layer = 0;
   for (auto _ : state) {
@@ -112,7 +107,7 @@ void RunLatent(benchmark::State& state, KvDtype type, int32_t threads, int32_t h
   const KvRow row = KvRow::OfLatent(type, 512, 64);
   const Cache keys(row, layers, streams, positions);
   const int64_t total = int64_t{streams} * rows;
-  const std::vector<float> q = Queries(total * heads * 576);
+  const std::vector<float> q = RandomValues(total * heads * 576);
   std::vector<float> out(static_cast<size_t>(total * heads * 512));
   int32_t layer = 0;
   for (auto _ : state) {

@@ -10,14 +10,13 @@ without a verdict, when processes that are not ours used more than --max-other-l
 1 when our median ratio is below --at-least.
 """
 
-import argparse
 import contextlib
-import json
 import os
 import statistics
 import subprocess
 import sys
 
+import measuring
 import vs_llama_cpp
 
 BUSY = "while True: pass"
@@ -35,10 +34,11 @@ def busy_core(core):
         process.wait()
 
 
-def cpu_jiffies(pid):
+def process_seconds(pid):
+    """CPU time of a process."""
     with open(f"/proc/{pid}/stat", encoding="ascii") as file:
         fields = file.read().rpartition(")")[2].split()
-    return int(fields[11]) + int(fields[12])
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def generation(measure, args):
@@ -49,34 +49,27 @@ def generation(measure, args):
 
 def generation_beside_busy(measure, args):
     with busy_core(args.core) as process:
-        all_before, busy_before = vs_llama_cpp.cpu_times()[1], cpu_jiffies(process.pid)
+        all_before, busy_before = measuring.cpu_seconds()[1], process_seconds(process.pid)
         speed, other = generation(measure, args)
-        share = ((cpu_jiffies(process.pid) - busy_before)
-                 / max(1, vs_llama_cpp.cpu_times()[1] - all_before))
+        share = ((process_seconds(process.pid) - busy_before)
+                 / max(0.01, measuring.cpu_seconds()[1] - all_before))
     return speed, max(0.0, other - share)
 
 
 def parse_args():
-    parser = argparse.ArgumentParser(description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = measuring.parser(__doc__)
+    measuring.add_rounds(parser)
+    measuring.add_llama_cpp(parser, help="interpreter with llama_cpp; without: ours alone")
     parser.add_argument("--model", required=True, help="a GGUF file")
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--hadal-model", default="build/release/bin/hadal-model")
-    parser.add_argument("--python", help="interpreter with llama_cpp; without: ours alone")
-    parser.add_argument("--no-extra-buffers", action="store_true",
-                        help="llama_cpp without its AMX and repacked buffers")
     parser.add_argument("--generate", type=int, default=64)
     parser.add_argument("--core", type=int, default=0, help="the one that is kept busy")
-    parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--at-least", type=float, default=0.45, help="of our ratio")
-    parser.add_argument("--max-other-load", type=float, default=0.05)
-    parser.add_argument("--json", metavar="FILE")
     args = parser.parse_args()
     if args.core not in os.sched_getaffinity(0):
         parser.error(f"--core {args.core}: expected one of {sorted(os.sched_getaffinity(0))}")
-    args.model, args.hadal_model = map(os.path.abspath, (args.model, args.hadal_model))
+    measuring.find_paths(parser, args, "model", "hadal_model", "python")
     # What vs_llama_cpp runs beside generation, as little as it can be.
-    args.prompt, args.streams, args.ubatch = [16], [1], 512
+    args.prompt, args.streams, args.ubatch, args.same_text = [16], [1], 512, False
     return args
 
 
@@ -97,18 +90,10 @@ def main():
     for engine, rounds in found.items():
         median = {key: statistics.median(r[key] for r in rounds) for key in rounds[0]}
         ratios = [r["ratio"] for r in rounds]
-        between = f"{min(ratios):.2f}–{max(ratios):.2f}"
         print(f"{engine:<12}{median['idle']:>10.1f}{median['busy']:>10.1f}{median['ratio']:>13.2f}"
-              f"{between:>14}")
-    print("CPU used by others: " + ", ".join(f"{100 * x:.0f} %" for x in loads))
-    if args.json:
-        with open(args.json, "w", encoding="utf-8") as file:
-            json.dump({"model": args.model, "threads": args.threads, "rounds": found,
-                       "other_load": loads}, file, indent=1)
-    if max(loads) > args.max_other_load:
-        print(f"no verdict: others used more than {100 * args.max_other_load:.0f} % of the CPU; "
-              "run it again on an idle machine", file=sys.stderr)
-        return 3
+              f"{measuring.span(ratios):>14}")
+    if not measuring.finish(args, loads, rounds=found):
+        return measuring.NO_VERDICT
     return int(statistics.median(r["ratio"] for r in found["ours"]) < args.at_least)
 
 

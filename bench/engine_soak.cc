@@ -16,13 +16,14 @@
 #include <cmath>
 #include <cstdlib>
 #include <filesystem>
-#include <fstream>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <random>
 #include <thread>
+#include <utility>
 
 #include "absl/time/clock.h"
+#include "bench/measure.h"
 #include "inference/chat_model.h"
 
 namespace hadal::inference {
@@ -55,13 +56,8 @@ double CpuSeconds() {
   return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
 }
 
-/// Of /proc/self/status, in MiB.
 double StatusMiB(const std::string& field) {
-  std::ifstream file("/proc/self/status");
-  for (std::string line; std::getline(file, line);) {
-    if (line.starts_with(field + ":")) return std::stod(line.substr(field.size() + 1)) / 1024;
-  }
-  return 0;
+  return static_cast<double>(bench::StatusBytes(field)) / (1 << 20);
 }
 
 struct Counts {
@@ -241,9 +237,7 @@ template <typename Value>
 double MedianOf(const std::vector<Period>& periods, size_t begin, size_t end, Value value) {
   std::vector<double> values;
   for (size_t i = begin; i < end; ++i) values.push_back(value(periods[i]));
-  std::sort(values.begin(), values.end());
-  const size_t middle = values.size() / 2;
-  return values.size() % 2 == 1 ? values[middle] : (values[middle - 1] + values[middle]) / 2;
+  return bench::Median(std::move(values));
 }
 
 /// Whether the last third is as good as the first one.
@@ -281,12 +275,9 @@ int Run(const Options& options) {
   }
   EngineOptions engine;
   engine.kv_blocks = 48;  // few: blocks are evicted and sequences preempted
-  auto model = LoadChatModel(options.model, engine, MakeThreadPool(options.threads));
-  if (!model.ok()) {
-    fmt::print(stderr, "{}\n", std::string(model.status().message()));
-    return 1;
-  }
-  Soak soak(options, *model);
+  const ChatModel model =
+      bench::OrExit(LoadChatModel(options.model, engine, MakeThreadPool(options.threads)));
+  Soak soak(options, model);
   std::vector<Period> measured;
   for (int32_t number = 1; number <= periods; ++number) {
     const Period period = soak.Run(number);

@@ -7,18 +7,13 @@
 #include <random>
 
 #include "base/check.h"
+#include "bench/measure.h"
 #include "inference/kernels/matmul.h"
 
 namespace hadal::inference {
 namespace {
 
-std::vector<float> Activations(int64_t count) {
-  std::mt19937_64 random(1);
-  std::normal_distribution<float> normal;
-  std::vector<float> values(static_cast<size_t>(count));
-  for (float& value : values) value = normal(random);
-  return values;
-}
+using bench::RandomValues;
 
 PackedMatrix Weights(ElementType type, int64_t rows, int64_t cols, const Device& packer) {
   const ElementTraits traits = TraitsOf(type);
@@ -46,7 +41,7 @@ void BM_MatMul(benchmark::State& state) {
   const int64_t outputs = batch <= 16 ? 160000 : 4864;
   const PackedMatrix weight =
       Weights(static_cast<ElementType>(state.range(0)), outputs, kHidden, device);
-  const std::vector<float> x = Activations(batch * kHidden);
+  const std::vector<float> x = RandomValues(batch * kHidden);
   std::vector<float> y(static_cast<size_t>(batch * outputs));
   for (auto _ : state) {
     MatMul(device, ConstMatrixView(x.data(), batch, kHidden), weight, nullptr,

@@ -13,6 +13,7 @@
 
 #include "base/check.h"
 #include "base/file.h"
+#include "bench/measure.h"
 #include "inference/kernels/thread_pool.h"
 #include "inference/kv_dtype.h"
 #include "inference/model/decoder.h"
@@ -81,9 +82,7 @@ std::unique_ptr<Decoder> Load(const Checkpoint& checkpoint, KvDtype dtype,
                               const std::shared_ptr<ThreadPool>& pool) {
   DecoderOptions options;
   options.kv_dtype = dtype;
-  auto decoder = LoadDecoder(checkpoint, options, pool);
-  CHECK_OK(decoder);
-  return *std::move(decoder);
+  return bench::OrExit(LoadDecoder(checkpoint, options, pool));
 }
 
 Loss Measure(Decoder& exact, Decoder& found, absl::Span<const int32_t> tokens, size_t context) {
@@ -121,20 +120,18 @@ int Main(int argc, char** argv) {
   const auto argument = [&](int i, int otherwise) {
     return argc > i ? std::stoi(argv[i]) : otherwise;
   };
-  const auto checkpoint = Checkpoint::Open(argv[1]);
-  CHECK_OK(checkpoint);
-  const auto text = ReadFile(argv[2]);
-  CHECK_OK(text);
-  std::vector<int32_t> tokens = Tokens(argv[1], *text, (*checkpoint)->config().vocabulary);
+  const auto checkpoint = bench::OrExit(Checkpoint::Open(argv[1]));
+  const std::string text = bench::OrExit(ReadFile(argv[2]));
+  std::vector<int32_t> tokens = Tokens(argv[1], text, checkpoint->config().vocabulary);
   tokens.resize(std::min(tokens.size(), static_cast<size_t>(argument(3, 2048))));
   const auto context = static_cast<size_t>(argument(4, 1024));
   const auto pool = std::make_shared<ThreadPool>(argument(5, 0));
-  const auto exact = Load(**checkpoint, KvDtype::kF32, pool);
+  const auto exact = Load(*checkpoint, KvDtype::kF32, pool);
   std::printf("%zu tokens in sequences of %zu\n", tokens.size(), context);
   std::printf("%-6s %16s %14s %14s %10s\n", "type", "kB/1,000 tokens", "mean KL", "99 % KL",
               "top-1");
   for (const KvDtype dtype : {KvDtype::kF32, KvDtype::kF16, KvDtype::kBF16, KvDtype::kI8}) {
-    const auto found = Load(**checkpoint, dtype, pool);
+    const auto found = Load(*checkpoint, dtype, pool);
     Loss loss = Measure(*exact, *found, tokens, context);
     std::vector<double>& all = loss.divergence;
     const double mean =

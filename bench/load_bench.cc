@@ -5,10 +5,11 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
-#include <fstream>
 #include <string>
+#include <utility>
 
 #include "absl/time/clock.h"
+#include "bench/measure.h"
 #include "inference/constraint.h"
 #include "inference/kernels/thread_pool.h"
 #include "inference/model/decoder.h"
@@ -39,16 +40,6 @@ struct Load {
   Memory memory;
 };
 
-/// A line of /proc/self/status in bytes.
-int64_t StatusBytes(const std::string& name) {
-  std::ifstream status("/proc/self/status");
-  for (std::string key; status >> key; status.ignore(1 << 10, '\n')) {
-    int64_t kib = 0;
-    if (key == name + ":" && status >> kib) return kib << 10;
-  }
-  return 0;
-}
-
 int64_t StoredBytes(const Checkpoint& checkpoint) {
   size_t bytes = 0;
   for (const std::string& name : checkpoint.names()) {
@@ -74,7 +65,8 @@ StatusOr<Load> LoadOnce(const std::string& path, std::shared_ptr<ThreadPool> poo
   load.phases.open = watch.Lap();
   ASSIGN_OR_RETURN(const auto decoder, LoadDecoder(*checkpoint, DecoderOptions(), std::move(pool)));
   load.phases.weights = watch.Lap();
-  load.memory = {StoredBytes(*checkpoint), StatusBytes("VmHWM"), StatusBytes("RssAnon")};
+  load.memory = {StoredBytes(*checkpoint), bench::StatusBytes("VmHWM"),
+                 bench::StatusBytes("RssAnon")};
   watch.Lap();
   ASSIGN_OR_RETURN(const auto tokenizer, LoadTokenizer(path));
   load.phases.tokenizer = watch.Lap();

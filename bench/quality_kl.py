@@ -13,68 +13,39 @@ llama.cpp's by more than two standard errors of the difference, position by posi
 here and llama_cpp in --python.
 """
 
-import argparse
 import json
 import os
-import subprocess
 import sys
 import tempfile
-import time
 
 import numpy
 
-# Runs inside --python: writes the logits of each sequence as raw float32 rows.
+import measuring
+
+# Behind measuring.LLAMA_CPP: writes the logits of each sequence as raw float32 rows.
 LLAMA_SIDE = r"""
-import ctypes, json, sys
-import llama_cpp
-o = json.loads(sys.argv[1])
-llama_cpp.llama_backend_init()
-silent = llama_cpp.llama_log_callback(lambda level, text, data: None)
-llama_cpp.llama_log_set(silent, None)
-params = llama_cpp.llama_model_default_params()
-params.use_extra_bufts = o["extra_buffers"]
-model = llama_cpp.llama_model_load_from_file(o["model"].encode(), params)
-assert model, "llama.cpp cannot load " + o["model"]
-vocabulary = llama_cpp.llama_vocab_n_tokens(llama_cpp.llama_model_get_vocab(model))
 longest = max(len(ids) for ids in o["sequences"])
-c = llama_cpp.llama_context_default_params()
-c.n_ctx = longest + 256
-c.n_batch = c.n_ubatch = longest
-c.n_threads = c.n_threads_batch = o["threads"]
-ctx = llama_cpp.llama_init_from_model(model, c)
-assert ctx, "llama.cpp cannot make a context"
+ctx = context(longest + 256, longest, longest)
 batch = llama_cpp.llama_batch_init(longest, 0, 1)
 for number, ids in enumerate(o["sequences"]):
-    llama_cpp.llama_memory_clear(llama_cpp.llama_get_memory(ctx), True)
-    batch.n_tokens = len(ids)
-    for i, token in enumerate(ids):
-        batch.token[i], batch.pos[i], batch.n_seq_id[i] = token, i, 1
-        batch.seq_id[i][0], batch.logits[i] = 0, True
-    assert llama_cpp.llama_decode(ctx, batch) == 0, "llama_decode failed"
+    clear(ctx)
+    decode(ctx, batch, [(token, i, 0, True) for i, token in enumerate(ids)])
     size = len(ids) * vocabulary * 4
     with open("%s.%d" % (o["out"], number), "wb") as file:
         file.write(ctypes.string_at(llama_cpp.llama_get_logits(ctx), size))
 """
 
 
-def run(command):
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        sys.exit(f"{command[0]} failed with {done.returncode}: {done.stderr.strip()[-2000:]}")
-    return done.stdout
-
-
 def texts(folder):
     """By language, one long text."""
-    with open(f"{folder}/cmrc2018/cmrc2018_dev.json", encoding="utf-8") as file:
-        paragraphs = [p["context"] for d in json.load(file)["data"] for p in d["paragraphs"]]
+    chinese = measuring.paragraphs(f"{folder}/cmrc2018/cmrc2018_dev.json")[::20]
     english = []
     with open(f"{folder}/corpus/manifest.jsonl", encoding="utf-8") as file:
         for document in map(json.loads, file):
             if document["language"] == "en":
                 with open(f"{folder}/corpus/text/{document['id']}.txt", encoding="utf-8") as text:
                     english.append(text.read())
-    return {"Chinese": "\n".join(paragraphs[::20]), "English": "\n".join(english)}
+    return {"Chinese": "\n".join(p["context"] for p in chinese), "English": "\n".join(english)}
 
 
 def sequences_of(args, scratch):
@@ -84,8 +55,8 @@ def sequences_of(args, scratch):
     for language, text in texts(args.eval).items():
         with open(f"{scratch}/text.jsonl", "w", encoding="utf-8") as file:
             file.write(json.dumps({"text": text}) + "\n")
-        ids = json.loads(run([args.hadal_model, "tokenize", args.model, "--plain", "--jsonl",
-                              f"{scratch}/text.jsonl"]))["ids"]
+        ids = json.loads(measuring.run([args.hadal_model, "tokenize", args.model, "--plain",
+                                        "--jsonl", f"{scratch}/text.jsonl"]).out)["ids"]
         if len(ids) < count * args.length:
             sys.exit(f"{language} text has {len(ids)} tokens, {count * args.length} are needed: "
                      "lower --positions")
@@ -108,15 +79,9 @@ def ours(args, ids, dtype, scratch):
     with open(f"{scratch}/tokens.txt", "w", encoding="ascii") as file:
         file.write(",".join(map(str, ids)) + "\n")
     out = f"{scratch}/logits.safetensors"
-    run([args.hadal_model, "logits", args.model, "--tokens-file", f"{scratch}/tokens.txt", "--out",
-         out, "--all", "--dtype", dtype, "--threads", str(args.threads)])
+    measuring.run([args.hadal_model, "logits", args.model, "--tokens-file", f"{scratch}/tokens.txt",
+                   "--out", out, "--all", "--dtype", dtype, "--threads", str(args.threads)])
     return read_logits(out, len(ids))
-
-
-def llama_cpp(args, model, sequences, out):
-    options = {"model": model, "threads": args.threads, "sequences": sequences, "out": out,
-               "extra_buffers": not args.no_extra_buffers}
-    run([args.python, "-c", LLAMA_SIDE, json.dumps(options)])
 
 
 def log_probabilities(logits):
@@ -146,7 +111,8 @@ def measure(args, scratch):
     for engine in ["ours", *peers]:
         found[engine] = {language: [] for language in sequences}
     for engine, model in peers.items():
-        llama_cpp(args, model, [ids for _, ids in flat], f"{scratch}/{engine}")
+        measuring.run_llama_cpp(args, LLAMA_SIDE, model, out=f"{scratch}/{engine}",
+                                sequences=[ids for _, ids in flat])
     for number, (language, ids) in enumerate(flat):
         reference = ours(args, ids, "f32", scratch)
         found["ours"][language].append(compare(reference, ours(args, ids, "native", scratch)))
@@ -175,20 +141,15 @@ def difference(ours_found, theirs_found):
 
 
 def parse_args():
-    parser = argparse.ArgumentParser(description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = measuring.parser(__doc__)
+    measuring.add_llama_cpp(parser, default=sys.executable, help="interpreter with llama_cpp")
     parser.add_argument("--model", required=True, help="a GGUF file")
     parser.add_argument("--eval", required=True, help="folder with cmrc2018 and corpus")
-    parser.add_argument("--python", default=sys.executable, help="interpreter with llama_cpp")
-    parser.add_argument("--hadal-model", default="build/release/bin/hadal-model")
     parser.add_argument("--f32-gguf", metavar="FILE", help="the model's weights as F32")
     parser.add_argument("--positions", type=int, default=2000)
     parser.add_argument("--length", type=int, default=250, help="tokens of a sequence")
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--no-extra-buffers", action="store_true",
-                        help="llama.cpp without its AMX and repacked buffers")
-    parser.add_argument("--json", metavar="FILE")
     args = parser.parse_args()
+    measuring.find_paths(parser, args, "model", "eval", "python", "hadal_model", "f32_gguf")
     if args.length < 1 or args.positions < 2 * args.length:
         parser.error(f"--positions {args.positions}: expected two sequences of {args.length} "
                      "at least")
@@ -212,10 +173,7 @@ def main():
                   f"{r['median']:.6f} | {r['p99']:.6f} | {r['largest']:.3f} | {100 * r['top1']:.2f} % |")
     gap, error = difference(found["ours"], found["llama.cpp"])
     print(f"ours less llama.cpp: {gap:+.6f} ± {error:.6f} (standard error)")
-    if args.json:
-        with open(args.json, "w", encoding="utf-8") as file:
-            json.dump({"date": time.strftime("%Y-%m-%d", time.gmtime()), "model": args.model,
-                       "result": rows, "ours_less_llama_cpp": gap, "standard_error": error}, file, indent=1, ensure_ascii=False)
+    measuring.write_json(args, result=rows, ours_less_llama_cpp=gap, standard_error=error)
     return int(gap > 2 * error)
 
 

@@ -16,8 +16,8 @@ import argparse
 import dataclasses
 import json
 import re
-import subprocess
-import sys
+
+import measuring
 
 
 @dataclasses.dataclass
@@ -197,10 +197,7 @@ def server(args):
 # ---- a GGUF file on this machine ----------------------------------------------------------------
 
 def hadal_model(args, *rest):
-    done = subprocess.run([args.hadal_model, *rest], capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        sys.exit(f"{args.hadal_model} {rest[0]}: {done.stderr.strip()}")
-    return json.loads(done.stdout)
+    return json.loads(measuring.run([args.hadal_model, *rest]).out)
 
 
 # The first that fits; one expert is "ffn_up.7", as the checkpoint names it.
@@ -293,6 +290,8 @@ def main():
     there = commands.add_parser("server")
     there.add_argument("--config", default="tests/golden/configs/deepseek_v3.json")
     args = parser.parse_args()
+    if args.command == "local":
+        measuring.find_paths(here, args, "model", "hadal_model")
     {"local": local, "server": server}[args.command](args)
 
 

@@ -13,11 +13,13 @@
 #include <vector>
 
 #include "base/check.h"
+#include "bench/measure.h"
 #include "inference/chat_model.h"
 
 namespace hadal::inference {
 namespace {
 
+using bench::Median;
 using Clock = std::chrono::steady_clock;
 
 constexpr int32_t kQuestionTokens = 24;
@@ -57,11 +59,6 @@ Answer Ask(const ChatModel& model, const std::string& cache_namespace,
   return answer;
 }
 
-double Median(std::vector<double> values) {
-  std::sort(values.begin(), values.end());
-  return values[values.size() / 2];
-}
-
 int Main(int argc, char** argv) {
   if (argc < 2) {
     fmt::print(stderr, "usage: second_question MODEL [THREADS [ROUNDS [CONTEXT_TOKENS]]]\n");
@@ -75,14 +72,11 @@ int Main(int argc, char** argv) {
     return 2;
   }
   const EngineOptions options;
-  auto model = LoadChatModel(argv[1], options, MakeThreadPool(threads));
-  if (!model.ok()) {
-    fmt::print(stderr, "{}\n", std::string(model.status().message()));
-    return 1;
-  }
-  const int32_t vocabulary = model->tokenizer->vocabulary_size();
+  const ChatModel model =
+      bench::OrExit(LoadChatModel(argv[1], options, MakeThreadPool(threads)));
+  const int32_t vocabulary = model.tokenizer->vocabulary_size();
   std::mt19937 random(1);
-  Ask(*model, "", Tokens(random, kQuestionTokens, vocabulary));  // touches every weight once
+  Ask(model, "", Tokens(random, kQuestionTokens, vocabulary));  // touches every weight once
   std::vector<double> first, second, ratios;
   for (int32_t round = 0; round < rounds; ++round) {
     const std::vector<int32_t> context = Tokens(random, context_tokens, vocabulary);
@@ -90,7 +84,7 @@ int Main(int argc, char** argv) {
       std::vector<int32_t> prompt = context;
       const std::vector<int32_t> question = Tokens(random, kQuestionTokens, vocabulary);
       prompt.insert(prompt.end(), question.begin(), question.end());
-      return Ask(*model, fmt::format("round {}", round), std::move(prompt));
+      return Ask(model, fmt::format("round {}", round), std::move(prompt));
     };
     const Answer one = ask();
     const Answer two = ask();

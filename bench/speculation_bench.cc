@@ -14,11 +14,13 @@
 #include <vector>
 
 #include "base/check.h"
+#include "bench/measure.h"
 #include "inference/chat_model.h"
 
 namespace hadal::inference {
 namespace {
 
+using bench::Median;
 using Clock = std::chrono::steady_clock;
 
 struct Run {
@@ -60,11 +62,6 @@ Run Generate(const ChatModel& model, const std::vector<std::vector<int32_t>>& pr
   return run;
 }
 
-double Median(std::vector<double> values) {
-  std::sort(values.begin(), values.end());
-  return values[values.size() / 2];
-}
-
 int Main(int argc, char** argv) {
   if (argc < 3) {
     fmt::print(stderr,
@@ -79,12 +76,7 @@ int Main(int argc, char** argv) {
   for (const bool drafts : {false, true}) {
     EngineOptions options;
     if (!drafts) options.speculation_rows = 0;
-    auto model = LoadChatModel(argv[1], options, pool);
-    if (!model.ok()) {
-      std::fprintf(stderr, "%s\n", std::string(model.status().message()).c_str());
-      return 1;
-    }
-    models.push_back(*std::move(model));
+    models.push_back(bench::OrExit(LoadChatModel(argv[1], options, pool)));
   }
   std::map<std::string, std::vector<std::vector<int32_t>>> kinds;
   std::ifstream file(argv[2]);

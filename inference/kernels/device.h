@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "inference/kernels/thread_pool.h"
@@ -30,6 +31,8 @@ class Device {
   Device(std::shared_ptr<ThreadPool> pool);  // NOLINT(google-explicit-constructor)
   /// The same with `isa`, one of AvailableIsas().
   Device(std::shared_ptr<ThreadPool> pool, Isa isa);
+  /// With kernels of the caller's own, for who measures them.
+  explicit Device(std::shared_ptr<const CpuBackend> backend) : cpu_(std::move(backend)) {}
 
   /// This machine's CPU, on the calling thread alone.
   static Device CallingThread();

@@ -17,6 +17,9 @@ constexpr size_t NumLogitBlocks(size_t count) { return (count + kLogitBlock - 1)
 /// +inf. maxima [NumLogitBlocks(x.size())].
 bool BlockMaxima(const Device& device, absl::Span<const float> x, absl::Span<float> maxima);
 
+/// The index of the largest of x [not empty], the lowest of equals, by its BlockMaxima().
+size_t IndexOfLargest(absl::Span<const float> x, absl::Span<const float> maxima);
+
 /// y = exp((x - shift) * scale), to 2 units in the last place of the power's rounding; 0 below
 /// e^-87, which is that of -inf. No x is above shift; scale is positive. y may be x.
 void ScaledExp(const Device& device, absl::Span<const float> x, float shift, float scale,

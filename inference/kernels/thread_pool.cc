@@ -6,6 +6,7 @@
 #include <atomic>
 #include <chrono>
 #include <thread>
+#include <utility>
 
 #include "absl/synchronization/mutex.h"
 #include "base/check.h"
@@ -62,7 +63,8 @@ void BindThread(absl::Span<const int32_t> cpus) {
   ::sched_setaffinity(0, sizeof(sets), sets);
 }
 
-/// The same until the end of a scope, for a thread that is not the pool's.
+/// Binds a caller of the pool for as long as it is a worker: until the end of a scope, which gives
+/// back the cores it had. Does nothing where those cannot be asked.
 class BoundHere {
  public:
   explicit BoundHere(absl::Span<const int32_t> cpus)

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "absl/time/clock.h"
+#include "inference/kernels/logits.h"
 #include "inference/kv/kv_cache.h"
 
 namespace hadal::inference {
@@ -18,8 +19,9 @@ constexpr int32_t kShortPrompt = 16;
 /// One decoder with a cache for `streams` sequences of `max_tokens`, each with its own blocks.
 class Runs {
  public:
-  static StatusOr<Runs> Create(Decoder& decoder, int32_t streams, int32_t max_tokens) {
-    Runs runs(decoder);
+  static StatusOr<Runs> Create(Decoder& decoder, int32_t streams, int32_t max_tokens,
+                               bool same_text) {
+    Runs runs(decoder, same_text);
     const int32_t blocks = (max_tokens + kBlockSize - 1) / kBlockSize;
     ASSIGN_OR_RETURN(runs.cache_,
                      KvCache::Create(decoder.kv_layout(), blocks * streams, kBlockSize));
@@ -49,7 +51,8 @@ class Runs {
     const auto num = static_cast<size_t>(streams);
     std::vector<std::vector<int32_t>> next(num);
     for (size_t s = 0; s < num; ++s) {
-      for (size_t i = 0; i < kShortPrompt; ++i) next[s].push_back(TokenAt(s * kShortPrompt + i));
+      const size_t text = same_text_ ? 0 : s * kShortPrompt;
+      for (size_t i = 0; i < kShortPrompt; ++i) next[s].push_back(TokenAt(text + i));
     }
     int32_t position = 0;
     absl::Time start;
@@ -59,13 +62,16 @@ class Runs {
       if (step == 1) start = absl::Now();
       RETURN_IF_ERROR(decoder_.Forward(batch, *cache_, Logits(num)));
       position += static_cast<int32_t>(next[0].size());
-      for (size_t s = 0; s < num; ++s) next[s] = {Greedy(s)};
+      for (size_t s = 0; s < num; ++s) {
+        ASSIGN_OR_RETURN(const int32_t token, Greedy(s));
+        next[s] = {token};
+      }
     }
     return absl::ToDoubleSeconds(absl::Now() - start);
   }
 
  private:
-  explicit Runs(Decoder& decoder) : decoder_(decoder) {}
+  Runs(Decoder& decoder, bool same_text) : decoder_(decoder), same_text_(same_text) {}
 
   int32_t TokenAt(size_t i) const {
     const uint64_t mixed = (i + 1) * 0x9E3779B97F4A7C15u;
@@ -76,16 +82,22 @@ class Runs {
     return absl::MakeSpan(logits_.data(),
                           rows * static_cast<size_t>(decoder_.config().vocabulary));
   }
-  int32_t Greedy(size_t row) const {
+  StatusOr<int32_t> Greedy(size_t row) {
     const auto vocabulary = static_cast<size_t>(decoder_.config().vocabulary);
-    const float* logits = logits_.data() + row * vocabulary;
-    return static_cast<int32_t>(std::max_element(logits, logits + vocabulary) - logits);
+    const auto logits = absl::MakeConstSpan(logits_).subspan(row * vocabulary, vocabulary);
+    maxima_.resize(NumLogitBlocks(vocabulary));
+    if (!BlockMaxima(here_, logits, absl::MakeSpan(maxima_))) {
+      return Internal("a logit of stream {} is NaN or infinite; expected numbers", row);
+    }
+    return static_cast<int32_t>(IndexOfLargest(logits, maxima_));
   }
 
   Decoder& decoder_;
+  bool same_text_;
+  Device here_ = Device::CallingThread();
   std::unique_ptr<KvCache> cache_;
   std::vector<std::vector<int32_t>> tables_;
-  std::vector<float> logits_;
+  std::vector<float> logits_, maxima_;
 };
 
 double Median(std::vector<double> values) {
@@ -122,7 +134,8 @@ StatusOr<DecoderBench> BenchDecoder(Decoder& decoder, const DecoderBenchOptions&
   const int32_t longest =
       std::max({Largest(options.prompts), kShortPrompt + options.generated_tokens,
                 kShortPrompt + options.stream_tokens});
-  ASSIGN_OR_RETURN(Runs runs, Runs::Create(decoder, Largest(options.streams), longest));
+  ASSIGN_OR_RETURN(Runs runs, Runs::Create(decoder, Largest(options.streams), longest,
+                                           options.same_text));
   RETURN_IF_ERROR(runs.Generate(1, 1).status());  // touches every weight once
   std::vector<std::vector<double>> prompts(options.prompts.size());
   std::vector<std::vector<double>> streams(options.streams.size());

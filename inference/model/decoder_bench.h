@@ -13,6 +13,7 @@ struct DecoderBenchOptions {
   int32_t generated_tokens = 64;         ///< one by one after a short prompt
   std::vector<int32_t> streams = {8};    ///< how many sequences are decoded together
   int32_t stream_tokens = 32;            ///< tokens of each of them
+  bool same_text = false;                ///< of all streams: of a router's experts they need fewer
   int32_t repeats = 3;                   ///< the median is reported
 };
 
@@ -28,7 +29,7 @@ double MeanContext(int32_t tokens);
 
 /// Times `decoder` alone: no tokenizer, no sampling but greedy, no scheduling. Tokens are
 /// pseudo-random and the same in every run. RESOURCE_EXHAUSTED when its cache does not fit;
-/// INVALID_ARGUMENT for options that are not positive.
+/// INVALID_ARGUMENT for options that are not positive; INTERNAL for logits that are no numbers.
 StatusOr<DecoderBench> BenchDecoder(Decoder& decoder, const DecoderBenchOptions& options);
 
 }  // namespace hadal::inference

@@ -21,10 +21,8 @@ Status LogitRow::Read(absl::Span<const float> logits) {
   logits_ = logits;
   maxima_.resize(NumLogitBlocks(logits.size()));
   if (!BlockMaxima(device_, logits, absl::MakeSpan(maxima_))) return NotNumbers(logits);
-  const auto largest = std::max_element(maxima_.begin(), maxima_.end());
-  if (*largest == -kInfinity) return Internal("all {} logits are -inf or absent", logits.size());
-  const auto block = logits.begin() + (largest - maxima_.begin()) * int64_t{kLogitBlock};
-  best_ = static_cast<int32_t>(std::find(block, logits.end(), *largest) - logits.begin());
+  best_ = static_cast<int32_t>(IndexOfLargest(logits, maxima_));
+  if (largest() == -kInfinity) return Internal("all {} logits are -inf or absent", logits.size());
   return OkStatus();
 }
 

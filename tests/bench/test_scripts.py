@@ -14,6 +14,8 @@ from unittest import mock
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "bench"))
 
+import busy_core  # noqa: E402
+import measuring  # noqa: E402
 import roofline  # noqa: E402
 import vs_llama_cpp  # noqa: E402
 
@@ -34,7 +36,9 @@ main: n_kv_max = 768, n_batch = 2048, n_ubatch = 512
 """
 
 
-class VsLlamaCpp(unittest.TestCase):
+class Scripts(unittest.TestCase):
+    """With a folder, a model and stand-ins for programs in it."""
+
     def setUp(self):
         self.folder = tempfile.TemporaryDirectory()
         self.addCleanup(self.folder.cleanup)
@@ -47,22 +51,32 @@ class VsLlamaCpp(unittest.TestCase):
     def program(self, name, output):
         path = self.path(name)
         with open(path, "w", encoding="utf-8") as file:
-            file.write(f"#!/bin/sh\necho \"$@\" >> {path}.args\ncat <<'END'\n{output}\nEND\n")
+            file.write(f"#!/bin/sh\necho \"$@\" >> {path}.args\ncat <<'END'\n{output}\nEND\n"
+                       "echo log > program.log\n")
         os.chmod(path, 0o755)
         return path
 
+    def arguments_of(self, name):
+        with open(self.path(name + ".args"), encoding="utf-8") as file:
+            return file.read()
+
+    def run_main(self, script, arguments):
+        with mock.patch.object(sys, "argv", [script.__name__, *arguments]), \
+                contextlib.redirect_stdout(io.StringIO()), \
+                contextlib.redirect_stderr(io.StringIO()):
+            return script.main()
+
+
+class VsLlamaCpp(Scripts):
     def main(self, *extra, batched=BATCHED_TABLE):
-        arguments = ["vs_llama_cpp.py", "--model", self.model, "--prompt", "512", "--prompt",
-                     "2048", "--streams", "8", "--streams", "16", "--rounds", "2",
+        arguments = ["--model", self.model, "--prompt", "512", "--prompt", "2048",
+                     "--streams", "8", "--streams", "16", "--rounds", "2",
                      "--hadal-model", self.program("ours", json.dumps(OURS)),
                      "--llama-bench", self.program("lb", "warm-up\n" + json.dumps(LLAMA_BENCH)),
                      "--llama-bench-args", "-rtr 1 -fa 1",
                      "--batched-bench", self.program("bb", batched), "--peer-name", "peer",
                      "--json", self.path("result.json"), *extra]
-        with mock.patch.object(sys, "argv", arguments), \
-                contextlib.redirect_stdout(io.StringIO()), \
-                contextlib.redirect_stderr(io.StringIO()):
-            return vs_llama_cpp.main()
+        return self.run_main(vs_llama_cpp, arguments)
 
     def test_ratios_of_every_work(self):
         self.assertEqual(self.main("--max-other-load", "1"), 0)
@@ -71,8 +85,28 @@ class VsLlamaCpp(unittest.TestCase):
         ratios = {work: engines["peer"]["ratio"] for work, engines in result.items()}
         self.assertEqual(ratios, {"prompt 512": 2.0, "prompt 2048": 1.5, "generation": 1.5,
                                   "streams 8": 2.0, "streams 16": 2.0})
-        with open(self.path("lb.args"), encoding="utf-8") as file:
-            self.assertIn("-p 512,2048 -n 64 -b 2048 -ub 512 -r 1 -o json -rtr 1 -fa 1", file.read())
+        self.assertIn("-p 512,2048 -n 64 -b 2048 -ub 512 -r 1 -o json -rtr 1 -fa 1",
+                      self.arguments_of("lb"))
+
+    def test_our_streams_have_the_same_text_on_demand(self):
+        self.main("--max-other-load", "1")
+        self.assertNotIn("--same-text", self.arguments_of("ours"))
+        self.main("--max-other-load", "1", "--same-text")
+        self.assertIn("--same-text", self.arguments_of("ours"))
+
+    def test_what_programs_write_where_they_stand_goes(self):
+        before = os.getcwd()
+        self.addCleanup(os.chdir, before)
+        os.chdir(self.folder.name)
+        self.model = "model.gguf"  # found from the folder of its own nevertheless
+        self.assertEqual(self.main("--max-other-load", "1"), 0)
+        self.assertFalse(os.path.exists("program.log"))
+        self.assertIn(self.path("model.gguf"), self.arguments_of("ours"))
+
+    def test_an_absent_file_is_wrong_usage(self):
+        with self.assertRaises(SystemExit) as ended:
+            self.main("--hadal-model", self.path("absent"))
+        self.assertEqual(ended.exception.code, 2)
 
     def test_json_lines_of_batched_bench(self):
         lines = "\n".join(json.dumps({"pp": 16, "tg": 32, "pl": n, "speed_tg": 10.0 * n})
@@ -87,8 +121,10 @@ class VsLlamaCpp(unittest.TestCase):
             self.main(batched="\n".join(BATCHED_TABLE.splitlines()[:-1]))
 
     def test_no_verdict_on_a_busy_machine(self):
-        with mock.patch.object(vs_llama_cpp, "cpu_times", side_effect=[(0, 0), (60, 100)] * 6):
+        with mock.patch.object(measuring, "cpu_seconds", side_effect=[(0, 0), (60, 100)] * 6):
             self.assertEqual(self.main(), 3)
+        with open(self.path("result.json"), encoding="utf-8") as file:
+            self.assertFalse(json.load(file)["verdict_allowed"])
 
     def test_a_failure_is_passed_on(self):
         broken = self.path("broken")
@@ -97,6 +133,44 @@ class VsLlamaCpp(unittest.TestCase):
         os.chmod(broken, 0o755)
         with self.assertRaisesRegex(SystemExit, "failed with 4: no such type"):
             self.main("--llama-bench", broken)
+
+
+class BusyCore(Scripts):
+    def main(self, *extra):
+        return self.run_main(busy_core, [
+            "--model", self.model, "--hadal-model", self.program("ours", json.dumps(OURS)),
+            "--core", str(min(os.sched_getaffinity(0))), "--rounds", "1",
+            "--max-other-load", "1", "--json", self.path("result.json"), *extra])
+
+    def test_the_ratio_is_judged(self):
+        self.assertEqual(self.main("--at-least", "1"), 0)
+        with open(self.path("result.json"), encoding="utf-8") as file:
+            self.assertEqual(json.load(file)["rounds"]["ours"],
+                             [{"idle": 60.0, "busy": 60.0, "ratio": 1.0}])
+        self.assertEqual(self.main("--at-least", "1.01"), 1)
+
+    def test_others_give_no_verdict(self):
+        self.assertEqual(self.main("--max-other-load", "-1"), 3)
+
+
+class Measuring(unittest.TestCase):
+    def test_the_share_of_others_is_without_our_own(self):
+        with mock.patch.object(measuring, "cpu_seconds", side_effect=[(10, 100), (16, 120)]):
+            self.assertAlmostEqual(measuring.OtherLoad().share(own=4), 0.1)
+        with mock.patch.object(measuring, "cpu_seconds", side_effect=[(10, 100), (16, 120)]):
+            self.assertEqual(measuring.OtherLoad().share(own=9), 0)
+
+    def test_a_run_counts_as_its_own(self):
+        burn = "import time\nwhile time.process_time() < 0.5: pass"
+        seen = []
+        share = measuring.OtherLoad.share
+        with mock.patch.object(measuring.OtherLoad, "share",
+                               lambda load, own: seen.append(own) or share(load, own)):
+            measuring.run([sys.executable, "-c", burn])
+        self.assertGreaterEqual(seen[0], 0.45)
+
+    def test_half_the_range_in_per_cent(self):
+        self.assertAlmostEqual(measuring.spread([9, 10, 12]), 15)
 
 
 class Roofline(unittest.TestCase):

@@ -6,25 +6,17 @@
 #include <cstring>
 
 #include "inference/kernels/cpu/unroll.h"
+#include "inference/kernels/cpu/vec_tiles.h"
 
 namespace hadal::inference {
 
 /// vec_scalar.h on AVX2, FMA and F16C: two registers for sixteen lanes.
-struct VecAvx2 {
+struct VecAvx2 : SmallTiles {
   struct F { __m256 lo, hi; };
   struct I { __m256i lo, hi; };
   struct U8 { __m256i lo, hi; };
   using X4 = __m256i;
-  static constexpr int kStreamRows = 2;
-  static constexpr int kTileRows = 2;
-  static constexpr int kTileGroups = 1;
-  static constexpr bool kMatrixTiles = false;
-  static constexpr int kBundleRows = kTileRows;
-  static constexpr int kBundleStep = 1;
-  static constexpr int kBundleGroups = kTileGroups;
   static void UseRows(int64_t) {}
-  static constexpr int kGemmRows = 2;
-  static constexpr int kGemmVecs = 2;
 
   static F Load(const float* p) { return {_mm256_loadu_ps(p), _mm256_loadu_ps(p + 8)}; }
   static void Store(float* p, F a) {

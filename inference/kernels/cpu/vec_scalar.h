@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <cstring>
 
+#include "inference/kernels/cpu/vec_tiles.h"
+
 namespace hadal::inference {
 
 /// Sixteen lanes in plain C++: the reference that vec_avx2.h and vec_avx512.h must match bit for
@@ -12,21 +14,12 @@ namespace hadal::inference {
 ///   Round is to nearest even; Four is 4 activations in every lane; Dot adds 4 products of unsigned
 ///   weights and signed activations per lane, kWide when weights exceed 6 bits; FromF8 takes E4M3
 ///   numbers that are no NaN.
-struct VecScalar {
+struct VecScalar : SmallTiles {
   struct F { float v[16]; };
   struct I { int32_t v[16]; };
   struct U8 { uint8_t v[64]; };
   struct X4 { int8_t v[4]; };
-  static constexpr int kStreamRows = 2;
-  static constexpr int kTileRows = 2;
-  static constexpr int kTileGroups = 1;
-  static constexpr bool kMatrixTiles = false;
-  static constexpr int kBundleRows = kTileRows;
-  static constexpr int kBundleStep = 1;
-  static constexpr int kBundleGroups = kTileGroups;
   static void UseRows(int64_t) {}
-  static constexpr int kGemmRows = 2;
-  static constexpr int kGemmVecs = 2;
 
   template <typename Op>
   static F Map(Op op) {

@@ -63,7 +63,9 @@ StatusOr<Figures> BenchChatModel(const Checkpoint& checkpoint, const Options& op
          {"share_of_int8", SharesOfInt8(peak, per_token * bench.prompts[i])}});
   }
   const auto generation = [&](int32_t streams, int32_t tokens, double speed) -> StatusOr<Figures> {
-    ASSIGN_OR_RETURN(const StepCost step, CostOfStep(checkpoint, streams, streams));
+    // Streams of the same text choose the experts that one of them would.
+    const int32_t texts = work.same_text ? 1 : streams;
+    ASSIGN_OR_RETURN(const StepCost step, CostOfStep(checkpoint, texts, streams));
     const double kv = static_cast<double>(decoder->kv_layout().BytesPerToken());
     const double per_token = step.weight_bytes / streams + kv * MeanContext(tokens);
     return Figures{{"streams", streams},
@@ -178,6 +180,8 @@ void AddBench(CLI::App& app, RunCommand* run) {
                    "sequences generated together; several times")
       ->check(CLI::Range(1, 1024))
       ->capture_default_str();
+  command->add_flag("--same-text", options->decoder.same_text,
+                    "streams have the same text, so that routers choose the same experts for all");
   command->add_option("--repeats", options->decoder.repeats, "runs; the median is shown")
       ->check(CLI::Range(1, 100))->capture_default_str();
   command->add_option("--texts", options->texts,

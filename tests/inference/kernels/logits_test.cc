@@ -37,6 +37,18 @@ TEST(Logits, BlockMaxima) {
   }
 }
 
+TEST(Logits, OfEqualLargestValuesTheFirst) {
+  for (const size_t count : kSizes) {
+    std::vector<float> x = Logits(count);
+    std::vector<float> maxima(NumLogitBlocks(count));
+    for (const size_t at : {count - 1, count / 2, size_t{0}}) {
+      x[at] = 1000;
+      EXPECT_TRUE(BlockMaxima(Device::CallingThread(), x, absl::MakeSpan(maxima)));
+      EXPECT_EQ(IndexOfLargest(x, maxima), at);
+    }
+  }
+}
+
 TEST(Logits, WhatIsNoNumberIsFoundWhereverItStands) {
   for (const float bad : {std::numeric_limits<float>::quiet_NaN(), kInfinity}) {
     for (const size_t at : {0, 17, 255, 256, 299, 300, 308}) {

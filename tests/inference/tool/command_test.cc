@@ -238,6 +238,20 @@ TEST_F(CommandTest, BenchSaysWhatShareOfTheMachineItReaches) {
   EXPECT_EQ(Run({"bench", folder, "--prompt", "0"}).exit_code, 2);
 }
 
+TEST_F(CommandTest, BenchOfStreamsOfTheSameTextReadsFewerExperts) {
+  const std::string folder = SharedPath("golden/models/deepseek_v3-tiny");
+  if (!Exists(folder)) GTEST_SKIP() << folder << " is absent";
+  const auto read = [&](const std::vector<std::string>& more) {
+    std::vector<std::string> command = {"bench", folder, "--threads", "1", "--prompt", "8", "--gen",
+                                        "4", "--streams", "4", "--repeats", "1", "--json"};
+    command.insert(command.end(), more.begin(), more.end());
+    const Output run = Run(command);
+    EXPECT_EQ(run.exit_code, 0) << run.error;
+    return json::parse(run.out).at("streams")[0].at("bytes_per_token").get<double>();
+  };
+  EXPECT_LT(read({"--same-text"}), read({}));
+}
+
 TEST_F(CommandTest, EmbedKeepsTheOrderOfRows) {
   const std::string model = ModelPath("all-minilm-l6-v2");
   if (!Exists(model)) GTEST_SKIP() << model << " is absent";
