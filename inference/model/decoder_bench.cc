@@ -35,11 +35,13 @@ class Runs {
     return runs;
   }
 
-  /// Seconds for a prompt of `length` in the first stream.
-  StatusOr<double> Prompt(int32_t length) {
+  /// Seconds for a prompt of `length` in the first stream, its chunks of `expanded` tokens, unless
+  /// 0, in the expanded form.
+  StatusOr<double> Prompt(int32_t length, int32_t expanded) {
     std::vector<int32_t> tokens(static_cast<size_t>(length));
     for (size_t i = 0; i < tokens.size(); ++i) tokens[i] = TokenAt(i);
-    const SequenceSlice slice{tokens, 0, tables_[0], 1};
+    SequenceSlice slice{tokens, 0, tables_[0], 1};
+    if (expanded > 0) slice.expanded_tokens = length / expanded * expanded;
     const absl::Time start = absl::Now();
     RETURN_IF_ERROR(decoder_.Forward(absl::MakeConstSpan(&slice, 1), *cache_, Logits(1)));
     return absl::ToDoubleSeconds(absl::Now() - start);
@@ -114,7 +116,7 @@ Status Check(const DecoderBenchOptions& options) {
   std::vector<int32_t> numbers = {options.generated_tokens, options.stream_tokens, options.repeats};
   numbers.insert(numbers.end(), options.prompts.begin(), options.prompts.end());
   numbers.insert(numbers.end(), options.streams.begin(), options.streams.end());
-  if (options.prompts.empty() || options.streams.empty() ||
+  if (options.prompts.empty() || options.streams.empty() || options.expanded_prefill < 0 ||
       *std::min_element(numbers.begin(), numbers.end()) <= 0) {
     return InvalidArgument(
         "a benchmark needs positive numbers, found prompts {}, generated {}, streams {} of {}, {} "
@@ -142,7 +144,7 @@ StatusOr<DecoderBench> BenchDecoder(Decoder& decoder, const DecoderBenchOptions&
   std::vector<double> generation;
   for (int32_t r = 0; r < options.repeats; ++r) {
     for (size_t i = 0; i < prompts.size(); ++i) {
-      ASSIGN_OR_RETURN(const double seconds, runs.Prompt(options.prompts[i]));
+      ASSIGN_OR_RETURN(const double seconds, runs.Prompt(options.prompts[i], options.expanded_prefill));
       prompts[i].push_back(options.prompts[i] / seconds);
     }
     ASSIGN_OR_RETURN(const double seconds, runs.Generate(1, options.generated_tokens));

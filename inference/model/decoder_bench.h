@@ -10,6 +10,8 @@ namespace hadal::inference {
 
 struct DecoderBenchOptions {
   std::vector<int32_t> prompts = {512};  ///< lengths, each run in one forward pass
+  /// As EngineOptions::expanded_prefill; the decoder is loaded for it.
+  int32_t expanded_prefill = 0;
   int32_t generated_tokens = 64;         ///< one by one after a short prompt
   std::vector<int32_t> streams = {8};    ///< how many sequences are decoded together
   int32_t stream_tokens = 32;            ///< tokens of each of them

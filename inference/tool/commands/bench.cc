@@ -24,7 +24,7 @@ constexpr int32_t kPassageTokens = 300;
 
 struct Options {
   std::string model;
-  DecoderBenchOptions decoder{.generated_tokens = 128};
+  DecoderBenchOptions decoder{.expanded_prefill = 512, .generated_tokens = 128};
   int32_t threads = 0;
   std::string texts;
   bool json = false;
@@ -50,7 +50,9 @@ Figures MachineFigures(const MachinePeak& peak) {
 StatusOr<Figures> BenchChatModel(const Checkpoint& checkpoint, const Options& options,
                                  const MachinePeak& peak, std::shared_ptr<ThreadPool> pool) {
   const DecoderBenchOptions& work = options.decoder;
-  ASSIGN_OR_RETURN(const auto decoder, LoadDecoder(checkpoint, DecoderOptions{}, std::move(pool)));
+  DecoderOptions form;
+  form.expanded_prefill = work.expanded_prefill > 0;
+  ASSIGN_OR_RETURN(const auto decoder, LoadDecoder(checkpoint, form, std::move(pool)));
   ASSIGN_OR_RETURN(const DecoderBench bench, BenchDecoder(*decoder, work));
   Figures figures{{"prompts", Figures::array()}, {"generation", {}}, {"streams", Figures::array()}};
   for (size_t i = 0; i < work.prompts.size(); ++i) {
@@ -172,6 +174,12 @@ void AddBench(CLI::App& app, RunCommand* run) {
   command->add_option("--threads", options->threads, "0: all cores")->check(CLI::Range(0, 1024));
   command->add_option("--prompt", options->decoder.prompts, "tokens of a prompt; several times")
       ->check(CLI::Range(1, 1 << 20))
+      ->capture_default_str();
+  command
+      ->add_option("--expanded-prefill", options->decoder.expanded_prefill,
+                   "latent attention: chunks of a prompt in the expanded form, as inference's "
+                   "setting of this name; 0: none")
+      ->check(CLI::Range(0, 1 << 20))
       ->capture_default_str();
   command->add_option("--gen", options->decoder.generated_tokens, "tokens generated one by one")
       ->check(CLI::Range(1, 1 << 20))->capture_default_str();
