@@ -10,8 +10,8 @@
 namespace hadal::inference {
 namespace {
 
-// Weight bytes one claim of a worker covers when few rows of x make the op memory-bound: some
-// 10 microseconds, far above the cost of a claim and far below a time slice.
+// Weight bytes one claim of a worker covers when few rows of x make the op memory-bound: some 3
+// microseconds, above the cost of a claim and little to wait for in the end.
 constexpr int64_t kStreamBytes = 32 << 10;
 
 struct alignas(64) CacheLine {

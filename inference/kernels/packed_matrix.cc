@@ -200,10 +200,15 @@ StatusOr<PackedMatrix> PackedMatrix::Pack(ElementType type, int64_t rows, int64_
   matrix.rows_ = rows;
   matrix.cols_ = cols;
   matrix.group_bytes_ = GroupBytes(matrix.type_, cols);
-  ASSIGN_OR_RETURN(matrix.buffer_, AlignedBuffer::Allocate(static_cast<size_t>(
-                                       matrix.num_groups() * matrix.group_bytes_)));
-  // Who touches a page first has it on its node, which is where RunGroups() of this share runs.
+  // Who touches a page first has it on its node, which is where RunGroups() of this share runs:
+  // where there are several, matrices have pages of their own.
   ThreadPool& pool = device.cpu().pool();
+  const auto pages = pool.lanes().size() == 1 ? AlignedBuffer::Pages::kShared
+                                              : AlignedBuffer::Pages::kOwn;
+  ASSIGN_OR_RETURN(
+      matrix.buffer_,
+      AlignedBuffer::Allocate(
+          static_cast<size_t>(matrix.num_groups() * matrix.group_bytes_), pages));
   const std::vector<int64_t> lane_ends = LaneEnds(pool.lanes(), matrix.num_groups());
   const auto stealing = ThreadPool::Stealing::kNever;
   pool.ParallelFor(lane_ends, 4, stealing, [&](int64_t begin, int64_t end) {

@@ -180,23 +180,25 @@ struct MatMulKernels {
     }
   }
 
-  /// Few rows: the packed weights of one group, as they lie in memory.
+  /// Few rows: the packed weights of each group, as they lie in memory.
   template <ElementType kType>
-  static void QuantizedDirect(const MatMulGroups& args, int32_t group) {
-    const PackedBlocks<V, kType> weights(args.groups + group * args.group_bytes, args.cols);
+  static void QuantizedDirect(const MatMulGroups& args) {
     const int64_t tile = EvenTile(args.num_rows, V::kStreamRows);
-    for (int64_t row = 0; row < args.num_rows; row += tile) {
-      const int64_t count = LeastOf(tile, args.num_rows - row);
-      WithRows<V::kStreamRows, 1>(count, [&](auto rows) HADAL_LAMBDA_INLINE {
-        constexpr int kRows = decltype(rows)::value;
-        F acc[kRows][1];
-        HADAL_UNROLL
-        for (int m = 0; m < kRows; ++m) acc[m][0] = V::Zero();
-        AddBlocks<PackedBlocks<V, kType>, kRows, 1>(&weights, args.blocks + row, args.num_rows,
-                                                    args.cols / kBlockCols, acc);
-        HADAL_UNROLL
-        for (int m = 0; m < kRows; ++m) StoreRow(args, group, row + m, acc[m][0]);
-      });
+    for (int32_t group = 0; group < args.num_groups; ++group) {
+      const PackedBlocks<V, kType> weights(args.groups + group * args.group_bytes, args.cols);
+      for (int64_t row = 0; row < args.num_rows; row += tile) {
+        const int64_t count = LeastOf(tile, args.num_rows - row);
+        WithRows<V::kStreamRows, 1>(count, [&](auto rows) HADAL_LAMBDA_INLINE {
+          constexpr int kRows = decltype(rows)::value;
+          F acc[kRows][1];
+          HADAL_UNROLL
+          for (int m = 0; m < kRows; ++m) acc[m][0] = V::Zero();
+          AddBlocks<PackedBlocks<V, kType>, kRows, 1>(&weights, args.blocks + row, args.num_rows,
+                                                      args.cols / kBlockCols, acc);
+          HADAL_UNROLL
+          for (int m = 0; m < kRows; ++m) StoreRow(args, group, row + m, acc[m][0]);
+        });
+      }
     }
   }
 
@@ -434,11 +436,8 @@ struct MatMulKernels {
 
   static void QuantizedGroups(const MatMulGroups& args) {
     if (args.num_rows > kDirectRows) return QuantizedPanels(args);
-    WithQuantizedType(args.type, [&](auto type) {
-      for (int32_t g = 0; g < args.num_groups; ++g) {
-        QuantizedDirect<decltype(type)::value>(args, g);
-      }
-    });
+    WithQuantizedType(args.type,
+                      [&](auto type) { QuantizedDirect<decltype(type)::value>(args); });
   }
 
   static void Groups(const MatMulGroups& args) {
