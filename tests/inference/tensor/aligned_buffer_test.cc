@@ -44,9 +44,8 @@ TEST_P(AlignedBuffers, AreAlignedZeroAndApart) {
 }
 
 TEST_P(AlignedBuffers, SayWhatMemoryIsMissing) {
-  EXPECT_THAT(AlignedBuffer::Allocate(size_t{1} << 60, GetParam()).status(),
-              StatusIs(absl::StatusCode::kResourceExhausted,
-                       ::testing::HasSubstr("no memory for 1152921504606846976 bytes")));
+  EXPECT_STATUS(AlignedBuffer::Allocate(size_t{1} << 60, GetParam()).status(), kResourceExhausted,
+                "no memory for 1152921504606846976 bytes");
 }
 
 TEST_P(AlignedBuffers, OfNothingAreEmpty) {
