@@ -34,20 +34,25 @@ T* Scratch(int64_t count) {
 /// Rows that one or more tasks read, and what the kernels are given in their place.
 struct Input {
   ConstMatrixView x;
-  const float* up;  ///< see GroupedMatMulTask
+  const float* up;         ///< see GroupedMatMulTask
+  const int64_t* from;     ///< likewise, its `rows`
+  int64_t count;
   bool rounded = false;  ///< for quantised weights
-  bool widened = false;  ///< silu(x) * up for float weights
+  bool copied = false;   ///< for float weights, where they cannot read x itself
   int64_t first_row = 0;  ///< in the numbering of all rows to prepare
   ActivationBlock* blocks = nullptr;
   float* wide = nullptr;
 
-  int64_t rows() const { return rounded || widened ? x.rows : 0; }
+  explicit Input(const GroupedMatMulTask& task)
+      : x(task.x), up(task.up), from(task.rows), count(task.product.y.rows) {}
   bool Is(const GroupedMatMulTask& task) const {
-    return x.data == task.x.data && x.rows == task.x.rows && x.stride == task.x.stride &&
-           up == task.up;
+    return x.data == task.x.data && count == task.product.y.rows && x.stride == task.x.stride &&
+           up == task.up && from == task.rows;
   }
+  int64_t rows_to_prepare() const { return rounded || copied ? count : 0; }
+  const float* row(int64_t r) const { return x.row(from == nullptr ? r : from[r]); }
   ConstMatrixView values() const {
-    return wide == nullptr ? x : ConstMatrixView(wide, x.rows, x.cols);
+    return wide == nullptr ? x : ConstMatrixView(wide, count, x.cols);
   }
 };
 
@@ -91,20 +96,22 @@ int64_t BundleRows(const MatMulPart& kernels, int64_t rows) {
 
 /// Row r of an input to its places in `blocks`; see MatMulGroups.
 void PrepareRow(const KernelTable& kernels, const Input& input, int64_t r) {
-  const int64_t bundle = BundleRows(*kernels.matmul, input.x.rows);
+  const int64_t bundle = BundleRows(*kernels.matmul, input.count);
   const int64_t first = r / bundle * bundle;
-  const int64_t rows = std::min(bundle, input.x.rows - first);
+  const int64_t rows = std::min(bundle, input.count - first);
   float gated[kPanelCols];
   for (int64_t col = 0; col < input.x.cols; col += kPanelCols) {
     const int64_t cols = std::min(kPanelCols, input.x.cols - col);
-    const float* values = input.x.row(r) + col;
+    const float* values = input.row(r) + col;
+    float* const copy = input.copied ? input.wide + r * input.x.cols + col : gated;
     if (input.up != nullptr) {
-      float* to = input.widened ? input.wide + r * input.x.cols + col : gated;
-      kernels.elementwise->silu_mul(values, input.up + r * input.x.stride + col, cols, to);
-      values = to;
+      kernels.elementwise->silu_mul(values, input.up + r * input.x.stride + col, cols, copy);
+      values = copy;
+    } else if (input.copied) {
+      std::copy_n(values, cols, copy);
     }
     if (!input.rounded) continue;
-    ActivationBlock* piece = input.blocks + col / 32 * input.x.rows + first * (cols / 32);
+    ActivationBlock* piece = input.blocks + col / 32 * input.count + first * (cols / 32);
     kernels.matmul->quantize_row(values, cols, rows, piece + (r - first));
   }
 }
@@ -113,21 +120,20 @@ void Prepare(const Device& device, absl::Span<Input> inputs) {
   int64_t rows = 0, blocks = 0, floats = 0;
   for (Input& input : inputs) {
     input.first_row = rows;
-    rows += input.rows();
-    if (input.rounded) blocks += input.x.rows * (input.x.cols / 32);
-    if (input.widened) floats += input.x.rows * input.x.cols;
+    rows += input.rows_to_prepare();
+    if (input.rounded) blocks += input.count * (input.x.cols / 32);
+    if (input.copied) floats += input.count * input.x.cols;
   }
   if (rows == 0) return;
   auto* next_block = Scratch<ActivationBlock>(blocks + kMaxBundleRows);
   auto* next_float = Scratch<PreparedFloat>(floats);
   for (Input& input : inputs) {
     if (input.rounded) {
-      input.blocks = std::exchange(next_block,
-                                   next_block + input.x.rows * (input.x.cols / 32));
+      input.blocks = std::exchange(next_block, next_block + input.count * (input.x.cols / 32));
     }
-    if (input.widened) {
+    if (input.copied) {
       input.wide = &next_float->value;
-      next_float += input.x.rows * input.x.cols;
+      next_float += input.count * input.x.cols;
     }
   }
   device.cpu().pool().ParallelFor(rows, 8, [&](int64_t begin, int64_t end) {
@@ -135,7 +141,7 @@ void Prepare(const Device& device, absl::Span<Input> inputs) {
         inputs.begin(), inputs.end(), begin,
         [](int64_t row, const Input& i) { return row < i.first_row; }) - 1;
     for (; input != inputs.end() && input->first_row < end; ++input) {
-      const int64_t last = std::min(end - input->first_row, input->rows());
+      const int64_t last = std::min(end - input->first_row, input->rows_to_prepare());
       for (int64_t r = std::max<int64_t>(0, begin - input->first_row); r < last; ++r) {
         PrepareRow(device.cpu().kernels(), *input, r);
       }
@@ -152,13 +158,13 @@ void RunGroups(const Device& device, const Input& input, const MatMulTask& task,
   args.group_bytes = weight.group_bytes();
   args.cols = weight.cols();
   args.blocks = input.blocks;
-  args.bundle_rows = BundleRows(*device.cpu().kernels().matmul, x.rows);
+  args.bundle_rows = BundleRows(*device.cpu().kernels().matmul, input.count);
   args.x = x.data;
   args.x_stride = x.stride;
-  args.num_rows = x.rows;
+  args.num_rows = input.count;
   args.y_stride = task.y.stride;
   args.accumulate = task.accumulate;
-  if (x.rows > kDirectRows) {
+  if (input.count > kDirectRows) {
     args.panel = Scratch<CacheLine>(kPanelBytes / int64_t{sizeof(CacheLine)})->bytes;
     args.sums = Scratch<float>(kSumFloats);
   }
@@ -184,15 +190,16 @@ void GroupedMatMul(const Device& device, absl::Span<const GroupedMatMulTask> tas
   for (const GroupedMatMulTask& task : tasks) {
     const PackedMatrix& weight = *task.product.weight;
     const MatrixView& y = task.product.y;
-    CHECK(weight.cols() == task.x.cols && weight.rows() == y.cols && y.rows == task.x.rows);
-    if (task.x.rows == 0) continue;
-    if (inputs.empty() || !inputs.back().Is(task)) inputs.push_back({task.x, task.up});
+    CHECK(weight.cols() == task.x.cols && weight.rows() == y.cols);
+    CHECK(task.rows == nullptr ? y.rows == task.x.rows : task.up == nullptr);
+    if (y.rows == 0) continue;
+    if (inputs.empty() || !inputs.back().Is(task)) inputs.emplace_back(task);
     const bool wide = IsFloat(weight.type());
     inputs.back().rounded |= !wide;
-    inputs.back().widened |= wide && task.up != nullptr;
+    inputs.back().copied |= wide && (task.up != nullptr || task.rows != nullptr);
     products.push_back({&task, inputs.size() - 1});
     max_group_bytes = std::max(max_group_bytes, weight.group_bytes());
-    max_rows = std::max(max_rows, task.x.rows);
+    max_rows = std::max(max_rows, y.rows);
   }
   if (products.empty()) return;
   Prepare(device, absl::MakeSpan(inputs));

@@ -29,6 +29,9 @@ struct GroupedMatMulTask {
   /// Where given, the input is silu(x) * up, both [rows, cols] and with x's stride: what a SwiGLU's
   /// last projection reads, rounded as it is made.
   const float* up = nullptr;
+  /// Where given, row i of the input is row rows[i] of x: an expert's tokens. Of y.rows; not with
+  /// `up`.
+  const int64_t* rows = nullptr;
 };
 
 /// Grouped GEMM: runs all tasks, which may differ in input, rows and shape, in one pass of the

@@ -16,8 +16,8 @@ void Grow(std::vector<float>& buffer, int64_t count) {
 }  // namespace
 
 // A counting sort: tokens keep their order inside an expert.
-void ExpertRunner::Permute(size_t num_experts, absl::Span<const int32_t> expert_of, int32_t per_row,
-                           ConstMatrixView x) {
+void ExpertRunner::Permute(size_t num_experts, absl::Span<const int32_t> expert_of,
+                           int32_t per_row) {
   first_.assign(num_experts + 1, 0);
   for (const int32_t expert : expert_of) {
     CHECK(expert >= 0 && static_cast<size_t>(expert) < num_experts);
@@ -26,17 +26,11 @@ void ExpertRunner::Permute(size_t num_experts, absl::Span<const int32_t> expert_
   for (size_t e = 0; e < num_experts; ++e) first_[e + 1] += first_[e];
   next_.assign(first_.begin(), first_.end() - 1);
   row_of_.resize(expert_of.size());
+  token_of_.resize(expert_of.size());
   for (size_t i = 0; i < row_of_.size(); ++i) {
     row_of_[i] = next_[static_cast<size_t>(expert_of[i])]++;
+    token_of_[static_cast<size_t>(row_of_[i])] = static_cast<int64_t>(i) / per_row;
   }
-  Grow(input_, static_cast<int64_t>(row_of_.size()) * x.cols);
-  device_.cpu().pool().ParallelFor(
-      static_cast<int64_t>(row_of_.size()), 16, [&](int64_t begin, int64_t end) {
-        for (int64_t i = begin; i < end; ++i) {
-          std::memcpy(input_.data() + row_of_[static_cast<size_t>(i)] * x.cols, x.row(i / per_row),
-                      static_cast<size_t>(x.cols) * sizeof(float));
-        }
-      });
 }
 
 void ExpertRunner::Combine(const Routing& routing, absl::Span<const int64_t> row_of,
@@ -53,7 +47,7 @@ void ExpertRunner::Combine(const Routing& routing, absl::Span<const int64_t> row
   });
 }
 
-// input_ through the experts into output_, both permuted, and x through `shared` into y.
+// x through the experts into output_, permuted, and through `shared` into y.
 void ExpertRunner::ComputePermuted(absl::Span<const Expert> experts, const Expert* shared,
                                    ConstMatrixView x, MatrixView y) {
   const int64_t hidden = x.cols;
@@ -75,10 +69,9 @@ void ExpertRunner::ComputePermuted(absl::Span<const Expert> experts, const Exper
     tasks_.push_back({x, {&shared->up, nullptr, shared_up, false}});
   }
   for (size_t e = 0; e < experts.size(); ++e) {
-    const ConstMatrixView in = rows_of(input_, e, hidden);
-    if (in.rows == 0) continue;
-    tasks_.push_back({in, {&experts[e].gate, nullptr, rows_of(gate_, e, ffn), false}});
-    tasks_.push_back({in, {&experts[e].up, nullptr, rows_of(up_, e, ffn), false}});
+    const int64_t* tokens = token_of_.data() + first_[e];
+    tasks_.push_back({x, {&experts[e].gate, nullptr, rows_of(gate_, e, ffn)}, nullptr, tokens});
+    tasks_.push_back({x, {&experts[e].up, nullptr, rows_of(up_, e, ffn)}, nullptr, tokens});
   }
   GroupedMatMul(device_, tasks_);
   tasks_.clear();
@@ -86,9 +79,8 @@ void ExpertRunner::ComputePermuted(absl::Span<const Expert> experts, const Exper
     tasks_.push_back({shared_gate, {&shared->down, nullptr, y, false}, shared_up.data});
   }
   for (size_t e = 0; e < experts.size(); ++e) {
-    const ConstMatrixView in = rows_of(gate_, e, ffn);
-    if (in.rows == 0) continue;
-    tasks_.push_back({in, {&experts[e].down, nullptr, rows_of(output_, e, hidden), false},
+    tasks_.push_back({rows_of(gate_, e, ffn),
+                      {&experts[e].down, nullptr, rows_of(output_, e, hidden)},
                       rows_of(up_, e, ffn).data});
   }
   GroupedMatMul(device_, tasks_);
@@ -98,7 +90,7 @@ void ExpertRunner::Compute(absl::Span<const Expert> experts, const Expert* share
                            const Routing& routing, ConstMatrixView x, MatrixView y) {
   CHECK(!experts.empty() && x.rows == y.rows && x.cols == y.cols);
   CHECK(static_cast<int64_t>(routing.experts.size()) == x.rows * routing.top_k);
-  Permute(experts.size(), routing.experts, routing.top_k, x);
+  Permute(experts.size(), routing.experts, routing.top_k);
   ComputePermuted(experts, shared, x, y);
 }
 
@@ -113,7 +105,7 @@ void ExpertRunner::RunEach(absl::Span<const Expert> experts,
   CHECK(x.rows == y.rows && x.cols == y.cols);
   CHECK(static_cast<int64_t>(expert_of_row.size()) == x.rows);
   if (x.rows == 0) return;
-  Permute(experts.size(), expert_of_row, 1, x);
+  Permute(experts.size(), expert_of_row, 1);
   ComputePermuted(experts, nullptr, x, y);
   device_.cpu().pool().ParallelFor(y.rows, 16, [&](int64_t begin, int64_t end) {
     for (int64_t r = begin; r < end; ++r) {

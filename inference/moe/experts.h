@@ -48,8 +48,7 @@ class ExpertRunner {
                MatrixView y) const;
 
  private:
-  void Permute(size_t num_experts, absl::Span<const int32_t> expert_of, int32_t per_row,
-               ConstMatrixView x);
+  void Permute(size_t num_experts, absl::Span<const int32_t> expert_of, int32_t per_row);
   void ComputePermuted(absl::Span<const Expert> experts, const Expert* shared, ConstMatrixView x,
                        MatrixView y);
 
@@ -57,7 +56,8 @@ class ExpertRunner {
   std::vector<int64_t> first_;   ///< [experts + 1]: permuted rows of an expert
   std::vector<int64_t> next_;    ///< [experts]: where an expert's next token goes, while permuting
   std::vector<int64_t> row_of_;  ///< [tokens * top_k]: the permuted row of a token's k-th expert
-  std::vector<float> input_, gate_, up_, output_;
+  std::vector<int64_t> token_of_;  ///< [tokens * top_k]: the row of x that a permuted row is
+  std::vector<float> gate_, up_, output_;
   std::vector<GroupedMatMulTask> tasks_;
 };
 

@@ -155,6 +155,36 @@ TEST(MatMul, GatedInputsGiveTheBitsOfTwoSteps) {
   }
 }
 
+// An expert's tokens: rows of x in any order, some twice, more than x has.
+TEST(MatMul, ChosenRowsGiveTheBitsOfACopy) {
+  const std::vector<float> x = RandomFloats(11 * kCols, 14);
+  for (const ElementType type : {ElementType::kQ6_K, ElementType::kF32}) {
+    const Problem problem = MakeProblem(type);
+    for (const Isa isa : AvailableIsas()) {
+      const Device device(std::make_shared<ThreadPool>(2), isa);
+      for (const int64_t count : {1, 5, 23}) {
+        std::vector<int64_t> rows;
+        std::vector<float> copy;
+        for (int64_t i = 0; i < count; ++i) {
+          rows.push_back((7 * i + 3) % 11);
+          copy.insert(copy.end(), x.begin() + rows.back() * kCols,
+                      x.begin() + (rows.back() + 1) * kCols);
+        }
+        std::vector<float> expected(static_cast<size_t>(count * kRows)), found(expected.size());
+        MatMul(device, ConstMatrixView(copy.data(), count, kCols), problem.weight, nullptr,
+               MatrixView(expected.data(), count, kRows));
+        const GroupedMatMulTask task = {
+            ConstMatrixView(x.data(), 11, kCols),
+            {&problem.weight, nullptr, MatrixView(found.data(), count, kRows)},
+            nullptr,
+            rows.data()};
+        GroupedMatMul(device, absl::MakeConstSpan(&task, 1));
+        EXPECT_TRUE(found == expected) << IsaName(isa) << ", " << count << " rows";
+      }
+    }
+  }
+}
+
 // Inputs of their own, one shared by two tasks, one without rows: each task as if it were alone.
 TEST(MatMul, GroupedTasksGiveTheBitsOfSingleOnes) {
   const Problem problems[] = {MakeProblem(ElementType::kQ4_K), MakeProblem(ElementType::kQ8_0),
