@@ -1,5 +1,6 @@
 #include "inference/embedder/bert_encoder.h"
 
+#include <algorithm>
 #include <cmath>
 #include <utility>
 
@@ -36,6 +37,7 @@ StatusOr<std::unique_ptr<BertEncoder>> BertEncoder::Load(std::unique_ptr<Checkpo
   for (int32_t i = 0; i < encoder->config().num_layers; ++i) {
     RETURN_IF_ERROR(encoder->LoadLayer(i, precision, &encoder->layers_[static_cast<size_t>(i)]));
   }
+  encoder->rounded_ = encoder->TakesRounding();
   return encoder;
 }
 
@@ -107,6 +109,11 @@ Status BertEncoder::LoadLayer(int32_t index, PackPrecision precision, Layer* lay
   return OkStatus();
 }
 
+bool BertEncoder::TakesRounding() const {
+  const auto quantised = [](const PackedMatrix& weight) { return !IsFloat(weight.type()); };
+  return config().head_dim % 32 == 0 && std::all_of(layers_.begin(), layers_.end(), [&](const Layer& layer) { return quantised(layer.q) && quantised(layer.k) && quantised(layer.v); });
+}
+
 void BertEncoder::Embed(absl::Span<const std::vector<int32_t>> sequences) {
   const int64_t hidden = config().hidden_dim;
   std::vector<int32_t> ids;
@@ -146,7 +153,8 @@ void BertEncoder::RunLayer(const Layer& layer, absl::Span<const BidirectionalSli
                                     {&layer.k, layer.k_bias.data(), k, false},
                                     {&layer.v, layer.v_bias.data(), v, false}};
   MatMul(device_, x, projections);
-  BidirectionalAttention(device_, attention_shape_, q, k, v, slices, attended);
+  const auto attend = rounded_ ? RoundedBidirectionalAttention : BidirectionalAttention;
+  attend(device_, attention_shape_, q, k, v, slices, attended);
   MatMul(device_, attended, layer.o, layer.o_bias.data(), x, /*accumulate=*/true);
   LayerNorm(device_, x, layer.attention_norm.weight.data(), layer.attention_norm.bias.data(), eps,
             x);

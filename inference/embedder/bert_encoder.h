@@ -8,6 +8,7 @@
 #include "inference/kernels/attention.h"
 #include "inference/kernels/device.h"
 #include "inference/kernels/embedding.h"
+#include "inference/kernels/encoder_attention.h"
 #include "inference/kernels/packed_matrix.h"
 #include "inference/weights/checkpoint.h"
 
@@ -40,6 +41,7 @@ class BertEncoder {
 
   BertEncoder(std::unique_ptr<Checkpoint> checkpoint, Device device);
   Status LoadEmbeddings();
+  bool TakesRounding() const;
   Status LoadLayer(int32_t index, PackPrecision precision, Layer* layer);
   StatusOr<Norm> LoadNorm(const std::string& name) const;
   void Embed(absl::Span<const std::vector<int32_t>> sequences);
@@ -52,6 +54,7 @@ class BertEncoder {
   std::vector<float> positions_;  ///< [context_length, hidden], the token type 0 added
   Norm embedding_norm_;
   std::vector<Layer> layers_;
+  bool rounded_ = false;  ///< attention in whole numbers, as the products of quantised weights
 
   // Activations, kept between calls: [rows, hidden], the last [rows, ffn].
   int64_t rows_ = 0;
