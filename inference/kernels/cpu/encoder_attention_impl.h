@@ -73,9 +73,15 @@ struct EncoderAttentionKernels {
     }
   };
 
+  /// The head's numbers of one row, wanted soon: heads lie side by side, so its next row is far.
+  static HADAL_INLINE void Prefetch(const float* row, int64_t dim) {
+    for (int64_t d = 0; d < dim; d += 16) V::Prefetch(row + d);
+  }
+
   static void RoundKeys(const EncoderAttention& args, const Scratch& s) {
     const int64_t rows = args.padded_rows();
     for (int64_t p = 0; p < args.num_rows; ++p) {
+      Prefetch(args.k + (p + kLanes) * args.kv_stride, args.head_dim);
       Products::QuantizeRow(args.k + p * args.kv_stride, args.head_dim, rows, s.keys + p);
     }
     for (int64_t b = 0; b < args.head_dim / kBlockCols; ++b) {
@@ -97,6 +103,9 @@ struct EncoderAttentionKernels {
   static void RoundValues(const EncoderAttention& args, const Scratch& s) {
     ActivationBlock* out = s.values;
     for (int64_t p = 0; p < args.num_rows; p += kBlockCols) {
+      for (int64_t next = p + kBlockCols; next < p + 2 * kBlockCols; ++next) {
+        Prefetch(args.v + next * args.kv_stride, args.head_dim);
+      }
       for (int64_t d = 0; d < args.head_dim; d += 16, out += 16) {
         alignas(64) float columns[16 * kBlockCols];
         TransposeValues(args, p, d, columns, kBlockCols);
@@ -110,6 +119,9 @@ struct EncoderAttentionKernels {
   static void PackQueries(const EncoderAttention& args, int64_t first, int64_t count,
                           const Scratch& s) {
     constexpr float kLog2E = 1.44269504f;
+    for (int64_t next = first + kLanes; next < first + 2 * kLanes; ++next) {
+      Prefetch(args.q + next * args.q_stride, args.head_dim);
+    }
     for (int64_t d = 0; d < args.head_dim; d += kBlockCols) {
       uint8_t* block = s.queries + d / kBlockCols * Queries::kBlockBytes;
       for (int64_t i = 0; i < kLanes; ++i) {
