@@ -118,7 +118,8 @@ Status BertEncoder::LoadLayer(int32_t index, PackPrecision precision, Layer* lay
 
 bool BertEncoder::IsQuantised() const {
   return std::all_of(layers_.begin(), layers_.end(), [](const Layer& layer) {
-    const PackedMatrix* weights[] = {&layer.q, &layer.k, &layer.v, &layer.up, &layer.down};
+    const PackedMatrix* weights[] = {&layer.q, &layer.k,  &layer.v,
+                                     &layer.o, &layer.up, &layer.down};
     return std::none_of(std::begin(weights), std::end(weights),
                         [](const PackedMatrix* weight) { return IsFloat(weight->type()); });
   });

@@ -31,8 +31,7 @@ void RoundedBidirectionalAttention(const Device& device, const AttentionShape& s
   CHECK(q.cols == cols && k.cols == cols && v.cols == cols && out.cols == cols);
   CHECK(k.rows == q.rows && v.rows == q.rows && out.rows == q.rows && v.stride == k.stride);
   for (const BidirectionalSlice& slice : slices) {
-    CHECK(slice.first_row >= 0 && slice.num_rows > 0 &&
-          slice.first_row + slice.num_rows <= q.rows);
+    CHECK(slice.first_row >= 0 && slice.num_rows > 0 && slice.first_row + slice.num_rows <= q.rows);
   }
   // A head of a slice is a unit of work: its K and V are rounded once for all queries.
   const int64_t units = std::ssize(slices) * shape.num_heads;
