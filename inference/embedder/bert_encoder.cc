@@ -1,6 +1,8 @@
 #include "inference/embedder/bert_encoder.h"
 
+#include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <utility>
 
 #include "base/check.h"
@@ -10,6 +12,12 @@
 #include "inference/model/load_weight.h"
 
 namespace hadal::inference {
+namespace {
+
+// Rows of wide activations at a time: with the weights that meet them they stay in a core's cache.
+constexpr int64_t kWideRows = 128;
+
+}  // namespace
 
 BertEncoder::BertEncoder(std::unique_ptr<Checkpoint> checkpoint, Device device)
     : checkpoint_(std::move(checkpoint)),
@@ -36,6 +44,7 @@ StatusOr<std::unique_ptr<BertEncoder>> BertEncoder::Load(std::unique_ptr<Checkpo
   for (int32_t i = 0; i < encoder->config().num_layers; ++i) {
     RETURN_IF_ERROR(encoder->LoadLayer(i, precision, &encoder->layers_[static_cast<size_t>(i)]));
   }
+  encoder->quantised_ = encoder->IsQuantised();
   return encoder;
 }
 
@@ -107,6 +116,15 @@ Status BertEncoder::LoadLayer(int32_t index, PackPrecision precision, Layer* lay
   return OkStatus();
 }
 
+bool BertEncoder::IsQuantised() const {
+  return std::all_of(layers_.begin(), layers_.end(), [](const Layer& layer) {
+    const PackedMatrix* weights[] = {&layer.q, &layer.k,  &layer.v,
+                                     &layer.o, &layer.up, &layer.down};
+    return std::none_of(std::begin(weights), std::end(weights),
+                        [](const PackedMatrix* weight) { return IsFloat(weight->type()); });
+  });
+}
+
 void BertEncoder::Embed(absl::Span<const std::vector<int32_t>> sequences) {
   const int64_t hidden = config().hidden_dim;
   std::vector<int32_t> ids;
@@ -118,7 +136,6 @@ void BertEncoder::Embed(absl::Span<const std::vector<int32_t>> sequences) {
   for (auto* buffer : {&hidden_, &query_, &key_, &value_, &attended_}) {
     buffer->resize(static_cast<size_t>(rows_ * hidden));
   }
-  wide_.resize(static_cast<size_t>(rows_ * config().ffn_dim));
   const MatrixView x(hidden_.data(), rows_, hidden);
   EmbeddingLookup(device_, words_, ids, x);
   int64_t row = 0;
@@ -133,6 +150,16 @@ void BertEncoder::Embed(absl::Span<const std::vector<int32_t>> sequences) {
             config().norm_eps, x);
 }
 
+void BertEncoder::FeedForward(const Layer& layer, MatrixView x) {
+  const MatMulTask down = {&layer.down, layer.down_bias.data(), x, /*accumulate=*/true};
+  if (quantised_) return GeluFeedForward(device_, x, layer.up, layer.up_bias.data(), down);
+  wide_.resize(static_cast<size_t>(kWideRows * config().ffn_dim));
+  const MatrixView wide(wide_.data(), x.rows, config().ffn_dim);
+  MatMul(device_, x, layer.up, layer.up_bias.data(), wide);
+  Gelu(device_, wide, wide);
+  MatMul(device_, wide, absl::MakeConstSpan(&down, 1));
+}
+
 void BertEncoder::RunLayer(const Layer& layer, absl::Span<const BidirectionalSlice> slices) {
   const int64_t hidden = config().hidden_dim;
   const float eps = config().norm_eps;
@@ -141,18 +168,20 @@ void BertEncoder::RunLayer(const Layer& layer, absl::Span<const BidirectionalSli
   const MatrixView k(key_.data(), rows_, hidden);
   const MatrixView v(value_.data(), rows_, hidden);
   const MatrixView attended(attended_.data(), rows_, hidden);
-  const MatrixView wide(wide_.data(), rows_, config().ffn_dim);
   const MatMulTask projections[] = {{&layer.q, layer.q_bias.data(), q, false},
                                     {&layer.k, layer.k_bias.data(), k, false},
                                     {&layer.v, layer.v_bias.data(), v, false}};
   MatMul(device_, x, projections);
-  BidirectionalAttention(device_, attention_shape_, q, k, v, slices, attended);
+  const bool rounded = quantised_ && attention_shape_.head_dim % 32 == 0;
+  const auto attend = rounded ? RoundedBidirectionalAttention : BidirectionalAttention;
+  attend(device_, attention_shape_, q, k, v, slices, attended);
   MatMul(device_, attended, layer.o, layer.o_bias.data(), x, /*accumulate=*/true);
   LayerNorm(device_, x, layer.attention_norm.weight.data(), layer.attention_norm.bias.data(), eps,
             x);
-  MatMul(device_, x, layer.up, layer.up_bias.data(), wide);
-  Gelu(device_, wide, wide);
-  MatMul(device_, wide, layer.down, layer.down_bias.data(), x, /*accumulate=*/true);
+  for (int64_t first = 0; first < rows_; first += kWideRows) {
+    const int64_t count = std::min(kWideRows, rows_ - first);
+    FeedForward(layer, MatrixView(x.row(first), count, hidden));
+  }
   LayerNorm(device_, x, layer.output_norm.weight.data(), layer.output_norm.bias.data(), eps, x);
 }
 

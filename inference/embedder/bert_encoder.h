@@ -8,6 +8,7 @@
 #include "inference/kernels/attention.h"
 #include "inference/kernels/device.h"
 #include "inference/kernels/embedding.h"
+#include "inference/kernels/encoder_attention.h"
 #include "inference/kernels/packed_matrix.h"
 #include "inference/weights/checkpoint.h"
 
@@ -40,9 +41,12 @@ class BertEncoder {
 
   BertEncoder(std::unique_ptr<Checkpoint> checkpoint, Device device);
   Status LoadEmbeddings();
+  bool IsQuantised() const;
   Status LoadLayer(int32_t index, PackPrecision precision, Layer* layer);
   StatusOr<Norm> LoadNorm(const std::string& name) const;
   void Embed(absl::Span<const std::vector<int32_t>> sequences);
+  /// x += gelu(x up) down
+  void FeedForward(const Layer& layer, MatrixView x);
   void RunLayer(const Layer& layer, absl::Span<const BidirectionalSlice> slices);
 
   const std::unique_ptr<Checkpoint> checkpoint_;
@@ -52,8 +56,9 @@ class BertEncoder {
   std::vector<float> positions_;  ///< [context_length, hidden], the token type 0 added
   Norm embedding_norm_;
   std::vector<Layer> layers_;
+  bool quantised_ = false;  ///< all weights: attention is in whole numbers too
 
-  // Activations, kept between calls: [rows, hidden], the last [rows, ffn].
+  // Activations, kept between calls: [rows, hidden]; of some rows, [ffn].
   int64_t rows_ = 0;
   std::vector<float> hidden_, query_, key_, value_, attended_, wide_;
 };

@@ -23,6 +23,14 @@ struct PreparedFloat {
   float value;
 };
 
+/// Likewise of GeluFeedForward: one thread prepares its input and holds what lies between.
+struct WideBlock {
+  ActivationBlock block;
+};
+struct WideFloat {
+  float value;
+};
+
 // Scratch that stays with its thread, so that no op allocates in the steady state.
 template <typename T>
 T* Scratch(int64_t count) {
@@ -34,8 +42,8 @@ T* Scratch(int64_t count) {
 /// Rows that one or more tasks read, and what the kernels are given in their place.
 struct Input {
   ConstMatrixView x;
-  const float* up;         ///< see GroupedMatMulTask
-  const int64_t* from;     ///< likewise, its `rows`
+  const float* up = nullptr;      ///< see GroupedMatMulTask
+  const int64_t* from = nullptr;  ///< likewise, its `rows`
   int64_t count;
   bool rounded = false;  ///< for quantised weights
   bool copied = false;   ///< for float weights, where they cannot read x itself
@@ -43,6 +51,7 @@ struct Input {
   ActivationBlock* blocks = nullptr;
   float* wide = nullptr;
 
+  explicit Input(ConstMatrixView rows) : x(rows), count(rows.rows) {}
   explicit Input(const GroupedMatMulTask& task)
       : x(task.x), up(task.up), from(task.rows), count(task.product.y.rows) {}
   bool Is(const GroupedMatMulTask& task) const {
@@ -94,11 +103,25 @@ int64_t BundleRows(const MatMulPart& kernels, int64_t rows) {
   return rows <= kDirectRows ? rows : EvenTile(rows, kernels.bundle_rows);
 }
 
-/// Row r of an input to its places in `blocks`; see MatMulGroups.
-void PrepareRow(const KernelTable& kernels, const Input& input, int64_t r) {
-  const int64_t bundle = BundleRows(*kernels.matmul, input.count);
+/// Where the blocks of some columns of a row lie, and how far apart; see MatMulGroups.
+struct BlockPlace {
+  ActivationBlock* first;
+  int64_t step;
+};
+
+/// `col` is a multiple of 32.
+BlockPlace PlaceOf(const MatMulPart& kernels, const Input& input, int64_t r, int64_t col) {
+  const int64_t bundle = BundleRows(kernels, input.count);
   const int64_t first = r / bundle * bundle;
   const int64_t rows = std::min(bundle, input.count - first);
+  const int64_t piece = col / kPanelCols * kPanelCols;
+  const int64_t cols = std::min(kPanelCols, input.x.cols - piece);
+  ActivationBlock* at = input.blocks + piece / 32 * input.count + first * (cols / 32);
+  return {at + (col - piece) / 32 * rows + (r - first), rows};
+}
+
+/// Row r of an input to its places in `blocks`.
+void PrepareRow(const KernelTable& kernels, const Input& input, int64_t r) {
   float gated[kPanelCols];
   for (int64_t col = 0; col < input.x.cols; col += kPanelCols) {
     const int64_t cols = std::min(kPanelCols, input.x.cols - col);
@@ -111,8 +134,8 @@ void PrepareRow(const KernelTable& kernels, const Input& input, int64_t r) {
       std::copy_n(values, cols, copy);
     }
     if (!input.rounded) continue;
-    ActivationBlock* piece = input.blocks + col / 32 * input.count + first * (cols / 32);
-    kernels.matmul->quantize_row(values, cols, rows, piece + (r - first));
+    const BlockPlace to = PlaceOf(*kernels.matmul, input, r, col);
+    kernels.matmul->quantize_row(values, cols, to.step, to.first);
   }
 }
 
@@ -149,9 +172,10 @@ void Prepare(const Device& device, absl::Span<Input> inputs) {
   });
 }
 
-void RunGroups(const Device& device, const Input& input, const MatMulTask& task, int64_t begin,
-               int64_t end) {
-  const PackedMatrix& weight = *task.weight;
+/// Groups [begin, end) of a product; the first column of group `begin` goes to y.
+void RunGroups(const Device& device, const Input& input, const PackedMatrix& weight,
+               const float* bias, int64_t begin, int64_t end, float* y, int64_t y_stride,
+               bool accumulate) {
   const ConstMatrixView x = input.values();
   MatMulGroups args = {};
   args.type = weight.type();
@@ -162,8 +186,8 @@ void RunGroups(const Device& device, const Input& input, const MatMulTask& task,
   args.x = x.data;
   args.x_stride = x.stride;
   args.num_rows = input.count;
-  args.y_stride = task.y.stride;
-  args.accumulate = task.accumulate;
+  args.y_stride = y_stride;
+  args.accumulate = accumulate;
   if (input.count > kDirectRows) {
     args.panel = Scratch<CacheLine>(kPanelBytes / int64_t{sizeof(CacheLine)})->bytes;
     args.sums = Scratch<float>(kSumFloats);
@@ -174,10 +198,32 @@ void RunGroups(const Device& device, const Input& input, const MatMulTask& task,
     args.num_groups = static_cast<int32_t>(stop - g);
     args.last_rows = static_cast<int32_t>(
         std::min<int64_t>(kPackRows, weight.rows() - (stop - 1) * kPackRows));
-    args.bias = task.bias == nullptr ? nullptr : task.bias + g * kPackRows;
-    args.y = task.y.data + g * kPackRows;
+    args.bias = bias == nullptr ? nullptr : bias + g * kPackRows;
+    args.y = y + (g - begin) * kPackRows;
     device.cpu().kernels().matmul->groups(args);
   }
+}
+
+/// In one pass of the pool.
+void RunProducts(const Device& device, absl::Span<const Input> inputs,
+                 absl::Span<const Product> products, int64_t grain) {
+  ThreadPool& pool = device.cpu().pool();
+  std::vector<int64_t> lane_ends;
+  const std::vector<LaneSlice> slices = NumberGroups(products, pool.lanes(), &lane_ends);
+  const auto stealing = ThreadPool::Stealing::kAllowed;
+  pool.ParallelFor(lane_ends, grain, stealing, [&](int64_t begin, int64_t end) {
+    auto slice = std::upper_bound(
+        slices.begin(), slices.end(), begin,
+        [](int64_t group, const LaneSlice& s) { return group < s.first; }) - 1;
+    for (; slice != slices.end() && slice->first < end; ++slice) {
+      const int64_t shift = slice->begin - slice->first;  // number to group
+      const int64_t first = std::max(begin + shift, slice->begin);
+      const MatMulTask& task = slice->product->task->product;
+      RunGroups(device, inputs[slice->product->input], *task.weight, task.bias, first,
+                std::min(end + shift, slice->end), task.y.data + first * kPackRows, task.y.stride,
+                task.accumulate);
+    }
+  });
 }
 
 }  // namespace
@@ -206,26 +252,46 @@ void GroupedMatMul(const Device& device, absl::Span<const GroupedMatMulTask> tas
   const int64_t grain = max_rows > kDirectRows
                             ? kMaxPanelGroups
                             : std::max<int64_t>(1, kStreamBytes / max_group_bytes);
-  ThreadPool& pool = device.cpu().pool();
-  std::vector<int64_t> lane_ends;
-  const std::vector<LaneSlice> slices = NumberGroups(products, pool.lanes(), &lane_ends);
-  const auto stealing = ThreadPool::Stealing::kAllowed;
-  pool.ParallelFor(lane_ends, grain, stealing, [&](int64_t begin, int64_t end) {
-    auto slice = std::upper_bound(
-        slices.begin(), slices.end(), begin,
-        [](int64_t group, const LaneSlice& s) { return group < s.first; }) - 1;
-    for (; slice != slices.end() && slice->first < end; ++slice) {
-      const int64_t shift = slice->begin - slice->first;  // number to group
-      RunGroups(device, inputs[slice->product->input], slice->product->task->product,
-                std::max(begin + shift, slice->begin), std::min(end + shift, slice->end));
-    }
-  });
+  RunProducts(device, inputs, products, grain);
 }
 
 void MatMul(const Device& device, ConstMatrixView x, absl::Span<const MatMulTask> tasks) {
   std::vector<GroupedMatMulTask> grouped;
   for (const MatMulTask& task : tasks) grouped.push_back({x, task});
   GroupedMatMul(device, grouped);
+}
+
+void GeluFeedForward(const Device& device, ConstMatrixView x, const PackedMatrix& up,
+                     const float* up_bias, const MatMulTask& down) {
+  CHECK(!IsFloat(up.type()) && !IsFloat(down.weight->type()));
+  CHECK(up.cols() == x.cols && down.weight->cols() == up.rows());
+  CHECK(down.y.rows == x.rows && down.y.cols == down.weight->rows());
+  if (x.rows == 0) return;
+  const KernelTable& kernels = device.cpu().kernels();
+  Input input(x);
+  input.rounded = true;
+  Prepare(device, absl::MakeSpan(&input, 1));
+  const GroupedMatMulTask task = {{nullptr, x.rows, up.rows()}, down};
+  const Product product = {&task, 0};
+  Input wide(task.x);
+  wide.blocks = &Scratch<WideBlock>(x.rows * (up.rows() / 32) + kMaxBundleRows)->block;
+  // As many groups at once as the kernels take: whole blocks of the second product's input.
+  const int64_t tiles = (up.num_groups() + kMaxPanelGroups - 1) / kMaxPanelGroups;
+  device.cpu().pool().ParallelFor(tiles, 1, [&](int64_t begin, int64_t end) {
+    for (int64_t g = begin * kMaxPanelGroups; begin < end; ++begin, g += kMaxPanelGroups) {
+      const int64_t stop = std::min<int64_t>(g + kMaxPanelGroups, up.num_groups());
+      const int64_t cols = (stop - g) * kPackRows;
+      float* tile = &Scratch<WideFloat>(x.rows * cols)->value;
+      RunGroups(device, input, up, up_bias, g, stop, tile, cols, /*accumulate=*/false);
+      kernels.elementwise->gelu(tile, x.rows * cols, tile);
+      for (int64_t r = 0; r < x.rows; ++r) {
+        const BlockPlace to = PlaceOf(*kernels.matmul, wide, r, g * kPackRows);
+        kernels.matmul->quantize_row(tile + r * cols, cols, to.step, to.first);
+      }
+    }
+  });
+  RunProducts(device, absl::MakeConstSpan(&wide, 1), absl::MakeConstSpan(&product, 1),
+              kMaxPanelGroups);
 }
 
 }  // namespace hadal::inference

@@ -39,6 +39,12 @@ struct GroupedMatMulTask {
 /// matrix of their own, give the same bits alone and in any company. Thread-safe.
 void GroupedMatMul(const Device& device, absl::Span<const GroupedMatMulTask> tasks);
 
+/// down.y (+)= gelu(x * up^T + up_bias) * down.weight^T (+ down.bias), both weights quantised
+/// (CHECK): the bits of MatMul, Gelu and MatMul one after the other. What lies between is rounded as
+/// it is made and never stored in float32. Thread-safe.
+void GeluFeedForward(const Device& device, ConstMatrixView x, const PackedMatrix& up,
+                     const float* up_bias, const MatMulTask& down);
+
 inline void MatMul(const Device& device, ConstMatrixView x, const PackedMatrix& weight,
                    const float* bias, MatrixView y, bool accumulate = false) {
   const MatMulTask task{&weight, bias, y, accumulate};

@@ -114,6 +114,30 @@ constexpr int64_t AttentionScratchFloats(int64_t queries, int64_t key_dim) {
   return (kTilePositions + queries) * ((key_dim + 15) / 16 * 16) + queries * kPiecePositions;
 }
 
+/// One head of one sequence of an encoder, in whole numbers (encoder_attention.h): row i of q meets
+/// all rows of k and v. Pointers are at the head's columns.
+struct EncoderAttention {
+  const float* q;
+  const float* k;
+  const float* v;
+  float* out;
+  int64_t q_stride, kv_stride, out_stride;
+  int64_t num_rows;  ///< positive
+  int64_t head_dim;  ///< a multiple of 32
+  float scale;
+  void* scratch;     ///< 64-byte aligned, EncoderAttentionScratchLines() of 64 bytes
+
+  constexpr int64_t padded_rows() const { return (num_rows + 31) / 32 * 32; }
+};
+/// K and V rounded, sixteen queries and their exponentials as panels (9 lines a block of 32
+/// columns), two lines a block of positions for maxima and sums, and sixteen results.
+constexpr int64_t EncoderAttentionScratchLines(const EncoderAttention& args) {
+  const int64_t blocks = args.padded_rows() / 32;
+  const int64_t head_blocks = args.head_dim / 32;
+  return head_blocks * args.padded_rows() + blocks * args.head_dim + 9 * (head_blocks + blocks) +
+         2 * blocks + args.head_dim;
+}
+
 struct MatMulPart {
   int32_t bundle_rows;  ///< that its tiles like best, at most kMaxBundleRows
   /// Block b goes to out[b * step].
@@ -130,6 +154,10 @@ struct AttentionPart {
   void (*store_row)(const KvRow& row, const float* x, void* to);
   void (*load_row)(const KvHead& head, KvDtype dtype, const uint8_t* row, int64_t values,
                    float* out);
+};
+
+struct EncoderAttentionPart {
+  void (*head)(const EncoderAttention& args);
 };
 
 struct ElementwisePart {
@@ -153,11 +181,14 @@ struct ElementwisePart {
 struct KernelTable {
   const MatMulPart* matmul;
   const AttentionPart* attention;
+  const EncoderAttentionPart* encoder_attention;
   const ElementwisePart* elementwise;
 };
 
 extern const MatMulPart kScalarMatMul, kAvx2MatMul, kAvx512MatMul, kAmxMatMul;
 extern const AttentionPart kScalarAttention, kAvx2Attention, kAvx512Attention;
+extern const EncoderAttentionPart kScalarEncoderAttention, kAvx2EncoderAttention,
+    kAvx512EncoderAttention, kAmxEncoderAttention;
 extern const ElementwisePart kScalarElementwise, kAvx2Elementwise, kAvx512Elementwise;
 
 }  // namespace hadal::inference

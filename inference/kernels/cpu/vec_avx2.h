@@ -128,6 +128,14 @@ struct VecAvx2 : SmallTiles {
                                      _mm256_extracti128_si256(words, 1)));
   }
 
+  static __m256i FourBytesHalf(__m256i a, __m256i b, __m256i c, __m256i d) {
+    const __m256i low = _mm256_or_si256(a, _mm256_slli_epi32(b, 8));
+    const __m256i high = _mm256_or_si256(c, _mm256_slli_epi32(d, 8));
+    return _mm256_or_si256(low, _mm256_slli_epi32(high, 16));
+  }
+  static U8 FourBytes(I a, I b, I c, I d) {
+    return {FourBytesHalf(a.lo, b.lo, c.lo, d.lo), FourBytesHalf(a.hi, b.hi, c.hi, d.hi)};
+  }
   static U8 LoadU8(const uint8_t* p) {
     return {_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)),
             _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p + 32))};
@@ -167,7 +175,7 @@ struct VecAvx2 : SmallTiles {
     constexpr int kLeft = 4 - 2 * (kStep % 4);
     return {MergeHalf<kLeft>(low.lo, high.lo, 0x30), MergeHalf<kLeft>(low.hi, high.hi, 0x30)};
   }
-  // vpmaddubsw saturates at 16 bits: safe for weights of at most 6 bits (2 * 63 * 127). Whole bytes
+  // vpmaddubsw saturates at 16 bits: safe for weights of at most 7 bits (2 * 127 * 127). Whole bytes
   // go through 16-bit products of the even and the odd bytes.
   template <bool kWide>
   static __m256i DotHalf(__m256i acc, __m256i w, __m256i x) {

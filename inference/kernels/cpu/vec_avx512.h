@@ -95,6 +95,11 @@ struct VecAvx512 {
     _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm512_cvtepi32_epi8(a));
   }
 
+  static U8 FourBytes(I a, I b, I c, I d) {
+    const __m512i low = _mm512_or_si512(a, _mm512_slli_epi32(b, 8));
+    const __m512i high = _mm512_or_si512(c, _mm512_slli_epi32(d, 8));
+    return _mm512_or_si512(low, _mm512_slli_epi32(high, 16));
+  }
   static U8 LoadU8(const uint8_t* p) { return _mm512_loadu_si512(p); }
   static void StoreU8(uint8_t* p, U8 a) { _mm512_storeu_si512(p, a); }
   template <int kOffset>

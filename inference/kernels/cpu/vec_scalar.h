@@ -12,8 +12,8 @@ namespace hadal::inference {
 /// bit, operation by operation. Meaning of the operations, shared by all three:
 ///   Fma(a, b, c) = a * b + c rounded once; Sum adds lane i + 8 to i, then i + 4, i + 2, i + 1;
 ///   Round is to nearest even; Four is 4 activations in every lane; Dot adds 4 products of unsigned
-///   weights and signed activations per lane, kWide when weights exceed 6 bits; FromF8 takes E4M3
-///   numbers that are no NaN.
+///   weights and signed activations per lane, kWide when weights exceed 7 bits; FourBytes puts four
+///   integers of 0..127 into each lane's bytes; FromF8 takes E4M3 numbers that are no NaN.
 struct VecScalar : SmallTiles {
   struct F { float v[16]; };
   struct I { int32_t v[16]; };
@@ -155,6 +155,14 @@ struct VecScalar : SmallTiles {
     for (int i = 0; i < 16; ++i) p[i] = static_cast<int8_t>(a.v[i]);
   }
 
+  static U8 FourBytes(I a, I b, I c, I d) {
+    U8 r;
+    for (int i = 0; i < 16; ++i) {
+      const I four[] = {a, b, c, d};
+      for (int j = 0; j < 4; ++j) r.v[4 * i + j] = static_cast<uint8_t>(four[j].v[i]);
+    }
+    return r;
+  }
   static U8 LoadU8(const uint8_t* p) {
     U8 r;
     std::memcpy(r.v, p, 64);
