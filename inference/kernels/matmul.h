@@ -40,8 +40,8 @@ struct GroupedMatMulTask {
 void GroupedMatMul(const Device& device, absl::Span<const GroupedMatMulTask> tasks);
 
 /// down.y (+)= gelu(x * up^T + up_bias) * down.weight^T (+ down.bias), both weights quantised
-/// (CHECK): the bits of MatMul, Gelu and MatMul one after the other. What lies between is rounded as
-/// it is made and never stored in float32. Thread-safe.
+/// (CHECK): the bits of MatMul, Gelu and MatMul one after the other. What lies between is rounded
+/// as it is made and never stored in float32. Thread-safe.
 void GeluFeedForward(const Device& device, ConstMatrixView x, const PackedMatrix& up,
                      const float* up_bias, const MatMulTask& down);
 

@@ -144,7 +144,8 @@ StatusOr<DecoderBench> BenchDecoder(Decoder& decoder, const DecoderBenchOptions&
   std::vector<double> generation;
   for (int32_t r = 0; r < options.repeats; ++r) {
     for (size_t i = 0; i < prompts.size(); ++i) {
-      ASSIGN_OR_RETURN(const double seconds, runs.Prompt(options.prompts[i], options.expanded_prefill));
+      ASSIGN_OR_RETURN(const double seconds,
+                       runs.Prompt(options.prompts[i], options.expanded_prefill));
       prompts[i].push_back(options.prompts[i] / seconds);
     }
     ASSIGN_OR_RETURN(const double seconds, runs.Generate(1, options.generated_tokens));

@@ -175,8 +175,8 @@ struct VecAvx2 : SmallTiles {
     constexpr int kLeft = 4 - 2 * (kStep % 4);
     return {MergeHalf<kLeft>(low.lo, high.lo, 0x30), MergeHalf<kLeft>(low.hi, high.hi, 0x30)};
   }
-  // vpmaddubsw saturates at 16 bits: safe for weights of at most 7 bits (2 * 127 * 127). Whole bytes
-  // go through 16-bit products of the even and the odd bytes.
+  // vpmaddubsw saturates at 16 bits: safe for weights of at most 7 bits (2 * 127 * 127). Whole
+  // bytes go through 16-bit products of the even and the odd bytes.
   template <bool kWide>
   static __m256i DotHalf(__m256i acc, __m256i w, __m256i x) {
     if constexpr (!kWide) {

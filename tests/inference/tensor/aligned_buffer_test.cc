@@ -16,7 +16,8 @@ using Pages = AlignedBuffer::Pages;
 constexpr size_t kPage = 4096;
 
 bool IsZero(const AlignedBuffer& buffer) {
-  return std::all_of(buffer.data(), buffer.data() + buffer.size(), [](uint8_t b) { return b == 0; });
+  return std::all_of(buffer.data(), buffer.data() + buffer.size(),
+                     [](uint8_t b) { return b == 0; });
 }
 
 bool InMemory(const uint8_t* page) {
