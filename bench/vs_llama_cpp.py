@@ -12,7 +12,8 @@ their spread and the ratios of the rounds are printed.
       --batched-bench IK/bin/llama-batched-bench --batched-bench-args "-rtr -fa"
 
 What is the same on all sides: file, threads, lengths of prompts, tokens generated, streams, 16 tokens
-before those of a stream. What is each side's own: we run a prompt in one pass; peers get batches of
+before those of a stream. What is each side's own: we run a prompt in one pass, with latent attention
+expanded from 512 tokens on (hadal-model bench --expanded-prefill); peers get batches of
 the whole prompt, computed --ubatch tokens at a time (512 is their default; take what is best for
 them). llama-bench generates after an empty context, the others after 16 tokens. Some
 llama-batched-bench (ik_llama.cpp's) give every stream the same token, which in a model with experts

@@ -6,25 +6,10 @@
 
 #include "base/check.h"
 #include "inference/kernels/cpu/backend.h"
+#include "inference/kernels/kept_memory.h"
 
 namespace hadal::inference {
 namespace {
-
-/// 64-byte aligned memory that grows and is kept, of one thread.
-class KeptFloats {
- public:
-  float* Reserve(int64_t floats) {
-    const auto lines = static_cast<size_t>((floats + 15) / 16);
-    if (lines_.size() < lines) lines_.resize(lines);
-    return lines_.empty() ? nullptr : lines_.front().values;
-  }
-
- private:
-  struct alignas(64) Line {
-    float values[16];
-  };
-  std::vector<Line> lines_;
-};
 
 /// What both kinds of attention are to the kernels.
 struct HeadShape {
@@ -165,8 +150,9 @@ class UnitRun {
     piece_.key_blocks = kv.key_blocks.data();
     piece_.value_blocks = kv.value_blocks.empty() ? nullptr : kv.value_blocks.data();
     piece_.block_size = kv.block_size;
-    thread_local KeptFloats scratch;
-    piece_.scratch = scratch.Reserve(AttentionScratchFloats(piece_.num_queries, shape.key_dim));
+    thread_local KeptMemory scratch;
+    piece_.scratch =
+        scratch.Reserve<float>(AttentionScratchFloats(piece_.num_queries, shape.key_dim));
   }
 
   void Compute(int64_t piece, float* state) {
@@ -211,9 +197,9 @@ void RunWhole(const Device& device, const HeadShape& shape, absl::Span<const Uni
     for (int64_t u = begin; u < end; ++u) {
       const Unit& unit = units[static_cast<size_t>(u)];
       UnitRun run(device, shape, unit, q, out);
-      thread_local KeptFloats states;
+      thread_local KeptMemory states;
       const int64_t floats = unit.state_floats(shape);
-      float* total = states.Reserve(2 * floats);
+      float* total = states.Reserve<float>(2 * floats);
       run.Compute(0, total);
       for (int64_t piece = 1; piece < unit.num_pieces(); ++piece) {
         run.Compute(piece, total + floats);
@@ -235,8 +221,8 @@ void RunPieces(const Device& device, const HeadShape& shape, std::vector<Unit> u
   int64_t floats = 0;
   for (const Unit& unit : units) floats = std::max(floats, unit.state_floats(shape));
   const int64_t wanted = 4 * pool.num_threads();  // so that none waits long for the last one
-  thread_local KeptFloats kept;
-  float* const totals = kept.Reserve((2 * std::ssize(units) + wanted) * floats);
+  thread_local KeptMemory kept;
+  float* const totals = kept.Reserve<float>((2 * std::ssize(units) + wanted) * floats);
   float* const states = totals + std::ssize(units) * floats;
   for (int64_t first = 0, at_once = 0; !units.empty(); first += at_once) {
     const int64_t left = std::ssize(units);

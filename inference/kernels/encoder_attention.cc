@@ -1,26 +1,11 @@
 #include "inference/kernels/encoder_attention.h"
 
-#include <vector>
-
 #include "base/check.h"
 #include "inference/kernels/cpu/backend.h"
 #include "inference/kernels/cpu/packed_layout.h"
+#include "inference/kernels/kept_memory.h"
 
 namespace hadal::inference {
-namespace {
-
-struct alignas(64) CacheLine {
-  uint8_t bytes[64];
-};
-
-// Stays with its thread, so that no op allocates in the steady state.
-void* Scratch(int64_t lines) {
-  thread_local std::vector<CacheLine> buffer;
-  if (static_cast<int64_t>(buffer.size()) < lines) buffer.resize(static_cast<size_t>(lines));
-  return buffer.data();
-}
-
-}  // namespace
 
 void RoundedBidirectionalAttention(const Device& device, const AttentionShape& shape,
                                    ConstMatrixView q, ConstMatrixView k, ConstMatrixView v,
@@ -50,7 +35,8 @@ void RoundedBidirectionalAttention(const Device& device, const AttentionShape& s
       args.num_rows = slice.num_rows;
       args.head_dim = dim;
       args.scale = shape.scale;
-      args.scratch = Scratch(EncoderAttentionScratchLines(args));
+      thread_local KeptMemory scratch;
+      args.scratch = scratch.Reserve<uint8_t>(64 * EncoderAttentionScratchLines(args));
       device.cpu().kernels().encoder_attention->head(args);
     }
   });

@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "inference/kernels/cpu/backend.h"
+#include "inference/kernels/kept_memory.h"
 
 namespace hadal::inference {
 namespace {
@@ -13,31 +14,6 @@ namespace {
 // Weight bytes one claim of a worker covers when few rows of x make the op memory-bound: some 3
 // microseconds, above the cost of a claim and little to wait for in the end.
 constexpr int64_t kStreamBytes = 32 << 10;
-
-struct alignas(64) CacheLine {
-  uint8_t bytes[64];
-};
-
-/// A type of its own: inputs and sums (float) are scratch of one thread at the same time.
-struct PreparedFloat {
-  float value;
-};
-
-/// Likewise of GeluFeedForward: one thread prepares its input and holds what lies between.
-struct WideBlock {
-  ActivationBlock block;
-};
-struct WideFloat {
-  float value;
-};
-
-// Scratch that stays with its thread, so that no op allocates in the steady state.
-template <typename T>
-T* Scratch(int64_t count) {
-  thread_local std::vector<T> buffer;
-  if (static_cast<int64_t>(buffer.size()) < count) buffer.resize(static_cast<size_t>(count));
-  return buffer.data();
-}
 
 /// Rows that one or more tasks read, and what the kernels are given in their place.
 struct Input {
@@ -148,15 +124,15 @@ void Prepare(const Device& device, absl::Span<Input> inputs) {
     if (input.copied) floats += input.count * input.x.cols;
   }
   if (rows == 0) return;
-  auto* next_block = Scratch<ActivationBlock>(blocks + kMaxBundleRows);
-  auto* next_float = Scratch<PreparedFloat>(floats);
+  thread_local KeptMemory kept_blocks, kept_floats;
+  auto* next_block = kept_blocks.Reserve<ActivationBlock>(blocks + kMaxBundleRows);
+  auto* next_float = kept_floats.Reserve<float>(floats);
   for (Input& input : inputs) {
     if (input.rounded) {
       input.blocks = std::exchange(next_block, next_block + input.count * (input.x.cols / 32));
     }
     if (input.copied) {
-      input.wide = &next_float->value;
-      next_float += input.count * input.x.cols;
+      input.wide = std::exchange(next_float, next_float + input.count * input.x.cols);
     }
   }
   device.cpu().pool().ParallelFor(rows, 8, [&](int64_t begin, int64_t end) {
@@ -189,8 +165,9 @@ void RunGroups(const Device& device, const Input& input, const PackedMatrix& wei
   args.y_stride = y_stride;
   args.accumulate = accumulate;
   if (input.count > kDirectRows) {
-    args.panel = Scratch<CacheLine>(kPanelBytes / int64_t{sizeof(CacheLine)})->bytes;
-    args.sums = Scratch<float>(kSumFloats);
+    thread_local KeptMemory panel, sums;
+    args.panel = panel.Reserve<uint8_t>(kPanelBytes);
+    args.sums = sums.Reserve<float>(kSumFloats);
   }
   for (int64_t g = begin; g < end; g += kMaxPanelGroups) {
     const int64_t stop = std::min(end, g + kMaxPanelGroups);
@@ -274,14 +251,17 @@ void GeluFeedForward(const Device& device, ConstMatrixView x, const PackedMatrix
   const GroupedMatMulTask task = {{nullptr, x.rows, up.rows()}, down};
   const Product product = {&task, 0};
   Input wide(task.x);
-  wide.blocks = &Scratch<WideBlock>(x.rows * (up.rows() / 32) + kMaxBundleRows)->block;
+  thread_local KeptMemory kept_blocks;
+  wide.blocks =
+      kept_blocks.Reserve<ActivationBlock>(x.rows * (up.rows() / 32) + kMaxBundleRows);
   // As many groups at once as the kernels take: whole blocks of the second product's input.
   const int64_t tiles = (up.num_groups() + kMaxPanelGroups - 1) / kMaxPanelGroups;
   device.cpu().pool().ParallelFor(tiles, 1, [&](int64_t begin, int64_t end) {
     for (int64_t g = begin * kMaxPanelGroups; begin < end; ++begin, g += kMaxPanelGroups) {
       const int64_t stop = std::min<int64_t>(g + kMaxPanelGroups, up.num_groups());
       const int64_t cols = (stop - g) * kPackRows;
-      float* tile = &Scratch<WideFloat>(x.rows * cols)->value;
+      thread_local KeptMemory kept_tile;
+      float* tile = kept_tile.Reserve<float>(x.rows * cols);
       RunGroups(device, input, up, up_bias, g, stop, tile, cols, /*accumulate=*/false);
       kernels.elementwise->gelu(tile, x.rows * cols, tile);
       for (int64_t r = 0; r < x.rows; ++r) {

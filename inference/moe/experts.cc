@@ -69,6 +69,7 @@ void ExpertRunner::ComputePermuted(absl::Span<const Expert> experts, const Exper
     tasks_.push_back({x, {&shared->up, nullptr, shared_up, false}});
   }
   for (size_t e = 0; e < experts.size(); ++e) {
+    if (first_[e] == first_[e + 1]) continue;
     const int64_t* tokens = token_of_.data() + first_[e];
     tasks_.push_back({x, {&experts[e].gate, nullptr, rows_of(gate_, e, ffn)}, nullptr, tokens});
     tasks_.push_back({x, {&experts[e].up, nullptr, rows_of(up_, e, ffn)}, nullptr, tokens});
@@ -79,6 +80,7 @@ void ExpertRunner::ComputePermuted(absl::Span<const Expert> experts, const Exper
     tasks_.push_back({shared_gate, {&shared->down, nullptr, y, false}, shared_up.data});
   }
   for (size_t e = 0; e < experts.size(); ++e) {
+    if (first_[e] == first_[e + 1]) continue;
     tasks_.push_back({rows_of(gate_, e, ffn),
                       {&experts[e].down, nullptr, rows_of(output_, e, hidden)},
                       rows_of(up_, e, ffn).data});

@@ -373,9 +373,10 @@ struct MatMulKernels {
     }
   }
 
+  static constexpr int64_t kPanelStride = kPanelBytes / kPanelGroups;
+
   template <typename Panel>
   static void PanelGroups(const MatMulGroups& args) {
-    constexpr int64_t kStride = kPanelBytes / kPanelGroups;
     const int64_t bundle = Panel::BundleRows(args);
     const int64_t pass = kPassRows / bundle * bundle;
     int64_t used_rows = 0;
@@ -386,7 +387,7 @@ struct MatMulKernels {
         for (int32_t begin = 0; begin < args.num_groups; begin += kPanelGroups) {
           const auto groups = static_cast<int32_t>(LeastOf(kPanelGroups, args.num_groups - begin));
           for (int32_t g = 0; g < groups; ++g) {
-            Panel::Fill(args, begin + g, col, cols, args.panel + g * kStride);
+            Panel::Fill(args, begin + g, col, cols, args.panel + g * kPanelStride);
           }
           for (int64_t row = first; row < end; row += bundle) {
             RunBundle<Panel>(args, {row, LeastOf(bundle, end - row)}, first, begin, groups, col,
@@ -402,12 +403,12 @@ struct MatMulKernels {
   static void RunBundle(const MatMulGroups& args, const Bundle& bundle, int64_t first_row,
                         int32_t begin, int32_t groups, int64_t col, int64_t cols,
                         int64_t* used_rows) {
-    constexpr int64_t kStride = kPanelBytes / kPanelGroups;
     for (int64_t row = bundle.row; row < bundle.row + bundle.rows; row += Panel::kRows) {
       const int64_t rows = LeastOf(Panel::kRows, bundle.row + bundle.rows - row);
       if (rows != *used_rows) V::UseRows(*used_rows = rows);
       for (int32_t g = 0; g < groups; g += Panel::kGroups) {
-        const uint8_t* panels[] = {args.panel + g * kStride, args.panel + (g + 1) * kStride};
+        const uint8_t* panels[] = {args.panel + g * kPanelStride,
+                                   args.panel + (g + 1) * kPanelStride};
         float* sums = args.sums + ((row - first_row) * kMaxPanelGroups + begin + g) * kGroupRows;
         WithRows<Panel::kRows, Panel::kRowStep>(rows, [&](auto n) HADAL_LAMBDA_INLINE {
           constexpr int kRows = decltype(n)::value;
