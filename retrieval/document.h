@@ -16,6 +16,19 @@ struct Chunk {
   int32_t page = 0;  ///< page of the first character, 1-based; 0 where there are none
   std::vector<std::string> heading_path;
   std::string language;  ///< "zh", "en" or empty
+  int32_t tokens = 0;    ///< of the embedding model, title and headings included; 0: not counted
+  /// Ordinals of the first and the last chunk of the section (or table) it stands in: its parent.
+  int32_t section_first = 0;
+  int32_t section_last = 0;
+};
+
+/// What a document says of itself in a fixed form ("document_number", "issuer", "date", ...): one
+/// can filter by it and match it exactly.
+struct DocumentField {
+  std::string name;
+  std::string value;       ///< as written
+  std::string normalized;  ///< as compared: folded, brackets alike, dates as 2024-12-31
+  bool operator==(const DocumentField&) const = default;
 };
 
 /// A parsed and chunked document on its way into the store.
@@ -30,6 +43,8 @@ struct NewDocument {
   int64_t size_bytes = 0;
   int64_t characters = 0;
   int32_t pages = 0;
+  std::vector<DocumentField> fields;
+  std::vector<uint32_t> signature;  ///< MinHash of the text; empty: not computed
   std::vector<Chunk> chunks;
 };
 

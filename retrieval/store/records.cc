@@ -146,6 +146,9 @@ Chunk ChunkOfRecord(store::v1::ChunkRecord record) {
   chunk.page = record.page();
   chunk.heading_path.assign(record.heading_path().begin(), record.heading_path().end());
   chunk.language = record.language();
+  chunk.tokens = record.tokens();
+  chunk.section_first = record.section_first();
+  chunk.section_last = record.section_last();
   return chunk;
 }
 
@@ -157,6 +160,9 @@ store::v1::ChunkRecord RecordOfChunk(const Chunk& chunk) {
   record.set_page(chunk.page);
   record.mutable_heading_path()->Add(chunk.heading_path.begin(), chunk.heading_path.end());
   record.set_language(chunk.language);
+  record.set_tokens(chunk.tokens);
+  record.set_section_first(chunk.section_first);
+  record.set_section_last(chunk.section_last);
   return record;
 }
 
