@@ -7,6 +7,7 @@
 
 #include "base/check.h"
 #include "inference/kernels/activation.h"
+#include "inference/kernels/int8_matmul.h"
 #include "inference/kernels/matmul.h"
 #include "inference/kernels/norm.h"
 #include "inference/model/load_weight.h"
@@ -45,6 +46,7 @@ StatusOr<std::unique_ptr<BertEncoder>> BertEncoder::Load(std::unique_ptr<Checkpo
     RETURN_IF_ERROR(encoder->LoadLayer(i, precision, &encoder->layers_[static_cast<size_t>(i)]));
   }
   encoder->quantised_ = encoder->IsQuantised();
+  if (encoder->quantised_) RETURN_IF_ERROR(encoder->RoundOutputs());
   return encoder;
 }
 
@@ -97,13 +99,14 @@ Status BertEncoder::LoadLayer(int32_t index, PackPrecision precision, Layer* lay
     PackedMatrix* weight;
     std::vector<float>* bias;
   };
+  Outputs<PackedMatrix>& stored = layer->stored;
   const Projection projections[] = {
       {"attn_q", hidden, hidden, &layer->q, &layer->q_bias},
       {"attn_k", hidden, hidden, &layer->k, &layer->k_bias},
       {"attn_v", hidden, hidden, &layer->v, &layer->v_bias},
-      {"attn_output", hidden, hidden, &layer->o, &layer->o_bias},
-      {"ffn_up", ffn, hidden, &layer->up, &layer->up_bias},
-      {"ffn_down", hidden, ffn, &layer->down, &layer->down_bias},
+      {"attn_output", hidden, hidden, &stored.o, &layer->o_bias},
+      {"ffn_up", ffn, hidden, &stored.up, &layer->up_bias},
+      {"ffn_down", hidden, ffn, &stored.down, &layer->down_bias},
   };
   const std::string prefix = fmt::format("blk.{}.", index);
   for (const Projection& p : projections) {
@@ -118,11 +121,22 @@ Status BertEncoder::LoadLayer(int32_t index, PackPrecision precision, Layer* lay
 
 bool BertEncoder::IsQuantised() const {
   return std::all_of(layers_.begin(), layers_.end(), [](const Layer& layer) {
-    const PackedMatrix* weights[] = {&layer.q, &layer.k,  &layer.v,
-                                     &layer.o, &layer.up, &layer.down};
+    const auto& outputs = layer.stored;
+    const PackedMatrix* weights[] = {&layer.q,   &layer.k,    &layer.v,
+                                     &outputs.o, &outputs.up, &outputs.down};
     return std::none_of(std::begin(weights), std::end(weights),
                         [](const PackedMatrix* weight) { return IsFloat(weight->type()); });
   });
+}
+
+Status BertEncoder::RoundOutputs() {
+  for (Layer& layer : layers_) {
+    ASSIGN_OR_RETURN(layer.rounded.o, Int8Matrix::Round(layer.stored.o, device_));
+    ASSIGN_OR_RETURN(layer.rounded.up, Int8Matrix::Round(layer.stored.up, device_));
+    ASSIGN_OR_RETURN(layer.rounded.down, Int8Matrix::Round(layer.stored.down, device_));
+    layer.stored = {};
+  }
+  return OkStatus();
 }
 
 void BertEncoder::Embed(absl::Span<const std::vector<int32_t>> sequences) {
@@ -150,17 +164,27 @@ void BertEncoder::Embed(absl::Span<const std::vector<int32_t>> sequences) {
             config().norm_eps, x);
 }
 
-void BertEncoder::FeedForward(const Layer& layer, MatrixView x) {
-  const MatMulTask down = {&layer.down, layer.down_bias.data(), x, /*accumulate=*/true};
-  if (quantised_) return GeluFeedForward(device_, x, layer.up, layer.up_bias.data(), down);
-  wide_.resize(static_cast<size_t>(kWideRows * config().ffn_dim));
-  const MatrixView wide(wide_.data(), x.rows, config().ffn_dim);
-  MatMul(device_, x, layer.up, layer.up_bias.data(), wide);
-  Gelu(device_, wide, wide);
-  MatMul(device_, wide, absl::MakeConstSpan(&down, 1));
+void BertEncoder::FeedForward(const Layer& layer, const Outputs<Int8Matrix>& weights,
+                              MatrixView x) {
+  GeluFeedForward(device_, x, weights.up, layer.up_bias.data(),
+                  {&weights.down, layer.down_bias.data(), x, /*accumulate=*/true});
 }
 
-void BertEncoder::RunLayer(const Layer& layer, absl::Span<const BidirectionalSlice> slices) {
+void BertEncoder::FeedForward(const Layer& layer, const Outputs<PackedMatrix>& weights,
+                              MatrixView x) {
+  wide_.resize(static_cast<size_t>(kWideRows * config().ffn_dim));
+  for (int64_t first = 0; first < x.rows; first += kWideRows) {
+    const MatrixView rows(x.row(first), std::min(kWideRows, x.rows - first), x.cols);
+    const MatrixView wide(wide_.data(), rows.rows, config().ffn_dim);
+    MatMul(device_, rows, weights.up, layer.up_bias.data(), wide);
+    Gelu(device_, wide, wide);
+    MatMul(device_, wide, weights.down, layer.down_bias.data(), rows, /*accumulate=*/true);
+  }
+}
+
+template <typename Matrix>
+void BertEncoder::RunLayer(const Layer& layer, const Outputs<Matrix>& weights,
+                           absl::Span<const BidirectionalSlice> slices) {
   const int64_t hidden = config().hidden_dim;
   const float eps = config().norm_eps;
   const MatrixView x(hidden_.data(), rows_, hidden);
@@ -168,20 +192,18 @@ void BertEncoder::RunLayer(const Layer& layer, absl::Span<const BidirectionalSli
   const MatrixView k(key_.data(), rows_, hidden);
   const MatrixView v(value_.data(), rows_, hidden);
   const MatrixView attended(attended_.data(), rows_, hidden);
-  const MatMulTask projections[] = {{&layer.q, layer.q_bias.data(), q, false},
-                                    {&layer.k, layer.k_bias.data(), k, false},
-                                    {&layer.v, layer.v_bias.data(), v, false}};
-  MatMul(device_, x, projections);
+  const MatMulTask inputs[] = {{&layer.q, layer.q_bias.data(), q, false},
+                               {&layer.k, layer.k_bias.data(), k, false},
+                               {&layer.v, layer.v_bias.data(), v, false}};
+  MatMul(device_, x, inputs);
   const bool rounded = quantised_ && attention_shape_.head_dim % 32 == 0;
   const auto attend = rounded ? RoundedBidirectionalAttention : BidirectionalAttention;
   attend(device_, attention_shape_, q, k, v, slices, attended);
-  MatMul(device_, attended, layer.o, layer.o_bias.data(), x, /*accumulate=*/true);
+  const MatMulTaskOf<Matrix> output = {&weights.o, layer.o_bias.data(), x, /*accumulate=*/true};
+  MatMul(device_, attended, absl::MakeConstSpan(&output, 1));
   LayerNorm(device_, x, layer.attention_norm.weight.data(), layer.attention_norm.bias.data(), eps,
             x);
-  for (int64_t first = 0; first < rows_; first += kWideRows) {
-    const int64_t count = std::min(kWideRows, rows_ - first);
-    FeedForward(layer, MatrixView(x.row(first), count, hidden));
-  }
+  FeedForward(layer, weights, x);
   LayerNorm(device_, x, layer.output_norm.weight.data(), layer.output_norm.bias.data(), eps, x);
 }
 
@@ -194,7 +216,9 @@ void BertEncoder::Forward(absl::Span<const std::vector<int32_t>> sequences, floa
     slices.push_back({first, static_cast<int32_t>(sequence.size())});
     first += static_cast<int64_t>(sequence.size());
   }
-  for (const Layer& layer : layers_) RunLayer(layer, slices);
+  for (const Layer& layer : layers_) {
+    quantised_ ? RunLayer(layer, layer.rounded, slices) : RunLayer(layer, layer.stored, slices);
+  }
 
   const auto hidden = static_cast<size_t>(config().hidden_dim);
   std::vector<double> sum(hidden);

@@ -14,15 +14,15 @@
 namespace hadal::inference {
 namespace {
 
-const KernelTable kScalarTable = {&kScalarMatMul, &kScalarAttention, &kScalarEncoderAttention,
-                                  &kScalarElementwise};
+const KernelTable kScalarTable = {&kScalarMatMul, &kScalarInt8MatMul, &kScalarAttention,
+                                  &kScalarEncoderAttention, &kScalarElementwise};
 #if defined(__x86_64__)
-const KernelTable kAvx2Table = {&kAvx2MatMul, &kAvx2Attention, &kAvx2EncoderAttention,
-                                &kAvx2Elementwise};
-const KernelTable kAvx512Table = {&kAvx512MatMul, &kAvx512Attention, &kAvx512EncoderAttention,
-                                  &kAvx512Elementwise};
-const KernelTable kAmxTable = {&kAmxMatMul, &kAvx512Attention, &kAmxEncoderAttention,
-                               &kAvx512Elementwise};
+const KernelTable kAvx2Table = {&kAvx2MatMul, &kAvx2Int8MatMul, &kAvx2Attention,
+                                  &kAvx2EncoderAttention, &kAvx2Elementwise};
+const KernelTable kAvx512Table = {&kAvx512MatMul, &kAvx512Int8MatMul, &kAvx512Attention,
+                                  &kAvx512EncoderAttention, &kAvx512Elementwise};
+const KernelTable kAmxTable = {&kAmxMatMul, &kAmxInt8MatMul, &kAvx512Attention,
+                               &kAmxEncoderAttention, &kAvx512Elementwise};
 #endif
 
 const KernelTable* TableFor(Isa isa) {

@@ -238,40 +238,4 @@ void MatMul(const Device& device, ConstMatrixView x, absl::Span<const MatMulTask
   GroupedMatMul(device, grouped);
 }
 
-void GeluFeedForward(const Device& device, ConstMatrixView x, const PackedMatrix& up,
-                     const float* up_bias, const MatMulTask& down) {
-  CHECK(!IsFloat(up.type()) && !IsFloat(down.weight->type()));
-  CHECK(up.cols() == x.cols && down.weight->cols() == up.rows());
-  CHECK(down.y.rows == x.rows && down.y.cols == down.weight->rows());
-  if (x.rows == 0) return;
-  const KernelTable& kernels = device.cpu().kernels();
-  Input input(x);
-  input.rounded = true;
-  Prepare(device, absl::MakeSpan(&input, 1));
-  const GroupedMatMulTask task = {{nullptr, x.rows, up.rows()}, down};
-  const Product product = {&task, 0};
-  Input wide(task.x);
-  thread_local KeptMemory kept_blocks;
-  wide.blocks =
-      kept_blocks.Reserve<ActivationBlock>(x.rows * (up.rows() / 32) + kMaxBundleRows);
-  // As many groups at once as the kernels take: whole blocks of the second product's input.
-  const int64_t tiles = (up.num_groups() + kMaxPanelGroups - 1) / kMaxPanelGroups;
-  device.cpu().pool().ParallelFor(tiles, 1, [&](int64_t begin, int64_t end) {
-    for (int64_t g = begin * kMaxPanelGroups; begin < end; ++begin, g += kMaxPanelGroups) {
-      const int64_t stop = std::min<int64_t>(g + kMaxPanelGroups, up.num_groups());
-      const int64_t cols = (stop - g) * kPackRows;
-      thread_local KeptMemory kept_tile;
-      float* tile = kept_tile.Reserve<float>(x.rows * cols);
-      RunGroups(device, input, up, up_bias, g, stop, tile, cols, /*accumulate=*/false);
-      kernels.elementwise->gelu(tile, x.rows * cols, tile);
-      for (int64_t r = 0; r < x.rows; ++r) {
-        const BlockPlace to = PlaceOf(*kernels.matmul, wide, r, g * kPackRows);
-        kernels.matmul->quantize_row(tile + r * cols, cols, to.step, to.first);
-      }
-    }
-  });
-  RunProducts(device, absl::MakeConstSpan(&wide, 1), absl::MakeConstSpan(&product, 1),
-              kMaxPanelGroups);
-}
-
 }  // namespace hadal::inference

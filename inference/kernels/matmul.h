@@ -8,12 +8,14 @@
 namespace hadal::inference {
 
 /// One product of MatMul: y = x * weight^T (+ bias) or y += x * weight^T (+ bias).
-struct MatMulTask {
-  const PackedMatrix* weight = nullptr;  ///< [y.cols, x.cols]
-  const float* bias = nullptr;           ///< [y.cols], may be absent
-  MatrixView y;                          ///< [x.rows, y.cols]; must not overlap x
-  bool accumulate = false;               ///< adds to what y holds (a residual stream)
+template <typename Matrix>
+struct MatMulTaskOf {
+  const Matrix* weight = nullptr;  ///< [y.cols, x.cols]
+  const float* bias = nullptr;     ///< [y.cols], may be absent
+  MatrixView y;                    ///< [x.rows, y.cols]; must not overlap x
+  bool accumulate = false;         ///< adds to what y holds (a residual stream)
 };
+using MatMulTask = MatMulTaskOf<PackedMatrix>;
 
 /// Runs all tasks on the same x [rows, cols] f32 in one pass of the pool. For block-quantised
 /// weights the rows of x are first rounded to int8 with one float32 scale per 32 values, and dot
@@ -38,12 +40,6 @@ struct GroupedMatMulTask {
 /// pool; rows may be none. What MatMul promises for a row holds here too: experts, and heads with a
 /// matrix of their own, give the same bits alone and in any company. Thread-safe.
 void GroupedMatMul(const Device& device, absl::Span<const GroupedMatMulTask> tasks);
-
-/// down.y (+)= gelu(x * up^T + up_bias) * down.weight^T (+ down.bias), both weights quantised
-/// (CHECK): the bits of MatMul, Gelu and MatMul one after the other. What lies between is rounded
-/// as it is made and never stored in float32. Thread-safe.
-void GeluFeedForward(const Device& device, ConstMatrixView x, const PackedMatrix& up,
-                     const float* up_bias, const MatMulTask& down);
 
 inline void MatMul(const Device& device, ConstMatrixView x, const PackedMatrix& weight,
                    const float* bias, MatrixView y, bool accumulate = false) {

@@ -74,6 +74,40 @@ static_assert(kPanelGroups * kFloatPanelCols * 64 <= kPanelBytes);
 /// Sums of a pass between one panel and the next; a last tile may reach beyond its rows.
 inline constexpr int64_t kSumFloats = (kPassRows + kMaxBundleRows) * kMaxPanelGroups * 16;
 
+/// Columns of x that share a scale beside an Int8Matrix, value = scale * q, and how many such
+/// chunks of a weight row share one. (A vector of e5-small is 4e-4 off so, by the cosine; 2e-4 with
+/// blocks of 32 for both, 7e-4 with 128 for x, which is tiles of AMX twice as deep.)
+inline constexpr int64_t kInt8ChunkCols = 64;
+inline constexpr int64_t kInt8WeightChunks = 6;
+/// Rows that a kernel reads at once, whether they exist or not.
+inline constexpr int64_t kInt8TileRows = 32;
+
+struct Int8Scale {
+  float scale;
+  int32_t start;  ///< -128 * sum(q): begins a dot product with weights that have 128 added
+};
+
+/// y[m][16 * g + n] for the rows m of x and the groups g of one Int8Matrix.
+struct Int8Groups {
+  const int8_t* x;          ///< [num_rows, cols], readable kInt8TileRows beyond the end
+  const Int8Scale* scales;  ///< [num_rows, chunks], likewise
+  int64_t chunks;
+  int64_t num_rows;
+  int64_t cols;             ///< a multiple of 64
+  const uint8_t* groups;    ///< first group
+  const float* weight_scales;  ///< at the first group: [num_groups, weight_parts(), 16]
+  int32_t num_groups;
+  int32_t last_rows;        ///< rows of the last group that exist, 1..16
+  const float* bias;        ///< at the first group, or null
+  float* y;                 ///< at the first group
+  int64_t y_stride;
+  bool accumulate;
+
+  constexpr int64_t weight_parts() const {
+    return (chunks + kInt8WeightChunks - 1) / kInt8WeightChunks;
+  }
+};
+
 /// Where the numbers of one KV head lie in the rows of the cache (tensor/kv_row.h), in bytes.
 struct KvHead {
   int64_t row_bytes;     ///< from one position to the next
@@ -145,6 +179,13 @@ struct MatMulPart {
   void (*groups)(const MatMulGroups& args);
 };
 
+struct Int8MatMulPart {
+  int32_t weight_bias;  ///< that the weights have added to be unsigned: 0 or 128
+  /// To int8, cols (a multiple of 16) in chunks.
+  void (*round_row)(const float* x, int64_t cols, int8_t* out, Int8Scale* scales);
+  void (*groups)(const Int8Groups& args);
+};
+
 struct AttentionPart {
   void (*piece)(const AttentionPiece& args);
   /// Adds the piece at args.state to `total`, which holds the pieces before it.
@@ -180,12 +221,14 @@ struct ElementwisePart {
 /// What one instruction set implements; a part is one file per instruction set.
 struct KernelTable {
   const MatMulPart* matmul;
+  const Int8MatMulPart* int8_matmul;
   const AttentionPart* attention;
   const EncoderAttentionPart* encoder_attention;
   const ElementwisePart* elementwise;
 };
 
 extern const MatMulPart kScalarMatMul, kAvx2MatMul, kAvx512MatMul, kAmxMatMul;
+extern const Int8MatMulPart kScalarInt8MatMul, kAvx2Int8MatMul, kAvx512Int8MatMul, kAmxInt8MatMul;
 extern const AttentionPart kScalarAttention, kAvx2Attention, kAvx512Attention;
 extern const EncoderAttentionPart kScalarEncoderAttention, kAvx2EncoderAttention,
     kAvx512EncoderAttention, kAmxEncoderAttention;

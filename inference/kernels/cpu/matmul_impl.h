@@ -322,8 +322,9 @@ struct MatMulKernels {
 
   // ---- Both ----
 
-  /// Writes one row of one group.
-  static HADAL_INLINE void StoreRow(const MatMulGroups& args, int32_t group, int64_t row, F acc) {
+  /// Writes one row of one group, of MatMulGroups or Int8Groups.
+  template <typename Args>
+  static HADAL_INLINE void StoreRow(const Args& args, int32_t group, int64_t row, F acc) {
     float* y = args.y + row * args.y_stride + int64_t{group} * kGroupRows;
     const int valid = group + 1 == args.num_groups ? args.last_rows : kGroupRows;
     if (args.bias != nullptr) {

@@ -1,12 +1,10 @@
-// Attention of encoders in whole numbers, and the feed-forward that rounds what lies between.
+// Attention of encoders in whole numbers.
 #include "inference/kernels/encoder_attention.h"
 
 #include <algorithm>
 #include <cmath>
 #include <limits>
 
-#include "inference/kernels/activation.h"
-#include "inference/kernels/matmul.h"
 #include "tests/inference/kernels/random_blocks.h"
 #include "tests/support/status_matchers.h"
 
@@ -124,34 +122,6 @@ TEST(RoundedAttention, ADamagedNumberStaysVisible) {
       for (float value : encoder.Attend(OneThread(isa), absl::MakeConstSpan(&slice, 1))) {
         ASSERT_FALSE(std::isfinite(value)) << IsaName(isa);
       }
-    }
-  }
-}
-
-TEST(GeluFeedForward, HasTheBitsOfItsThreeSteps) {
-  constexpr int64_t kHidden = 96, kWide = 608;  // more than a piece, and no whole tile at the end
-  const auto pack = [](int64_t rows, int64_t cols) {
-    auto packed = PackedMatrix::Pack(ElementType::kQ4_0, rows, cols,
-                                     RandomStored(ElementType::kQ4_0, rows, cols, 7),
-                                     PackPrecision::kStored, Device::CallingThread());
-    EXPECT_OK(packed);
-    return *std::move(packed);
-  };
-  const PackedMatrix up = pack(kWide, kHidden), down = pack(kHidden, kWide);
-  const std::vector<float> bias = RandomFloats(kWide, 8);
-  for (const Isa isa : AvailableIsas()) {
-    const Device device(std::make_shared<ThreadPool>(2), isa);
-    for (const int64_t rows : {1, 9, 16, 17, 70}) {
-      const std::vector<float> x = RandomFloats(static_cast<size_t>(rows * kHidden), 9, 2.0f);
-      const ConstMatrixView in(x.data(), rows, kHidden);
-      std::vector<float> fused = x, steps = x, wide(static_cast<size_t>(rows * kWide));
-      const MatrixView between(wide.data(), rows, kWide);
-      MatMul(device, in, up, bias.data(), between);
-      Gelu(device, between, between);
-      MatMul(device, between, down, bias.data(), MatrixView(steps.data(), rows, kHidden), true);
-      GeluFeedForward(device, in, up, bias.data(),
-                      {&down, bias.data(), MatrixView(fused.data(), rows, kHidden), true});
-      EXPECT_TRUE(fused == steps) << IsaName(isa) << ", " << rows << " rows";
     }
   }
 }
