@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "base/utf8.h"
@@ -102,6 +103,25 @@ void DocumentBuilder::AddTableRow(const std::vector<std::string>& cells, int32_t
     row += cell;
   }
   if (visible) Add(Block::TABLE_ROW, std::move(row), page, 0, table, header);
+}
+
+void DocumentBuilder::AddDocument(const ParsedDocument& document, std::string_view name) {
+  const int32_t first_table = tables_;
+  for (const Block& block : document.blocks()) {
+    const int32_t level =
+        block.kind() == Block::HEADING ? std::min(block.heading_level() + 1, 6) : 0;
+    const int32_t table = block.table() > 0 ? first_table + block.table() : 0;
+    tables_ = std::max(tables_, table);
+    Add(block.kind(), block.text(), block.page(), level, table, block.table_header());
+  }
+  for (const std::string& warning : document.warnings()) Warn(fmt::format("{}: {}", name, warning));
+}
+
+void DocumentBuilder::SetEncoding(std::string_view encoding, int64_t replaced_bytes) {
+  document_.set_encoding(std::string(encoding));
+  if (replaced_bytes > 0) {
+    Warn(fmt::format("{} bytes were no valid UTF-8 and were replaced", replaced_bytes));
+  }
 }
 
 void DocumentBuilder::SetTitle(std::string_view title) {

@@ -39,15 +39,20 @@ class DocumentBuilder {
   void AddTableRow(const std::vector<std::string>& cells, int32_t table, bool header,
                    int32_t page = 0);
   int32_t NextTable() { return ++tables_; }
+  /// The blocks of a file inside this one, behind what is there; its headings go one level down,
+  /// its warnings say `name`.
+  void AddDocument(const ParsedDocument& document, std::string_view name);
 
   void SetTitle(std::string_view title);
-  void SetEncoding(std::string_view encoding) { document_.set_encoding(std::string(encoding)); }
+  /// `replaced_bytes` of the file were no characters: more than none is a warning.
+  void SetEncoding(std::string_view encoding, int64_t replaced_bytes);
   void SetPages(int32_t pages) { document_.set_pages(pages); }
   void Warn(std::string_view warning);
 
   /// Text beyond the limits was refused: stop reading the file, Finish() rejects it.
   bool full() const { return full_; }
   bool has_text() const { return document_.blocks_size() > 0; }
+  int32_t num_blocks() const { return document_.blocks_size(); }
 
   /// The document, or a rejection: "too_large", or `empty_code` when nothing visible was found.
   ParseOutcome Finish(std::string_view empty_code = "empty",

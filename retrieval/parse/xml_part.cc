@@ -23,6 +23,10 @@ Status ParseXmlPart(std::string_view name, std::string& part, pugi::xml_document
           name);
     }
   }
+  if (result.status == pugi::status_out_of_memory) {
+    return ResourceExhausted("part {} needs more memory than the parser has; split the document",
+                             name);
+  }
   if (!result) {
     return DataLoss("part {} is not well-formed XML ({} at byte {})", name, result.description(),
                     result.offset);
@@ -42,6 +46,14 @@ pugi::xml_node Child(const pugi::xml_node& node, std::string_view local_name) {
 std::string_view AttributeOf(const pugi::xml_node& node, std::string_view local_name) {
   for (const pugi::xml_attribute& attribute : node.attributes()) {
     if (Local(attribute.name()) == local_name) return attribute.value();
+  }
+  return {};
+}
+
+std::string_view RelationId(const pugi::xml_node& node) {
+  for (const pugi::xml_attribute& attribute : node.attributes()) {
+    const std::string_view name(attribute.name());
+    if (name != "id" && Local(attribute.name()) == "id") return attribute.value();
   }
   return {};
 }
