@@ -10,8 +10,8 @@ bool IsLayoutSpace(char32_t c);
 /// C0 and C1 controls and noncharacters, apart from layout white space.
 bool IsControl(char32_t c);
 /// Characters that show nothing but can hide or reorder text: zero width, bidirectional controls,
-/// soft hyphen, interlinear annotation and tag characters. Joiners (U+200C, U+200D) shape what is
-/// shown and do not count.
+/// soft hyphen, interlinear annotation and tag characters. Joiners (U+200C, U+200D) shape some
+/// scripts and do not count.
 bool IsInvisibleFormat(char32_t c);
 /// Han, kana, hangul, bopomofo, CJK punctuation and full-width forms: written without spaces.
 bool IsCjk(char32_t c);

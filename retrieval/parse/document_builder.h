@@ -22,6 +22,12 @@ struct DocumentLimits {
 /// A refusal. `code` is for programs, `message` tells a person what was found and what to do.
 ParseOutcome Rejection(std::string_view code, std::string_view message);
 
+/// Characters of a file that show nothing and were left out.
+struct RemovedCharacters {
+  int64_t invisible = 0;
+  int64_t controls = 0;
+};
+
 /// Collects the blocks of a document in reading order and keeps each text a single clean line:
 /// white space from layout becomes one space (none for a line break inside Chinese), control and
 /// invisible format characters (zero width, bidirectional overrides, tag characters) are removed
@@ -47,7 +53,7 @@ class DocumentBuilder {
   /// `replaced_bytes` of the file were no characters: more than none is a warning.
   void SetEncoding(std::string_view encoding, int64_t replaced_bytes);
   void SetPages(int32_t pages) { document_.set_pages(pages); }
-  void Warn(std::string_view warning);
+  void Warn(std::string_view text);
 
   /// Text beyond the limits was refused: stop reading the file, Finish() rejects it.
   bool full() const { return full_; }
@@ -66,8 +72,7 @@ class DocumentBuilder {
   const DocumentLimits limits_;
   ParsedDocument document_;
   int64_t text_bytes_ = 0;
-  int64_t invisible_ = 0;
-  int64_t controls_ = 0;
+  RemovedCharacters removed_;
   int32_t tables_ = 0;
   bool full_ = false;
 };

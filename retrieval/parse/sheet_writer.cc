@@ -60,13 +60,14 @@ class SheetWriter {
         after_blank_ = true;
       }
       Line line = LineOf(row);
-      if (line.values.size() > 1) {
-        for (const SheetCell& cell : row.cells) columns_.insert(cell.column);
-        lines_.push_back(std::move(line));
-      } else if (line.values.size() == 1) {
+      if (line.values.empty()) continue;
+      if (IsNote(line)) {
         Flush();
         if (table_ == 0) title_ = line.values[0].text;
         builder_.AddParagraph(line.values[0].text);
+      } else {
+        for (const SheetCell& cell : row.cells) columns_.insert(cell.column);
+        lines_.push_back(std::move(line));
       }
     }
     Flush();
@@ -115,6 +116,15 @@ class SheetWriter {
     return line;
   }
 
+  /// One value over the table, across it, or at the beginning of a row of many columns. Elsewhere
+  /// the other values of the row are missing.
+  bool IsNote(const Line& line) const {
+    if (line.values.size() > 1) return false;
+    const Value& value = line.values[0];
+    return lines_.empty() || value.last_column > value.first_column ||
+           (columns_.size() > 2 && value.first_column <= *columns_.begin());
+  }
+
   /// How many of the collected lines are header rows; 0 when nothing speaks for one.
   size_t HeaderRows() const {
     const auto lines_up_to = [&](int32_t row) {
@@ -127,8 +137,9 @@ class SheetWriter {
       const size_t rows = lines_up_to(range.first_row);
       if (rows > 0 && lines_[rows - 1].row == range.first_row) return rows;
     }
-    const size_t rows = lines_up_to(LastHeaderRow());
+    size_t rows = lines_up_to(LastHeaderRow());
     if (rows == 0) return 0;
+    rows += NamesPartsOfGroups(rows);
     if (!std::all_of(lines_.begin(), lines_.begin() + static_cast<std::ptrdiff_t>(rows), AllText)) {
       return 0;
     }
@@ -136,6 +147,18 @@ class SheetWriter {
     const bool numbers_below =
         !std::all_of(lines_.begin() + static_cast<std::ptrdiff_t>(rows), lines_.end(), AllText);
     return numbers_below && after_blank_ ? rows : 0;
+  }
+
+  /// Whether line `index` names the parts of groups that the header above it joins: it looks like
+  /// the header, and what follows does not.
+  bool NamesPartsOfGroups(size_t index) const {
+    if (index + 1 >= lines_.size() || !AllText(lines_[index])) return false;
+    const Line& above = lines_[index - 1];
+    const Line& below = lines_[index + 1];
+    const int32_t style = lines_[index].values[0].style;
+    return std::any_of(above.values.begin(), above.values.end(),
+                       [](const Value& value) { return value.last_column > value.first_column; }) &&
+           above.values[0].style == style && (below.values[0].style != style || !AllText(below));
   }
 
   /// The first line's row, or the last that a cell merged downwards from it covers.

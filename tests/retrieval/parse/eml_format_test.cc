@@ -103,6 +103,16 @@ TEST(EmlFormatTest, AttachmentsBecomePartsUnderTheirNames) {
               ElementsAre(HasSubstr("z.zip was not read (archive)"), HasSubstr("1 pictures")));
 }
 
+TEST(EmlFormatTest, OddNamesOfAttachmentsAreShownClean) {
+  const ParseOutcome outcome = ParseFile(
+      "m.eml", Mail(Multipart("mixed", "m",
+                              {"\r\nbody", Attachment("=?utf-8?B?YQrigK5nbmn/LnppcA==?=", "PK")}),
+                    ""));
+  ASSERT_TRUE(outcome.has_document());
+  EXPECT_THAT(Shown(outcome), HasSubstr("H1 Attachment: a gni\uFFFD.zip\n"));
+  EXPECT_THAT(outcome.document().warnings(0), HasSubstr("the attachment a gni\uFFFD.zip was not"));
+}
+
 TEST(EmlFormatTest, MailsInMails) {
   const std::string inner = Mail("", "inner text");
   EXPECT_THAT(

@@ -127,16 +127,32 @@ TEST(XlsxFormatTest, HeaderRowsNeedEvidence) {
 TEST(XlsxFormatTest, TablesEndAtBlankRowsAndGoOnBehindSubtitles) {
   const ParseOutcome outcome = ParseXlsx(
       MakeXlsx({{"表", "",
-                 Data(Row(1, Text("A1", "项目") + Text("B1", "数")) +
+                 Data(Row(1, Text("A1", "项目") + Text("B1", "数") + Text("C1", "注")) +
                       Row(2, Text("A2", "甲") + Number("B2", "1")) + Row(3, Text("A3", "第二组")) +
-                      Row(4, Text("A4", "乙") + Number("B4", "2")) +
+                      Row(4, Text("A4", "乙") + Number("B4", "2") + Text("C4", "x")) +
                       Row(6, Text("D6", "名称") + Text("F6", "值")) +
                       Row(7, Text("D7", "丙") + Number("F7", "3")))}}));
   EXPECT_EQ(Shown(outcome),
-            "H1 表\nTH 项目 | 数\nT 甲 | 1\nP 第二组\nT 乙 | 2\nTH 名称 | 值\nT 丙 | 3\n");
+            "H1 表\nTH 项目 | 数 | 注\nT 甲 | 1\nP 第二组\nT 乙 | 2 | x\nTH 名称 | 值\nT 丙 | 3\n");
   std::vector<int> tables;
   for (const Block& block : outcome.document().blocks()) tables.push_back(block.table());
   EXPECT_THAT(tables, ElementsAre(0, 1, 1, 0, 1, 2, 2));
+}
+
+TEST(XlsxFormatTest, RowsWithOneValueLeftAreNoNotes) {
+  EXPECT_EQ(ShownSheet(Data(Row(1, Text("A1", "项目") + Text("B1", "数")) +
+                            Row(2, Text("A2", "甲")) + Row(3, Number("B3", "2")))),
+            "H1 表\nTH 项目 | 数\nT 甲\nT  | 2\n");
+}
+
+TEST(XlsxFormatTest, NamesBelowGroupsAreHeaderRowsToo) {
+  const std::string data =
+      Data(Row(1, Text("A1", "单位") + Text("B1", "一季度")) +
+           Row(2, Text("A2", "名称") + Text("B2", "计划") + Text("C2", "实际")) +
+           Row(3, Text("A3", "甲") + Number("B3", "1") + Number("C3", "2")));
+  EXPECT_EQ(ShownSheet(data + "<mergeCells><mergeCell ref=\"B1:C1\"/></mergeCells>"),
+            "H1 表\nTH 单位 | 一季度 | 一季度\nTH 名称 | 计划 | 实际\nT 甲 | 1 | 2\n");
+  EXPECT_EQ(ShownSheet(data), "H1 表\nTH 单位 | 一季度\nT 名称 | 计划 | 实际\nT 甲 | 1 | 2\n");
 }
 
 TEST(XlsxFormatTest, HiddenThingsAreLeftOutAndReported) {
@@ -147,7 +163,7 @@ TEST(XlsxFormatTest, HiddenThingsAreLeftOutAndReported) {
                  Row(2, Text("A2", "row"), "hidden=\"1\"") +
                  Row(3, Text("A3", "white", 3) + Text("B3", "x") + Text("C3", "on blue", 4)))},
        {"藏", "state=\"veryHidden\"", Data(Row(1, Text("A1", "sheet")))}}));
-  EXPECT_EQ(Shown(outcome), "H1 可见\nT seen | also\nP on blue\n");
+  EXPECT_EQ(Shown(outcome), "H1 可见\nT seen | also\nT  | on blue\n");
   EXPECT_THAT(outcome.document().warnings(),
               ElementsAre(HasSubstr("1 hidden sheets"), HasSubstr("4 cells")));
 }
