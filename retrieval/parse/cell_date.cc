@@ -121,17 +121,6 @@ std::string HalfDay(const std::string& form, bool afternoon) {
 
 }  // namespace
 
-std::string FormatDate(double serial, bool date1904) {
-  if (!(serial >= 0 && serial < kMaxSerial)) return FormatGeneral(serial);
-  const Moment moment = MomentOf(serial, date1904, 1000);
-  std::string text = fmt::format("{:04}-{:02}-{:02}", moment.year, moment.month, moment.day);
-  if (moment.ms_of_day != 0) {
-    const int64_t seconds = moment.ms_of_day / 1000;
-    text += fmt::format(" {:02}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60);
-  }
-  return text;
-}
-
 std::string FormatDateSection(double serial, const FormatSection& section, bool date1904) {
   if (!(serial >= 0 && serial < kMaxSerial)) return FormatGeneral(serial);
   const auto has = [&](Kind kind) {

@@ -6,8 +6,6 @@
 #include <cmath>
 #include <vector>
 
-#include "retrieval/parse/format_code.h"
-
 namespace hadal::retrieval {
 namespace {
 
@@ -206,25 +204,25 @@ std::string FormatGeneral(double value) {
   return fmt::format("{:.10G}", value);
 }
 
-std::string FormatCell(double value, std::string_view code, bool date1904) {
+CellFormat::CellFormat(std::string_view code) {
+  if (!code.empty() && code != "General") sections_ = ParseFormatCode(code);
+}
+
+std::string CellFormat::Show(double value, bool date1904) const {
   if (!std::isfinite(value)) return {};
-  if (code.empty() || code == "General") return FormatGeneral(value);
-  const std::vector<FormatSection> sections = ParseFormatCode(code);
-  const FormatSection& section = Choose(sections, value);
+  if (sections_.empty()) return FormatGeneral(value);
+  const FormatSection& section = Choose(sections_, value);
   return section.is_date ? FormatDateSection(value, section, date1904)
                          : FormatNumberSection(value, section);
 }
 
-bool IsDateFormat(std::string_view code) { return ParseFormatCode(code)[0].is_date; }
-
-bool ShowsNothing(std::string_view code) {
-  const std::vector<FormatSection> sections = ParseFormatCode(code);
-  return sections.size() == 4 &&
-         std::all_of(sections.begin(), sections.end(),
+bool CellFormat::ShowsNothing() const {
+  return sections_.size() == 4 &&
+         std::all_of(sections_.begin(), sections_.end(),
                      [](const FormatSection& section) { return section.tokens.empty(); });
 }
 
-std::string_view BuiltinFormat(int id) {
+std::string_view BuiltinFormat(int64_t id) {
   switch (id) {
     case 1:
       return "0";

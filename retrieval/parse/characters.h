@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstdint>
+#include <string>
 #include <string_view>
 
 namespace hadal::retrieval {
@@ -19,6 +21,10 @@ bool IsCjk(char32_t c);
 bool IsCjkTerminal(char32_t c);
 /// Any white space, breaking or not.
 bool IsSpace(char32_t c);
+/// Characters, not bytes.
+int64_t CountCharacters(std::string_view utf8);
+/// Letters A to Z in lower case; everything else as it is.
+std::string LowerAscii(std::string_view text);
 /// At least one character that is neither white space nor invisible.
 bool HasVisible(std::string_view utf8);
 

@@ -4,7 +4,6 @@
 #include <unicode/ucnv.h>
 
 #include <algorithm>
-#include <cctype>
 #include <memory>
 #include <utility>
 
@@ -126,8 +125,7 @@ StatusOr<DecodedText> Checked(DecodedText text) {
 
 /// The set that is meant by the name mails and pages give: the superset that contains it.
 std::string MeantSet(std::string_view declared) {
-  std::string name(declared);
-  for (char& c : name) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  const std::string name = LowerAscii(declared);
   if (name == "gb2312" || name == "gbk" || name == "x-gbk" || name == "gb_2312-80" ||
       name == "cp936") {
     return "gb18030";

@@ -1,6 +1,5 @@
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <cstdlib>
 #include <map>
 #include <pugixml.hpp>
@@ -9,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "retrieval/parse/characters.h"
 #include "retrieval/parse/docx_styles.h"
 #include "retrieval/parse/formats.h"
 #include "retrieval/parse/office_parts.h"
@@ -35,9 +35,13 @@ bool IsShaded(const pugi::xml_node& properties) {
   return shading && !(fill.empty() || fill == "auto" || fill == "FFFFFF");
 }
 
-int64_t CountCharacters(std::string_view text) {
-  return std::count_if(text.begin(), text.end(),
-                       [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; });
+/// Something may be painted behind the page's text: a page colour, a picture behind the letters.
+bool MayPaintPage(const pugi::xml_node& document) {
+  return static_cast<bool>(document.find_node([](const pugi::xml_node& node) {
+    const std::string_view name = LocalName(node);
+    return name == "background" || name == "pict" ||
+           (name == "anchor" && IsTrueAttribute(node, "behindDoc"));
+  }));
 }
 
 bool IsDeletion(std::string_view name) { return name == "del" || name == "moveFrom"; }
@@ -56,7 +60,7 @@ class DocxReader {
   }
 
   void ReadBody(const pugi::xml_node& document) {
-    on_paper_ = !Child(document, "background");
+    on_paper_ = !MayPaintPage(document);
     ReadBlocks(Child(document, "body"), 0);
   }
   bool too_deep() const { return too_deep_; }
@@ -99,10 +103,7 @@ class DocxReader {
     const DocxStyle& style = styles_.Find(ChildValue(properties, "pStyle"));
     Attachments attachments;
     std::string text;
-    const bool paper = on_paper_;
-    on_paper_ = paper && !style.shaded && !IsShaded(properties);
-    ReadInline(paragraph, depth, text, attachments);
-    on_paper_ = paper;
+    ReadRunningText(paragraph, depth, text, attachments);
     if (style.hidden) hidden_characters_ += CountCharacters(std::exchange(text, {}));
     const pugi::xml_node numbers = Child(properties, "numPr");
     std::string number_id = std::string(ChildValue(numbers, "numId"));
@@ -127,13 +128,24 @@ class DocxReader {
         builder_.AddParagraph(text);
       }
     }
-    on_paper_ = false;  // a box may be filled with any colour
+    const bool paper = std::exchange(on_paper_, false);  // a box may have any colour
     for (const pugi::xml_node& box : attachments.text_boxes) ReadBlocks(box, depth + 1);
     on_paper_ = paper;
     for (const pugi::xml_node& note : attachments.notes) {
       note_label_ = "[" + std::to_string(++num_notes_) + "] ";
       ReadBlocks(note, depth + 1);
     }
+  }
+
+  /// Appends the running text of a paragraph, seen against the paragraph's own background.
+  void ReadRunningText(const pugi::xml_node& paragraph, int depth, std::string& text,
+                       Attachments& attachments) {
+    const pugi::xml_node properties = Child(paragraph, "pPr");
+    const bool shaded =
+        IsShaded(properties) || styles_.Find(ChildValue(properties, "pStyle")).shaded;
+    const bool paper = std::exchange(on_paper_, on_paper_ && !shaded);
+    ReadInline(paragraph, depth, text, attachments);
+    on_paper_ = paper;
   }
 
   /// Marked as hidden, too small to be read, or white on the white of the page.
@@ -230,7 +242,9 @@ class DocxReader {
     CollectCells(row, depth, cells);
     // A row of one cell frames ordinary text; so does a cell around another table.
     if (cells.size() == 1) {
+      const bool paper = std::exchange(on_paper_, on_paper_ && !IsShaded(Child(cells[0], "tcPr")));
       ReadBlocks(cells[0], depth + 1);
+      on_paper_ = paper;
       return;
     }
     std::vector<std::string> texts;
@@ -276,7 +290,7 @@ class DocxReader {
       if (name == "p") {
         Attachments attachments;
         if (!text.empty()) text += '\n';
-        ReadInline(node, depth + 1, text, attachments);
+        ReadRunningText(node, depth + 1, text, attachments);
         for (const pugi::xml_node& box : attachments.text_boxes) ReadCell(box, depth + 1, text);
         for (const pugi::xml_node& note : attachments.notes) ReadCell(note, depth + 1, text);
       } else if (IsDeletion(name)) {

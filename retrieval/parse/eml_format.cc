@@ -71,6 +71,8 @@ class MailReader {
     } else if (!part.FileName().empty() || IsMail(part) || part.disposition.value == "attachment" ||
                part.type.value.starts_with("application/")) {
       attachments_.push_back(&part);
+    } else {
+      builder_.Warn(fmt::format("a part of type {} was left out", part.type.value));
     }
   }
 
@@ -97,11 +99,15 @@ class MailReader {
   }
 
   void ReadAttachment(const MimePart& part) {
-    const std::string content = part.Bytes();
+    std::string content = part.Bytes();
     nested_.bytes += static_cast<int64_t>(content.size());
     if (++nested_.files > kMaxFiles || nested_.bytes > kMaxFileBytes) {
       nested_.too_many = true;
       return;
+    }
+    if (part.type.value.starts_with("text/")) {
+      StatusOr<DecodedText> text = DecodeDeclared(content, part.type.Parameter("charset"));
+      if (text.ok()) content = std::move(text->utf8);
     }
     std::string name(part.FileName());
     if (name.empty()) name = IsMail(part) ? "mail.eml" : "unnamed";

@@ -37,8 +37,8 @@ struct FormatSection {
 /// Cuts a code into its sections. Never fails: what means nothing is a literal.
 std::vector<FormatSection> ParseFormatCode(std::string_view code);
 
-/// Writes `serial` (days) under a section with dates or times; ISO forms where days lie outside
-/// 1900..9999.
+/// Writes `serial` (days) under a section with dates or times; as a bare number where the day lies
+/// outside 1900..9999.
 std::string FormatDateSection(double serial, const FormatSection& section, bool date1904);
 
 }  // namespace hadal::retrieval

@@ -3,17 +3,13 @@
 #include <algorithm>
 #include <cctype>
 
+#include "retrieval/parse/characters.h"
+
 namespace hadal::retrieval {
 namespace {
 
 constexpr size_t kMaxSelectors = 10'000;
 constexpr size_t kMaxRuleBytes = 4096;
-
-std::string Lower(std::string_view text) {
-  std::string lower(text);
-  for (char& c : lower) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  return lower;
-}
 
 std::string Trimmed(const std::string& text) {
   const size_t begin = text.find_first_not_of(" \t\r\n\f");
@@ -121,7 +117,7 @@ void HtmlVisibility::AddStyleSheet(std::string_view css) {
       knows_paint_ = knows_paint_ && !effect.paints;
       continue;
     }
-    const std::string selectors = Lower(text) + ',';
+    const std::string selectors = LowerAscii(text) + ',';
     for (size_t at = 0; at < selectors.size();) {
       const size_t comma = selectors.find(',', at);
       const std::string one = Trimmed(selectors.substr(at, comma - at));

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/utf8.h"
+#include "retrieval/parse/characters.h"
 #include "retrieval/parse/charset.h"
 #include "retrieval/parse/mime_encoding.h"
 
@@ -22,12 +23,6 @@ constexpr std::string_view kBlanks = " \t\r\n";
 std::string DecodeBytes(std::string_view bytes, std::string_view charset) {
   const StatusOr<DecodedText> text = DecodeDeclared(bytes, charset);
   return text.ok() ? text->utf8 : SanitizeUtf8(bytes);
-}
-
-std::string Lower(std::string_view text) {
-  std::string lower(text);
-  for (char& c : lower) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  return lower;
 }
 
 std::string_view Trim(std::string_view text) {
@@ -73,7 +68,7 @@ EncodedWord ReadEncodedWord(std::string_view text) {
     return word;
   }
   // A language may follow the charset (RFC 2231, 5).
-  word.charset = Lower(text.substr(2, std::min(charset_end, text.find('*', 2)) - 2));
+  word.charset = LowerAscii(text.substr(2, std::min(charset_end, text.find('*', 2)) - 2));
   word.size = end + 2;
   return word;
 }
@@ -132,7 +127,7 @@ class ParameterPieces {
       const size_t language_end =
           charset_end == std::string::npos ? charset_end : value.find('\'', charset_end + 1);
       if (index == 0 && language_end != std::string::npos) {
-        parameter.charset = Lower(std::string_view(value).substr(0, charset_end));
+        parameter.charset = LowerAscii(std::string_view(value).substr(0, charset_end));
         value.erase(0, language_end + 1);
       }
       value = DecodePercents(value);
@@ -176,7 +171,7 @@ std::vector<MimeField> TakeHeader(std::string_view& text) {
     const size_t colon = line.find(':');
     if (colon == std::string_view::npos || header.size() >= kMaxFields) continue;
     header.push_back(
-        {Lower(Trim(line.substr(0, colon))), std::string(Trim(line.substr(colon + 1)))});
+        {LowerAscii(Trim(line.substr(0, colon))), std::string(Trim(line.substr(colon + 1)))});
   }
   return header;
 }
@@ -196,14 +191,14 @@ std::string_view MimeValue::Parameter(std::string_view name) const {
 MimeValue ParseMimeValue(std::string_view text) {
   MimeValue parsed;
   const size_t end = std::min(text.find(';'), text.size());
-  parsed.value = Lower(Trim(text.substr(0, end)));
+  parsed.value = LowerAscii(Trim(text.substr(0, end)));
   text.remove_prefix(end);
   ParameterPieces pieces;
   for (size_t count = 0; count < kMaxParameters && !text.empty(); ++count) {
     text.remove_prefix(std::min(text.find_first_not_of("; \t"), text.size()));
     const size_t equals = text.find('=');
     if (equals == std::string_view::npos) break;
-    const std::string name = Lower(Trim(text.substr(0, equals)));
+    const std::string name = LowerAscii(Trim(text.substr(0, equals)));
     text.remove_prefix(equals + 1);
     text.remove_prefix(std::min(text.find_first_not_of(kBlanks), text.size()));
     pieces.Add(name, TakeParameterValue(text));

@@ -1,9 +1,9 @@
 #include "retrieval/parse/mime_part.h"
 
 #include <algorithm>
-#include <cctype>
 #include <utility>
 
+#include "retrieval/parse/characters.h"
 #include "retrieval/parse/mime_encoding.h"
 
 namespace hadal::retrieval {
@@ -86,8 +86,7 @@ std::string_view MimePart::FileName() const {
 
 std::string MimePart::Bytes() const {
   const std::string_view field = FieldValue(header, "content-transfer-encoding");
-  std::string encoding(field.substr(0, field.find_first_of(" ;\t")));
-  for (char& c : encoding) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  const std::string encoding = LowerAscii(field.substr(0, field.find_first_of(" ;\t")));
   if (encoding == "base64") return DecodeBase64(body);
   if (encoding == "quoted-printable") return DecodeQuotedPrintable(body);
   return std::string(body);

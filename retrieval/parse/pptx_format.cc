@@ -1,6 +1,5 @@
 #include <fmt/format.h>
 
-#include <cstdlib>
 #include <string>
 
 #include "retrieval/parse/formats.h"
@@ -12,11 +11,6 @@ namespace hadal::retrieval {
 namespace {
 
 constexpr const char* kPresentation = "ppt/presentation.xml";
-
-int64_t SizeOf(const pugi::xml_node& root, std::string_view side) {
-  const std::string_view value = AttributeOf(Child(root, "sldSz"), side);
-  return std::strtoll(std::string(value).c_str(), nullptr, 10);
-}
 
 void Report(const SlideLosses& losses, int hidden_slides, DocumentBuilder& builder) {
   if (hidden_slides > 0) {
@@ -37,7 +31,8 @@ Status WriteSlides(OfficeParts& parts, DocumentBuilder& builder, SlideLosses& lo
   ASSIGN_OR_RETURN(const OfficeParts::Relations slides, parts.RelationsOf(kPresentation));
   ASSIGN_OR_RETURN(const std::string title, parts.Title());
   builder.SetTitle(title);
-  PptxSlideReader reader(SizeOf(root, "cx"), SizeOf(root, "cy"), builder, losses);
+  const pugi::xml_node size = Child(root, "sldSz");
+  PptxSlideReader reader(IntAttribute(size, "cx"), IntAttribute(size, "cy"), builder, losses);
   int32_t page = 0;
   int hidden_slides = 0;
   for (const pugi::xml_node& entry : Child(root, "sldIdLst").children()) {

@@ -3,11 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <utility>
 #include <vector>
 
-#include "base/utf8.h"
 #include "retrieval/parse/characters.h"
 #include "retrieval/parse/docx_styles.h"
 #include "retrieval/parse/xml_part.h"
@@ -18,12 +16,6 @@ namespace {
 constexpr int kMaxGroups = 64;
 constexpr int64_t kMaxTitleCharacters = 60;
 constexpr long kSmallestFont = 200;  // hundredths of a point
-
-int64_t IntAttribute(const pugi::xml_node& node, std::string_view name) {
-  return std::strtoll(std::string(AttributeOf(node, name)).c_str(), nullptr, 10);
-}
-
-bool IsTrue(std::string_view value) { return value == "1" || value == "true"; }
 
 /// The non-visual properties of a shape, frame or group: its first child of that kind.
 pugi::xml_node NonVisual(const pugi::xml_node& shape) {
@@ -73,11 +65,6 @@ std::string NumberLabel(std::string_view type, int32_t value) {
   return {};
 }
 
-int64_t CountCharacters(std::string_view text) {
-  return std::count_if(text.begin(), text.end(),
-                       [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; });
-}
-
 }  // namespace
 
 Status PptxSlideReader::ReadSlide(const pugi::xml_node& root,
@@ -122,7 +109,7 @@ Status PptxSlideReader::ReadShapes(const pugi::xml_node& tree, int depth) {
     if (name != "sp" && name != "grpSp" && name != "graphicFrame") continue;
     if (IsFurniture(shape) || (depth == 0 && IsTitle(shape))) continue;
     // Positions inside a group are the group's own.
-    if (IsTrue(AttributeOf(Child(NonVisual(shape), "cNvPr"), "hidden")) ||
+    if (IsTrueAttribute(Child(NonVisual(shape), "cNvPr"), "hidden") ||
         (depth == 0 && IsBeside(shape))) {
       ++losses_.hidden_shapes;
     } else if (name == "sp") {
@@ -197,7 +184,7 @@ void PptxSlideReader::ReadTextBody(const pugi::xml_node& body, bool placeholder)
 void PptxSlideReader::ReadTable(const pugi::xml_node& table) {
   AddMissingTitle();
   const int32_t number = builder_.NextTable();
-  bool header = IsTrue(AttributeOf(Child(table, "tblPr"), "firstRow"));
+  bool header = IsTrueAttribute(Child(table, "tblPr"), "firstRow");
   std::vector<std::string> above;  // for cells merged downwards
   for (const pugi::xml_node& row : table.children()) {
     if (LocalName(row) != "tr" || builder_.full()) continue;
@@ -206,8 +193,8 @@ void PptxSlideReader::ReadTable(const pugi::xml_node& table) {
     for (const pugi::xml_node& cell : row.children()) {
       if (LocalName(cell) != "tc") continue;
       if (above.size() <= column) above.resize(column + 1);
-      if (!IsTrue(AttributeOf(cell, "vMerge"))) above[column] = PlainText(Child(cell, "txBody"));
-      if (!IsTrue(AttributeOf(cell, "hMerge"))) cells.push_back(above[column]);
+      if (!IsTrueAttribute(cell, "vMerge")) above[column] = PlainText(Child(cell, "txBody"));
+      if (!IsTrueAttribute(cell, "hMerge")) cells.push_back(above[column]);
       ++column;
     }
     builder_.AddTableRow(cells, number, std::exchange(header, false), page_);

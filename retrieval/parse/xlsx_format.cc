@@ -20,8 +20,7 @@ constexpr const char* kStyles = "xl/styles.xml";
 StatusOr<Workbook> LoadWorkbook(OfficeParts& parts) {
   Workbook workbook;
   ASSIGN_OR_RETURN(const pugi::xml_node root, parts.Root(kWorkbook));
-  const std::string_view date1904 = AttributeOf(Child(root, "workbookPr"), "date1904");
-  workbook.date1904 = date1904 == "1" || date1904 == "true";
+  workbook.date1904 = IsTrueAttribute(Child(root, "workbookPr"), "date1904");
   ASSIGN_OR_RETURN(const pugi::xml_node styles, parts.Root(kStyles));
   workbook.styles.Load(styles);
   ASSIGN_OR_RETURN(const pugi::xml_node strings, parts.Root(kStrings));

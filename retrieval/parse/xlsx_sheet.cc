@@ -5,7 +5,6 @@
 #include <string_view>
 #include <utility>
 
-#include "retrieval/parse/cell_format.h"
 #include "retrieval/parse/characters.h"
 #include "retrieval/parse/xml_part.h"
 
@@ -16,14 +15,11 @@ constexpr int32_t kMaxColumn = 16'384;
 constexpr size_t kMaxRanges = 65'536;
 constexpr size_t kMaxPainted = 1000;  // beyond, every cell may be painted: each asks all of them
 
-int32_t IntAttribute(const pugi::xml_node& node, std::string_view name, int32_t fallback) {
-  const std::string_view value = AttributeOf(node, name);
-  if (value.empty()) return fallback;
-  return static_cast<int32_t>(
-      std::clamp(std::strtol(std::string(value).c_str(), nullptr, 10), -1L, 100'000'000L));
+/// Row numbers and the like: what no sheet has becomes -1.
+int32_t SmallAttribute(const pugi::xml_node& node, std::string_view name, int32_t fallback) {
+  const int64_t value = IntAttribute(node, name, fallback);
+  return value >= 0 && value <= 100'000'000 ? static_cast<int32_t>(value) : -1;
 }
-
-bool IsTrue(std::string_view value) { return value == "1" || value == "true"; }
 
 /// Ranges of a list such as "A1:B2 D4".
 void AddRanges(std::string_view list, std::vector<CellRange>& ranges) {
@@ -87,15 +83,15 @@ class SheetReader {
   void ReadFrozenRows() {
     const pugi::xml_node pane = Child(Child(Child(root_, "sheetViews"), "sheetView"), "pane");
     if (AttributeOf(pane, "state").starts_with("frozen")) {
-      sheet_.frozen_rows = IntAttribute(pane, "ySplit", 0);
+      sheet_.frozen_rows = SmallAttribute(pane, "ySplit", 0);
     }
   }
 
   void ReadColumns(const pugi::xml_node& columns) {
     for (const pugi::xml_node& column : columns.children()) {
-      if (!IsTrue(AttributeOf(column, "hidden")) && AttributeOf(column, "width") != "0") continue;
-      const int32_t last = std::min(IntAttribute(column, "max", 0), kMaxColumn);
-      for (int32_t i = std::max(1, IntAttribute(column, "min", 1)); i <= last; ++i) {
+      if (!IsTrueAttribute(column, "hidden") && AttributeOf(column, "width") != "0") continue;
+      const int32_t last = std::min(SmallAttribute(column, "max", 0), kMaxColumn);
+      for (int32_t i = std::max(1, SmallAttribute(column, "min", 1)); i <= last; ++i) {
         hidden_columns_[static_cast<size_t>(i)] = true;
       }
     }
@@ -103,10 +99,10 @@ class SheetReader {
 
   void ReadRow(const pugi::xml_node& node) {
     SheetRow row;
-    row.number = IntAttribute(node, "r", last_row_ + 1);
+    row.number = SmallAttribute(node, "r", last_row_ + 1);
     blank_ = blank_ || row.number != last_row_ + 1;
     last_row_ = row.number;
-    const bool hidden = IsTrue(AttributeOf(node, "hidden")) || AttributeOf(node, "ht") == "0";
+    const bool hidden = IsTrueAttribute(node, "hidden") || AttributeOf(node, "ht") == "0";
     int32_t next_column = 1;
     for (const pugi::xml_node& cell : node.children()) {
       if (LocalName(cell) != "c") continue;
@@ -128,11 +124,11 @@ class SheetReader {
   void ReadCell(const pugi::xml_node& node, int32_t column, bool hidden_row, SheetRow& row) {
     SheetCell cell;
     cell.column = column;
-    cell.style = IntAttribute(node, "s", 0);
+    cell.style = SmallAttribute(node, "s", 0);
     if (!ReadValue(node, cell)) return;
     const XlsxStyles::Style& style = workbook_.styles.Find(cell.style);
     const bool hidden = hidden_row || hidden_columns_[static_cast<size_t>(column)] ||
-                        !HasVisible(cell.text) || (cell.is_text && ShowsNothing(style.format)) ||
+                        !HasVisible(cell.text) || (cell.is_text && style.format.ShowsNothing()) ||
                         (style.white_on_white && !IsPainted(row.number, column));
     if (hidden) {
       ++losses_.hidden_cells;
@@ -166,7 +162,7 @@ class SheetReader {
     } else if (type == "str" || type == "e" || type == "d") {
       cell.text = Unescape(value);
     } else if (type == "b") {
-      cell.text = IsTrue(value) ? "TRUE" : "FALSE";
+      cell.text = value == std::string_view("1") ? "TRUE" : "FALSE";
       cell.is_text = false;
     } else {
       ReadNumber(value, cell);
@@ -182,7 +178,7 @@ class SheetReader {
       cell.text = value;
       return;
     }
-    cell.text = FormatCell(number, workbook_.styles.Find(cell.style).format, workbook_.date1904);
+    cell.text = workbook_.styles.Find(cell.style).format.Show(number, workbook_.date1904);
     cell.is_text = false;
   }
 

@@ -1,21 +1,16 @@
 #include "retrieval/parse/xlsx_styles.h"
 
-#include <cstdlib>
 #include <map>
+#include <string>
 #include <string_view>
 #include <utility>
 
-#include "retrieval/parse/cell_format.h"
 #include "retrieval/parse/xml_part.h"
 
 namespace hadal::retrieval {
 namespace {
 
 constexpr size_t kMaxStyles = 65'536;  // Excel allows 65,490
-
-int32_t IntAttribute(const pugi::xml_node& node, std::string_view name) {
-  return std::atoi(std::string(AttributeOf(node, name)).c_str());
-}
 
 /// rgb="FFFFFFFF", white of the old palette, or the theme's first colour, the paper's. A tint makes
 /// it grey.
@@ -47,13 +42,13 @@ std::vector<pugi::xml_node> ChildrenOf(const pugi::xml_node& node) {
 }  // namespace
 
 void XlsxStyles::Load(const pugi::xml_node& root) {
-  std::map<int32_t, std::string> formats;
+  std::map<int64_t, std::string> formats;
   for (const pugi::xml_node& format : Child(root, "numFmts").children()) {
     formats[IntAttribute(format, "numFmtId")] = AttributeOf(format, "formatCode");
   }
   const std::vector<pugi::xml_node> fonts = ChildrenOf(Child(root, "fonts"));
   const std::vector<pugi::xml_node> fills = ChildrenOf(Child(root, "fills"));
-  const auto at = [](const std::vector<pugi::xml_node>& nodes, int32_t index) {
+  const auto at = [](const std::vector<pugi::xml_node>& nodes, int64_t index) {
     return index >= 0 && static_cast<size_t>(index) < nodes.size()
                ? nodes[static_cast<size_t>(index)]
                : pugi::xml_node();
@@ -61,16 +56,17 @@ void XlsxStyles::Load(const pugi::xml_node& root) {
   for (const pugi::xml_node& xf : ChildrenOf(Child(root, "cellXfs"))) {
     if (styles_.size() >= kMaxStyles) break;
     Style style;
-    const int32_t id = IntAttribute(xf, "numFmtId");
+    const int64_t id = IntAttribute(xf, "numFmtId");
     const auto own = formats.find(id);
-    style.format = own != formats.end() ? own->second : std::string(BuiltinFormat(id));
+    style.format =
+        CellFormat(own != formats.end() ? std::string_view(own->second) : BuiltinFormat(id));
     style.white_on_white = IsWhite(Child(at(fonts, IntAttribute(xf, "fontId")), "color")) &&
                            LeavesPaper(at(fills, IntAttribute(xf, "fillId")));
     styles_.push_back(std::move(style));
   }
 }
 
-const XlsxStyles::Style& XlsxStyles::Find(int32_t index) const {
+const XlsxStyles::Style& XlsxStyles::Find(int64_t index) const {
   static const Style kPlain;
   return index >= 0 && static_cast<size_t>(index) < styles_.size()
              ? styles_[static_cast<size_t>(index)]

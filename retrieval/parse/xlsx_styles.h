@@ -2,8 +2,9 @@
 
 #include <cstdint>
 #include <pugixml.hpp>
-#include <string>
 #include <vector>
+
+#include "retrieval/parse/cell_format.h"
 
 namespace hadal::retrieval {
 
@@ -11,14 +12,14 @@ namespace hadal::retrieval {
 class XlsxStyles {
  public:
   struct Style {
-    std::string format = "General";
+    CellFormat format;
     /// White letters on a cell without fill: shown to nobody, unless something else fills the cell.
     bool white_on_white = false;
   };
 
   /// Root element of xl/styles.xml; a null node leaves every cell plain.
   void Load(const pugi::xml_node& root);
-  const Style& Find(int32_t index) const;
+  const Style& Find(int64_t index) const;
 
  private:
   std::vector<Style> styles_;

@@ -1,5 +1,7 @@
 #include "retrieval/parse/xml_part.h"
 
+#include <cstdlib>
+
 namespace hadal::retrieval {
 namespace {
 
@@ -48,6 +50,16 @@ std::string_view AttributeOf(const pugi::xml_node& node, std::string_view local_
     if (Local(attribute.name()) == local_name) return attribute.value();
   }
   return {};
+}
+
+int64_t IntAttribute(const pugi::xml_node& node, std::string_view local_name, int64_t fallback) {
+  const std::string_view value = AttributeOf(node, local_name);
+  return value.empty() ? fallback : std::strtoll(std::string(value).c_str(), nullptr, 10);
+}
+
+bool IsTrueAttribute(const pugi::xml_node& node, std::string_view local_name) {
+  const std::string_view value = AttributeOf(node, local_name);
+  return value == "1" || value == "true";
 }
 
 std::string_view RelationId(const pugi::xml_node& node) {

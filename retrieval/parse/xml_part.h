@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <pugixml.hpp>
 #include <string>
 #include <string_view>
@@ -20,6 +21,10 @@ std::string_view LocalName(const pugi::xml_node& node);
 pugi::xml_node Child(const pugi::xml_node& node, std::string_view local_name);
 /// The value of the attribute with this local name, "" without one.
 std::string_view AttributeOf(const pugi::xml_node& node, std::string_view local_name);
+/// The same as a whole number, `fallback` without one.
+int64_t IntAttribute(const pugi::xml_node& node, std::string_view local_name, int64_t fallback = 0);
+/// "1" or "true".
+bool IsTrueAttribute(const pugi::xml_node& node, std::string_view local_name);
 /// The relation a node refers to (r:id), "" without one; a plain "id" is something else.
 std::string_view RelationId(const pugi::xml_node& node);
 /// Shorthand for the "val" attribute of a child: the shape of most OOXML properties.

@@ -12,6 +12,6 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   std::memcpy(&value, data, sizeof(value));
   const std::string_view code(reinterpret_cast<const char*>(data) + sizeof(value),
                               size - sizeof(value));
-  hadal::retrieval::FormatCell(value, code);
+  hadal::retrieval::CellFormat(code).Show(value);
   return 0;
 }

@@ -53,12 +53,24 @@ TEST(DocxFormatTest, TextNobodyCanReadIsLeftOutAndCounted) {
           run(" lit", white + "<w:highlight w:val=\"blue\"/>") + run(" shaded", white + blue) +
           "</w:p><w:p><w:pPr><w:pStyle w:val=\"p\"/></w:pPr>" + run("all", "") +
           "</w:p><w:p><w:pPr>" + blue + "</w:pPr>" + run("on blue", white) + "</w:p><w:tbl>" +
-          row(blue) + row("") + "</w:tbl><w:tbl><w:tblPr><w:tblStyle w:val=\"t\"/></w:tblPr>" +
+          row(blue) + row("") + "<w:tr><w:tc><w:tcPr>" + blue + "</w:tcPr><w:p>" +
+          run("callout", white) +
+          "</w:p></w:tc></w:tr></w:tbl><w:tbl><w:tblPr><w:tblStyle w:val=\"t\"/></w:tblPr>" +
           row("") + "</w:tbl>",
       {{"word/styles.xml", styles}}));
-  EXPECT_EQ(Shown(outcome), "P seen lit shaded\nP on blue\nT 表头 | x\nT  | x\nT 表头 | x\n");
+  EXPECT_EQ(Shown(outcome),
+            "P seen lit shaded\nP on blue\nT 表头 | x\nT  | x\nP callout\nT 表头 | x\n");
   ASSERT_EQ(outcome.document().warnings_size(), 1);
   EXPECT_EQ(outcome.document().warnings(0), "13 characters of hidden text were left out");
+}
+
+TEST(DocxFormatTest, WhiteLettersMayStandOnAPictureBehindThem) {
+  EXPECT_EQ(
+      Shown(ParseDocx(MakeDocx(
+          "<w:p><w:r><w:drawing><wp:anchor xmlns:wp=\"wp\" behindDoc=\"1\"/></w:drawing></w:r>"
+          "</w:p><w:p><w:r><w:rPr><w:color "
+          "w:val=\"FFFFFF\"/></w:rPr><w:t>封面</w:t></w:r></w:p>"))),
+      "P 封面\n");
 }
 
 TEST(DocxFormatTest, HeadingsByStyleNameAndOutlineLevel) {

@@ -89,18 +89,22 @@ TEST(EmlFormatTest, AlternativesTakeTheFormWithStructure) {
 TEST(EmlFormatTest, AttachmentsBecomePartsUnderTheirNames) {
   const std::string docx = MakeDocx("<w:p><w:r><w:t>附件正文</w:t></w:r></w:p>");
   const ParseOutcome outcome = ParseFile(
-      "m.eml", Mail(Multipart("mixed", "m",
-                              {"\r\nbody", Attachment("=?utf-8?B?6KGoLmRvY3g=?=", docx),
-                               Attachment("t.csv", "a,b\n1,2\n"), Attachment("h.md", "# 一\n\nx\n"),
-                               Attachment("z.zip", MakeZip({{"a.txt", "x"}})),
-                               "Content-Type: image/png; name=logo.png\r\n\r\nxx", "\r\nmore"}),
-                    ""));
+      "m.eml",
+      Mail(Multipart("mixed", "m",
+                     {"\r\nbody", Attachment("=?utf-8?B?6KGoLmRvY3g=?=", docx),
+                      Attachment("t.csv", "a,b\n1,2\n"), Attachment("h.md", "# 一\n\nx\n"),
+                      Attachment("z.zip", MakeZip({{"a.txt", "x"}})),
+                      "Content-Type: text/plain; charset=big5; name=b.txt\r\n\r\n\xA4\xA4\xA4\xE5",
+                      "Content-Type: text/calendar\r\n\r\nBEGIN",
+                      "Content-Type: image/png; name=logo.png\r\n\r\nxx", "\r\nmore"}),
+           ""));
   EXPECT_EQ(Shown(outcome),
             "H1 中文\nP From: a@b.example\nP body\nP more\nH1 Attachment: 表.docx\nP 附件正文\n"
             "H1 Attachment: t.csv\nTH a | b\nT 1 | 2\nH1 Attachment: h.md\nH2 一\nP x\n"
-            "H1 Attachment: z.zip\n");
+            "H1 Attachment: z.zip\nH1 Attachment: b.txt\nP 中文\n");
   EXPECT_THAT(outcome.document().warnings(),
-              ElementsAre(HasSubstr("z.zip was not read (archive)"), HasSubstr("1 pictures")));
+              ElementsAre(HasSubstr("type text/calendar"),
+                          HasSubstr("z.zip was not read (archive)"), HasSubstr("1 pictures")));
 }
 
 TEST(EmlFormatTest, OddNamesOfAttachmentsAreShownClean) {

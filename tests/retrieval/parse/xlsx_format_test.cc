@@ -163,7 +163,7 @@ TEST(XlsxFormatTest, HiddenThingsAreLeftOutAndReported) {
                  Row(2, Text("A2", "row"), "hidden=\"1\"") +
                  Row(3, Text("A3", "white", 3) + Text("B3", "x") + Text("C3", "on blue", 4)))},
        {"藏", "state=\"veryHidden\"", Data(Row(1, Text("A1", "sheet")))}}));
-  EXPECT_EQ(Shown(outcome), "H1 可见\nT seen | also\nT  | on blue\n");
+  EXPECT_EQ(Shown(outcome), "H1 可见\nTH seen | also\nT  | on blue\n");
   EXPECT_THAT(outcome.document().warnings(),
               ElementsAre(HasSubstr("1 hidden sheets"), HasSubstr("4 cells")));
 }
