@@ -1,5 +1,7 @@
 #include "retrieval/parse/characters.h"
 
+#include <algorithm>
+
 #include "base/utf8.h"
 
 namespace hadal::retrieval {
@@ -37,6 +39,19 @@ bool IsCjkTerminal(char32_t c) {
 bool IsSpace(char32_t c) {
   return IsLayoutSpace(c) || c == 0xA0 || c == 0x1680 || In(c, 0x2000, 0x200A) || c == 0x202F ||
          c == 0x205F || c == 0x3000;
+}
+
+int64_t CountCharacters(std::string_view utf8) {
+  return std::count_if(utf8.begin(), utf8.end(),
+                       [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; });
+}
+
+std::string LowerAscii(std::string_view text) {
+  std::string lower(text);
+  for (char& c : lower) {
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  }
+  return lower;
 }
 
 bool HasVisible(std::string_view utf8) {

@@ -3,6 +3,7 @@
 #include <unicode/uchar.h>
 #include <unicode/ucnv.h>
 
+#include <algorithm>
 #include <memory>
 #include <utility>
 
@@ -16,14 +17,26 @@ struct ConverterCloser {
   void operator()(UConverter* converter) const { ucnv_close(converter); }
 };
 
-/// Strict conversion: any byte sequence the set does not define fails.
-bool ConvertStrictly(std::string_view bytes, const char* charset, std::string& utf8) {
+/// Offset of the bytes at which a conversion stopped: `next` lies behind them.
+size_t StoppedAt(UConverter* converter, size_t next) {
+  char invalid[32];
+  int8_t length = sizeof(invalid);
+  UErrorCode error = U_ZERO_ERROR;
+  ucnv_getInvalidChars(converter, invalid, &length, &error);
+  return U_SUCCESS(error) && static_cast<size_t>(length) <= next
+             ? next - static_cast<size_t>(length)
+             : next;
+}
+
+/// Strict conversion. Returns the offset of the first byte sequence that the set does not define;
+/// bytes.size() when all of them are in `utf8`. 0 also for an unknown set.
+size_t ConvertStrictly(std::string_view bytes, const char* charset, std::string& utf8) {
+  utf8.clear();
   UErrorCode error = U_ZERO_ERROR;
   std::unique_ptr<UConverter, ConverterCloser> converter(ucnv_open(charset, &error));
-  if (U_FAILURE(error)) return false;
+  if (U_FAILURE(error)) return 0;
   ucnv_setToUCallBack(converter.get(), UCNV_TO_U_CALLBACK_STOP, nullptr, nullptr, nullptr, &error);
-  if (U_FAILURE(error)) return false;
-  utf8.clear();
+  if (U_FAILURE(error)) return 0;
   utf8.reserve(bytes.size() + bytes.size() / 2);
   const char* source = bytes.data();
   const char* const source_end = source + bytes.size();
@@ -34,7 +47,10 @@ bool ConvertStrictly(std::string_view bytes, const char* charset, std::string& u
     error = U_ZERO_ERROR;
     ucnv_toUnicode(converter.get(), &target, buffer + 4096, &source, source_end, nullptr, true,
                    &error);
-    if (U_FAILURE(error) && error != U_BUFFER_OVERFLOW_ERROR) return false;
+    if (U_FAILURE(error) && error != U_BUFFER_OVERFLOW_ERROR) {
+      return std::min(StoppedAt(converter.get(), static_cast<size_t>(source - bytes.data())),
+                      bytes.empty() ? 0 : bytes.size() - 1);
+    }
     for (const char16_t* unit = buffer; unit < target; ++unit) {
       if (lead != 0) {
         AppendUtf8(0x10000 + ((lead - 0xD800) << 10) + (*unit - 0xDC00), utf8);
@@ -46,7 +62,11 @@ bool ConvertStrictly(std::string_view bytes, const char* charset, std::string& u
       }
     }
   } while (error == U_BUFFER_OVERFLOW_ERROR);
-  return true;
+  return bytes.size();
+}
+
+bool Converts(std::string_view bytes, const std::string& charset, std::string& utf8) {
+  return ConvertStrictly(bytes, charset.c_str(), utf8) == bytes.size();
 }
 
 struct Utf8Statistics {
@@ -69,12 +89,15 @@ Utf8Statistics CountUtf8(std::string_view bytes) {
 }
 
 /// Text has hardly any control, unassigned or private characters. NUL never stands in text: UTF-16
-/// without a mark and binary formats give themselves away by it.
-bool LooksLikeText(std::string_view utf8) {
+/// without a mark and binary formats give themselves away by it. `first_odd`, where wanted, is the
+/// offset of the first such character.
+bool LooksLikeText(std::string_view utf8, size_t* first_odd = nullptr) {
   int64_t total = 0;
   int64_t odd = 0;
+  const size_t size = utf8.size();
   while (!utf8.empty()) {
     const DecodedChar c = DecodeUtf8(utf8);
+    if (odd == 0 && first_odd != nullptr) *first_odd = size - utf8.size();
     utf8.remove_prefix(c.size_bytes);
     ++total;
     if (c.code_point == 0) {
@@ -90,12 +113,24 @@ bool LooksLikeText(std::string_view utf8) {
 }
 
 StatusOr<DecodedText> Checked(DecodedText text) {
-  if (!LooksLikeText(text.utf8)) {
+  size_t first_odd = 0;
+  if (!LooksLikeText(text.utf8, &first_odd)) {
     return InvalidArgument(
-        "expected text, found binary data (many control or undefined characters); save the file "
-        "as UTF-8 text");
+        "expected text, found binary data (many control or undefined characters, the first {} "
+        "bytes into the text); save the file as UTF-8 text",
+        first_odd);
   }
   return text;
+}
+
+/// The set that is meant by the name mails and pages give: the superset that contains it.
+std::string MeantSet(std::string_view declared) {
+  const std::string name = LowerAscii(declared);
+  if (name == "gb2312" || name == "gbk" || name == "x-gbk" || name == "gb_2312-80" ||
+      name == "cp936") {
+    return "gb18030";
+  }
+  return name == "iso-8859-1" || name == "latin1" ? "windows-1252" : name;
 }
 
 }  // namespace
@@ -107,8 +142,13 @@ StatusOr<DecodedText> DecodeText(std::string_view bytes, std::string_view declar
   } else if (bytes.starts_with("\xFF\xFE") || bytes.starts_with("\xFE\xFF")) {
     const bool little = bytes[0] == '\xFF';
     text.encoding = little ? "utf-16le" : "utf-16be";
-    if (!ConvertStrictly(bytes.substr(2), little ? "UTF-16LE" : "UTF-16BE", text.utf8)) {
-      return InvalidArgument("the file has a UTF-16 byte order mark but is not valid UTF-16");
+    const std::string_view units = bytes.substr(2);
+    const size_t bad = ConvertStrictly(units, little ? "UTF-16LE" : "UTF-16BE", text.utf8);
+    if (bad < units.size()) {
+      return InvalidArgument(
+          "the file has a UTF-16 byte order mark, but byte {} is not valid UTF-16; save it as "
+          "UTF-8",
+          bad + 2);
     }
     return Checked(std::move(text));
   }
@@ -126,13 +166,14 @@ StatusOr<DecodedText> DecodeText(std::string_view bytes, std::string_view declar
     return Checked(std::move(text));
   }
   std::string converted;
-  if (!declared.empty() && ConvertStrictly(bytes, std::string(declared).c_str(), converted) &&
+  if (!declared.empty() && Converts(bytes, MeantSet(declared), converted) &&
       LooksLikeText(converted)) {
     text.utf8 = std::move(converted);
     text.encoding = std::string(declared);
     return text;
   }
-  if (ConvertStrictly(bytes, "gb18030", converted) && LooksLikeText(converted)) {
+  const size_t no_gb18030 = ConvertStrictly(bytes, "gb18030", converted);
+  if (no_gb18030 == bytes.size() && LooksLikeText(converted)) {
     text.utf8 = std::move(converted);
     text.encoding = "gb18030";
     return text;
@@ -144,8 +185,23 @@ StatusOr<DecodedText> DecodeText(std::string_view bytes, std::string_view declar
     return Checked(std::move(text));
   }
   return InvalidArgument(
-      "expected text in UTF-8, GB18030 or UTF-16 with a byte order mark, found bytes that are "
-      "none of them; save the file as UTF-8");
+      "expected text in UTF-8, GB18030 or UTF-16 with a byte order mark, found none of them: byte "
+      "{} is no UTF-8, {}; save the file as UTF-8",
+      ValidUtf8Prefix(bytes),
+      no_gb18030 < bytes.size() ? fmt::format("byte {} no GB18030", no_gb18030)
+                                : "and as GB18030 it would be undefined characters");
+}
+
+StatusOr<DecodedText> DecodeDeclared(std::string_view bytes, std::string_view declared) {
+  const std::string set = MeantSet(declared);
+  DecodedText text;
+  // Plain ASCII is what mailers declare that do not know; the bytes know better.
+  if (!set.empty() && set != "us-ascii" && Converts(bytes, set, text.utf8) &&
+      LooksLikeText(text.utf8)) {
+    text.encoding = set;
+    return text;
+  }
+  return DecodeText(bytes, declared);
 }
 
 }  // namespace hadal::retrieval

@@ -84,12 +84,14 @@ bool LooksLikeHtml(const std::string& head, const std::string& extension) {
   return head.find('<') != std::string::npos && head.find('>') != std::string::npos;
 }
 
-/// Header lines at the very start, two of those every mail has among them.
+/// Header lines at the very start, two of those every mail has among them. The last line of `head`
+/// may be cut off and says nothing.
 bool LooksLikeEmail(const std::string& head) {
   int known = 0;
   size_t at = 0;
-  while (at < head.size()) {
-    const size_t end = std::min(head.find('\n', at), head.size());
+  for (;;) {
+    const size_t end = head.find('\n', at);
+    if (end == std::string::npos) break;
     const std::string_view line = std::string_view(head).substr(at, end - at);
     at = end + 1;
     if (line.empty() || line == "\r") break;
@@ -124,6 +126,7 @@ FileKind DetectFileKind(std::string_view file_name, std::string_view content) {
     return content.substr(8, 4) == "WEBP" ? FileKind::kImage : FileKind::kMedia;
   }
   if (content.size() > 12 && content.substr(4, 4) == "ftyp") return FileKind::kMedia;
+  if (content.size() > 512 && content.substr(257, 5) == "ustar") return FileKind::kArchive;
   const std::string extension = Extension(file_name);
   const std::string head = Lower(content.substr(0, 4096));
   if (FindPdfSignature(content) != std::string_view::npos) return FileKind::kPdf;

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "base/utf8.h"
@@ -11,22 +12,15 @@ namespace hadal::retrieval {
 namespace {
 
 constexpr size_t kMaxTitleBytes = 1024;
+constexpr size_t kMaxWarningBytes = 500;
 constexpr int kMaxWarnings = 32;
 
-}  // namespace
+bool IsJoiner(char32_t c) { return c == 0x200C || c == 0x200D; }
+/// A joiner between two of these joins nothing; it only keeps a word from being found.
+bool NeedsNoJoiner(char32_t c) { return c < 0x80 || IsCjk(c) || IsJoiner(c); }
 
-ParseOutcome Rejection(std::string_view code, std::string_view message) {
-  ParseOutcome outcome;
-  outcome.mutable_rejection()->set_code(std::string(code));
-  outcome.mutable_rejection()->set_message(std::string(message));
-  return outcome;
-}
-
-DocumentBuilder::DocumentBuilder(std::string_view format, DocumentLimits limits) : limits_(limits) {
-  document_.set_format(std::string(format));
-}
-
-std::string DocumentBuilder::CleanLine(std::string_view text) {
+/// `text` as one clean line, empty when nothing of it is visible.
+std::string OneLine(std::string_view text, RemovedCharacters& removed) {
   std::string line;
   line.reserve(text.size());
   bool space = false;
@@ -41,11 +35,13 @@ std::string DocumentBuilder::CleanLine(std::string_view text) {
       continue;
     }
     if (IsControl(c.code_point)) {
-      ++controls_;
+      ++removed.controls;
       continue;
     }
-    if (IsInvisibleFormat(c.code_point)) {
-      ++invisible_;
+    if (IsInvisibleFormat(c.code_point) ||
+        (IsJoiner(c.code_point) && NeedsNoJoiner(last) &&
+         (text.empty() || NeedsNoJoiner(DecodeUtf8(text).code_point)))) {
+      ++removed.invisible;
       continue;
     }
     // Chinese has no spaces: a line broken between two of its characters joins without one.
@@ -57,6 +53,34 @@ std::string DocumentBuilder::CleanLine(std::string_view text) {
   }
   return HasVisible(line) ? line : std::string();
 }
+
+/// Text of ours in which names from the file stand.
+std::string Message(std::string_view text) {
+  RemovedCharacters removed;
+  return OneLine(text, removed);
+}
+
+std::string CutTo(std::string line, size_t max_bytes) {
+  if (line.size() > max_bytes) {
+    line.resize(CompleteUtf8Prefix(std::string_view(line).substr(0, max_bytes)));
+  }
+  return line;
+}
+
+}  // namespace
+
+ParseOutcome Rejection(std::string_view code, std::string_view message) {
+  ParseOutcome outcome;
+  outcome.mutable_rejection()->set_code(std::string(code));
+  outcome.mutable_rejection()->set_message(Message(message));
+  return outcome;
+}
+
+DocumentBuilder::DocumentBuilder(std::string_view format, DocumentLimits limits) : limits_(limits) {
+  document_.set_format(std::string(format));
+}
+
+std::string DocumentBuilder::CleanLine(std::string_view text) { return OneLine(text, removed_); }
 
 void DocumentBuilder::Add(Block::Kind kind, std::string text, int32_t page, int32_t level,
                           int32_t table, bool header) {
@@ -104,19 +128,35 @@ void DocumentBuilder::AddTableRow(const std::vector<std::string>& cells, int32_t
   if (visible) Add(Block::TABLE_ROW, std::move(row), page, 0, table, header);
 }
 
-void DocumentBuilder::SetTitle(std::string_view title) {
-  std::string line = CleanLine(title);
-  if (line.size() > kMaxTitleBytes) {
-    line.resize(CompleteUtf8Prefix(std::string_view(line).substr(0, kMaxTitleBytes)));
+void DocumentBuilder::AddDocument(const ParsedDocument& document, std::string_view name) {
+  const int32_t first_table = tables_;
+  for (const Block& block : document.blocks()) {
+    const int32_t level =
+        block.kind() == Block::HEADING ? std::min(block.heading_level() + 1, 6) : 0;
+    const int32_t table = block.table() > 0 ? first_table + block.table() : 0;
+    tables_ = std::max(tables_, table);
+    Add(block.kind(), block.text(), block.page(), level, table, block.table_header());
   }
-  document_.set_title(std::move(line));
+  for (const std::string& warning : document.warnings()) Warn(fmt::format("{}: {}", name, warning));
 }
 
-void DocumentBuilder::Warn(std::string_view warning) {
+void DocumentBuilder::SetEncoding(std::string_view encoding, int64_t replaced_bytes) {
+  document_.set_encoding(std::string(encoding));
+  if (replaced_bytes > 0) {
+    Warn(fmt::format("{} bytes were no valid UTF-8 and were replaced", replaced_bytes));
+  }
+}
+
+void DocumentBuilder::SetTitle(std::string_view title) {
+  document_.set_title(CutTo(CleanLine(title), kMaxTitleBytes));
+}
+
+void DocumentBuilder::Warn(std::string_view text) {
+  const std::string warning = CutTo(Message(text), kMaxWarningBytes);
   for (const std::string& present : document_.warnings()) {
     if (present == warning) return;
   }
-  if (document_.warnings_size() < kMaxWarnings) document_.add_warnings(std::string(warning));
+  if (document_.warnings_size() < kMaxWarnings) document_.add_warnings(warning);
 }
 
 ParseOutcome DocumentBuilder::Finish(std::string_view empty_code, std::string_view empty_message) {
@@ -134,10 +174,13 @@ ParseOutcome DocumentBuilder::Finish(std::string_view empty_code, std::string_vi
       break;
     }
   }
-  if (invisible_ > 0) {
-    Warn(fmt::format("{} zero-width, direction or tag characters were removed", invisible_));
+  if (removed_.invisible > 0) {
+    Warn(
+        fmt::format("{} zero-width, direction or tag characters were removed", removed_.invisible));
   }
-  if (controls_ > 0) Warn(fmt::format("{} control characters were removed", controls_));
+  if (removed_.controls > 0) {
+    Warn(fmt::format("{} control characters were removed", removed_.controls));
+  }
   ParseOutcome outcome;
   *outcome.mutable_document() = std::move(document_);
   return outcome;

@@ -22,6 +22,12 @@ struct DocumentLimits {
 /// A refusal. `code` is for programs, `message` tells a person what was found and what to do.
 ParseOutcome Rejection(std::string_view code, std::string_view message);
 
+/// Characters of a file that show nothing and were left out.
+struct RemovedCharacters {
+  int64_t invisible = 0;
+  int64_t controls = 0;
+};
+
 /// Collects the blocks of a document in reading order and keeps each text a single clean line:
 /// white space from layout becomes one space (none for a line break inside Chinese), control and
 /// invisible format characters (zero width, bidirectional overrides, tag characters) are removed
@@ -39,15 +45,20 @@ class DocumentBuilder {
   void AddTableRow(const std::vector<std::string>& cells, int32_t table, bool header,
                    int32_t page = 0);
   int32_t NextTable() { return ++tables_; }
+  /// The blocks of a file inside this one, behind what is there; its headings go one level down,
+  /// its warnings say `name`.
+  void AddDocument(const ParsedDocument& document, std::string_view name);
 
   void SetTitle(std::string_view title);
-  void SetEncoding(std::string_view encoding) { document_.set_encoding(std::string(encoding)); }
+  /// `replaced_bytes` of the file were no characters: more than none is a warning.
+  void SetEncoding(std::string_view encoding, int64_t replaced_bytes);
   void SetPages(int32_t pages) { document_.set_pages(pages); }
-  void Warn(std::string_view warning);
+  void Warn(std::string_view text);
 
   /// Text beyond the limits was refused: stop reading the file, Finish() rejects it.
   bool full() const { return full_; }
   bool has_text() const { return document_.blocks_size() > 0; }
+  int32_t num_blocks() const { return document_.blocks_size(); }
 
   /// The document, or a rejection: "too_large", or `empty_code` when nothing visible was found.
   ParseOutcome Finish(std::string_view empty_code = "empty",
@@ -61,8 +72,7 @@ class DocumentBuilder {
   const DocumentLimits limits_;
   ParsedDocument document_;
   int64_t text_bytes_ = 0;
-  int64_t invisible_ = 0;
-  int64_t controls_ = 0;
+  RemovedCharacters removed_;
   int32_t tables_ = 0;
   bool full_ = false;
 };

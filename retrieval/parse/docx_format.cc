@@ -1,3 +1,5 @@
+#include <fmt/format.h>
+
 #include <cstdlib>
 #include <map>
 #include <pugixml.hpp>
@@ -6,9 +8,10 @@
 #include <utility>
 #include <vector>
 
+#include "retrieval/parse/characters.h"
 #include "retrieval/parse/docx_styles.h"
 #include "retrieval/parse/formats.h"
-#include "retrieval/parse/office_package.h"
+#include "retrieval/parse/office_parts.h"
 #include "retrieval/parse/table_grid.h"
 #include "retrieval/parse/xml_part.h"
 
@@ -17,20 +20,28 @@ namespace {
 
 // Real documents stay below 40 levels; each level costs one stack frame of ours.
 constexpr int kMaxDepth = 400;
+constexpr int kSmallestFont = 4;  // half points: two points
 
 constexpr const char* kDocument = "word/document.xml";
 constexpr const char* kStyles = "word/styles.xml";
 constexpr const char* kNumbering = "word/numbering.xml";
 constexpr const char* kFootnotes = "word/footnotes.xml";
 constexpr const char* kEndnotes = "word/endnotes.xml";
-constexpr const char* kCore = "docProps/core.xml";
 
-bool IsOff(std::string_view value) { return value == "0" || value == "false" || value == "off"; }
+/// A colour behind the letters, where `properties` are of a run, paragraph, cell or table.
+bool IsShaded(const pugi::xml_node& properties) {
+  const pugi::xml_node shading = Child(properties, "shd");
+  const std::string_view fill = AttributeOf(shading, "fill");
+  return shading && !(fill.empty() || fill == "auto" || fill == "FFFFFF");
+}
 
-/// Properties such as <w:vanish/> or <w:vanish w:val="false"/>.
-bool IsOn(const pugi::xml_node& properties, std::string_view name) {
-  const pugi::xml_node node = Child(properties, name);
-  return node && !IsOff(AttributeOf(node, "val"));
+/// Something may be painted behind the page's text: a page colour, a picture behind the letters.
+bool MayPaintPage(const pugi::xml_node& document) {
+  return static_cast<bool>(document.find_node([](const pugi::xml_node& node) {
+    const std::string_view name = LocalName(node);
+    return name == "background" || name == "pict" ||
+           (name == "anchor" && IsTrueAttribute(node, "behindDoc"));
+  }));
 }
 
 bool IsDeletion(std::string_view name) { return name == "del" || name == "moveFrom"; }
@@ -48,9 +59,12 @@ class DocxReader {
     }
   }
 
-  void ReadBody(const pugi::xml_node& body) { ReadBlocks(body, 0); }
+  void ReadBody(const pugi::xml_node& document) {
+    on_paper_ = !MayPaintPage(document);
+    ReadBlocks(Child(document, "body"), 0);
+  }
   bool too_deep() const { return too_deep_; }
-  bool saw_hidden() const { return saw_hidden_; }
+  int64_t hidden_characters() const { return hidden_characters_; }
   bool saw_tracked() const { return saw_tracked_; }
 
  private:
@@ -85,11 +99,12 @@ class DocxReader {
   }
 
   void ReadParagraph(const pugi::xml_node& paragraph, int depth) {
-    Attachments attachments;
-    std::string text;
-    ReadInline(paragraph, depth, text, attachments);
     const pugi::xml_node properties = Child(paragraph, "pPr");
     const DocxStyle& style = styles_.Find(ChildValue(properties, "pStyle"));
+    Attachments attachments;
+    std::string text;
+    ReadRunningText(paragraph, depth, text, attachments);
+    if (style.hidden) hidden_characters_ += CountCharacters(std::exchange(text, {}));
     const pugi::xml_node numbers = Child(properties, "numPr");
     std::string number_id = std::string(ChildValue(numbers, "numId"));
     int32_t number_level = style.number_level;
@@ -113,11 +128,34 @@ class DocxReader {
         builder_.AddParagraph(text);
       }
     }
+    const bool paper = std::exchange(on_paper_, false);  // a box may have any colour
     for (const pugi::xml_node& box : attachments.text_boxes) ReadBlocks(box, depth + 1);
+    on_paper_ = paper;
     for (const pugi::xml_node& note : attachments.notes) {
       note_label_ = "[" + std::to_string(++num_notes_) + "] ";
       ReadBlocks(note, depth + 1);
     }
+  }
+
+  /// Appends the running text of a paragraph, seen against the paragraph's own background.
+  void ReadRunningText(const pugi::xml_node& paragraph, int depth, std::string& text,
+                       Attachments& attachments) {
+    const pugi::xml_node properties = Child(paragraph, "pPr");
+    const bool shaded =
+        IsShaded(properties) || styles_.Find(ChildValue(properties, "pStyle")).shaded;
+    const bool paper = std::exchange(on_paper_, on_paper_ && !shaded);
+    ReadInline(paragraph, depth, text, attachments);
+    on_paper_ = paper;
+  }
+
+  /// Marked as hidden, too small to be read, or white on the white of the page.
+  bool IsHidden(const pugi::xml_node& run) const {
+    const pugi::xml_node vanish = Child(run, "vanish");
+    if (vanish ? IsOn(run, "vanish") : styles_.Find(ChildValue(run, "rStyle")).hidden) return true;
+    const std::string_view size = ChildValue(run, "sz");
+    if (!size.empty() && std::atoi(std::string(size).c_str()) < kSmallestFont) return true;
+    return on_paper_ && ChildValue(run, "color") == "FFFFFF" && !Child(run, "highlight") &&
+           !IsShaded(run) && !styles_.Find(ChildValue(run, "rStyle")).shaded;
   }
 
   /// Appends the running text below `node`.
@@ -136,8 +174,11 @@ class DocxReader {
         text += '-';
       } else if (IsDeletion(name)) {
         saw_tracked_ = true;
-      } else if (name == "r" && IsOn(Child(node, "rPr"), "vanish")) {
-        saw_hidden_ = true;
+      } else if (name == "r" && IsHidden(Child(node, "rPr"))) {
+        std::string hidden;
+        Attachments unread;
+        ReadInline(node, depth + 1, hidden, unread);
+        hidden_characters_ += CountCharacters(hidden);
       } else if (name == "txbxContent") {
         attachments.text_boxes.push_back(node);
       } else if (name == "footnoteReference" || name == "endnoteReference") {
@@ -169,7 +210,12 @@ class DocxReader {
     if (!Deeper(depth)) return;
     const int32_t number = builder_.NextTable();
     std::vector<std::string> above;  // by grid column, for vertically merged cells
+    const pugi::xml_node properties = Child(table, "tblPr");
+    const bool shaded =
+        IsShaded(properties) || styles_.Find(ChildValue(properties, "tblStyle")).shaded;
+    const bool paper = std::exchange(on_paper_, on_paper_ && !shaded);
     ReadRows(table, number, depth, above);
+    on_paper_ = paper;
   }
 
   void ReadRows(const pugi::xml_node& parent, int32_t table, int depth,
@@ -196,7 +242,9 @@ class DocxReader {
     CollectCells(row, depth, cells);
     // A row of one cell frames ordinary text; so does a cell around another table.
     if (cells.size() == 1) {
+      const bool paper = std::exchange(on_paper_, on_paper_ && !IsShaded(Child(cells[0], "tcPr")));
       ReadBlocks(cells[0], depth + 1);
+      on_paper_ = paper;
       return;
     }
     std::vector<std::string> texts;
@@ -209,7 +257,9 @@ class DocxReader {
       if (merge && AttributeOf(merge, "val") != "restart" && column < above.size()) {
         text = above[column];
       } else {
+        const bool paper = std::exchange(on_paper_, on_paper_ && !IsShaded(properties));
         ReadCell(cell, depth + 1, text);
+        on_paper_ = paper;
       }
       if (column >= kMaxColumns) break;
       if (above.size() <= column) above.resize(column + 1);
@@ -240,7 +290,7 @@ class DocxReader {
       if (name == "p") {
         Attachments attachments;
         if (!text.empty()) text += '\n';
-        ReadInline(node, depth + 1, text, attachments);
+        ReadRunningText(node, depth + 1, text, attachments);
         for (const pugi::xml_node& box : attachments.text_boxes) ReadCell(box, depth + 1, text);
         for (const pugi::xml_node& note : attachments.notes) ReadCell(note, depth + 1, text);
       } else if (IsDeletion(name)) {
@@ -257,46 +307,40 @@ class DocxReader {
   std::map<std::string, pugi::xml_node> notes_;
   std::string note_label_;  // put before the next paragraph, the first of a note
   int num_notes_ = 0;
+  bool on_paper_ = true;  // nothing but the white page is behind the letters
   bool too_deep_ = false;
-  bool saw_hidden_ = false;
+  int64_t hidden_characters_ = 0;
   bool saw_tracked_ = false;
 };
-
-ParseOutcome RejectPart(const Status& status) {
-  if (status.code() == StatusCode::kResourceExhausted) {
-    return Rejection("expansion_limit", StatusMessage(status));
-  }
-  if (status.code() == StatusCode::kInvalidArgument) {
-    return Rejection("forbidden_dtd", StatusMessage(status));
-  }
-  return Rejection("damaged", StatusMessage(status));
-}
 
 }  // namespace
 
 ParseOutcome ParseDocx(std::string_view content) {
-  StatusOr<std::map<std::string, std::string>> parts =
-      ReadParts(content, {kDocument, kStyles, kNumbering, kFootnotes, kEndnotes, kCore});
+  const std::vector<std::string> names = {kDocument,  kStyles,   kNumbering,
+                                          kFootnotes, kEndnotes, kCoreProperties};
+  StatusOr<OfficeParts> parts = OfficeParts::Read(content, names);
   if (!parts.ok()) return RejectPart(parts.status());
-  std::map<std::string, pugi::xml_document> trees;
-  for (auto& [name, part] : *parts) {
-    if (Status status = ParseXmlPart(name, part, trees[name]); !status.ok()) {
-      return RejectPart(status);
-    }
+  std::map<std::string, pugi::xml_node> roots;
+  for (const std::string& name : names) {
+    StatusOr<pugi::xml_node> root = parts->Root(name);
+    if (!root.ok()) return RejectPart(root.status());
+    roots[name] = *root;
   }
   DocumentBuilder builder("docx");
   DocxReader reader(builder);
-  const auto root = [&](const char* name) { return trees[name].document_element(); };
-  reader.LoadStyles(root(kStyles));
-  reader.LoadNumbering(root(kNumbering));
-  reader.LoadNotes(root(kFootnotes), /*endnotes=*/false);
-  reader.LoadNotes(root(kEndnotes), /*endnotes=*/true);
-  builder.SetTitle(Child(root(kCore), "title").text().get());
-  reader.ReadBody(Child(root(kDocument), "body"));
+  reader.LoadStyles(roots[kStyles]);
+  reader.LoadNumbering(roots[kNumbering]);
+  reader.LoadNotes(roots[kFootnotes], /*endnotes=*/false);
+  reader.LoadNotes(roots[kEndnotes], /*endnotes=*/true);
+  builder.SetTitle(*parts->Title());  // its part is parsed already
+  reader.ReadBody(roots[kDocument]);
   if (reader.too_deep()) {
     return Rejection("too_deep", "the document nests its elements more than 400 levels deep");
   }
-  if (reader.saw_hidden()) builder.Warn("hidden text was left out");
+  if (reader.hidden_characters() > 0) {
+    builder.Warn(
+        fmt::format("{} characters of hidden text were left out", reader.hidden_characters()));
+  }
   if (reader.saw_tracked()) builder.Warn("tracked deletions were left out, insertions kept");
   return builder.Finish();
 }

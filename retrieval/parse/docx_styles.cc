@@ -89,6 +89,12 @@ std::string Upper(std::string text) {
 
 }  // namespace
 
+bool IsOn(const pugi::xml_node& properties, std::string_view name) {
+  const pugi::xml_node node = Child(properties, name);
+  const std::string_view value = AttributeOf(node, "val");
+  return node && value != "0" && value != "false" && value != "off";
+}
+
 std::string FormatNumber(int32_t value, std::string_view format) {
   if (format == "lowerLetter") return Letters(value);
   if (format == "upperLetter") return Upper(Letters(value));
@@ -116,8 +122,11 @@ void DocxStyles::Load(const pugi::xml_node& styles_root) {
   };
   std::map<std::string, Raw, std::less<>> raw;
   for (const pugi::xml_node& style : styles_root.children()) {
-    if (LocalName(style) != "style" || AttributeOf(style, "type") == "character") continue;
+    if (LocalName(style) != "style") continue;
     Raw entry;
+    entry.own.hidden = IsOn(Child(style, "rPr"), "vanish");
+    entry.own.shaded = static_cast<bool>(
+        style.find_node([](const pugi::xml_node& node) { return LocalName(node) == "shd"; }));
     entry.based_on = std::string(ChildValue(style, "basedOn"));
     entry.own.heading_level = HeadingLevelOfName(ChildValue(style, "name"));
     const pugi::xml_node properties = Child(style, "pPr");
@@ -137,6 +146,8 @@ void DocxStyles::Load(const pugi::xml_node& styles_root) {
       const auto found = raw.find(parent->based_on);
       if (found == raw.end()) break;
       parent = &found->second;
+      merged.hidden = merged.hidden || parent->own.hidden;
+      merged.shaded = merged.shaded || parent->own.shaded;
       if (merged.heading_level == 0) merged.heading_level = parent->own.heading_level;
       if (merged.number_id.empty()) {
         merged.number_id = parent->own.number_id;

@@ -9,14 +9,17 @@
 
 namespace hadal::retrieval {
 
-/// What a paragraph style of a DOCX means for its text. Thread-compatible.
+/// What a style of a DOCX means for its text.
 struct DocxStyle {
   int32_t heading_level = 0;  ///< 1..6; 0: no heading
   std::string number_id;      ///< of numbering.xml; empty: not numbered
   int32_t number_level = 0;
+  bool hidden = false;  ///< not shown
+  bool shaded = false;  ///< puts a colour behind its letters, or behind some of its cells
 };
 
-/// The paragraph styles of styles.xml with what they inherit.
+/// The styles of styles.xml, of paragraphs, characters and tables, with what they inherit.
+/// Thread-compatible.
 class DocxStyles {
  public:
   void Load(const pugi::xml_node& styles_root);
@@ -48,6 +51,9 @@ class DocxNumbering {
   std::map<std::string, List, std::less<>> abstract_lists_;
   std::map<std::string, std::string, std::less<>> abstract_of_;
 };
+
+/// Properties such as <w:vanish/> or <w:vanish w:val="false"/>.
+bool IsOn(const pugi::xml_node& properties, std::string_view name);
 
 /// `value` (≥ 0) in one of WordprocessingML's number formats; decimal where the format is unknown.
 std::string FormatNumber(int32_t value, std::string_view format);

@@ -19,6 +19,30 @@ ParseOutcome ParsePdf(std::string_view content);
 /// Office Open XML text documents.
 ParseOutcome ParseDocx(std::string_view content);
 
+/// Office Open XML workbooks: a heading and tables for each visible sheet, values as shown.
+ParseOutcome ParseXlsx(std::string_view content);
+/// Office Open XML presentations: slides in order with tables, diagrams and notes; page = slide.
+ParseOutcome ParsePptx(std::string_view content);
+/// Tables of delimited text (RFC 4180).
+ParseOutcome ParseCsv(std::string_view content);
+
+/// The files inside one file, over all levels: bounded, since each costs what a file costs.
+struct NestedFiles {
+  int depth = 0;  ///< of the file at hand
+  int files = 0;
+  int64_t bytes = 0;
+  bool too_many = false;  ///< a bound was reached: the outermost file is refused
+};
+
+/// Mail (RFC 5322): header, body, and the attachments by the readers of their formats, each under a
+/// heading with its name.
+ParseOutcome ParseEml(std::string_view content, NestedFiles& nested);
+
+/// Any format, for files inside files; as ParseFile().
+ParseOutcome ParseNested(std::string_view file_name, std::string_view content, NestedFiles& nested);
+
+/// The paragraphs of plain text already in UTF-8, appended to `builder`.
+void AppendText(std::string_view utf8, DocumentBuilder& builder);
 /// The visible text of HTML already in UTF-8, appended to `builder`; for HTML inside Markdown.
 void AppendHtml(std::string_view utf8, DocumentBuilder& builder);
 

@@ -112,6 +112,9 @@ struct PageSurvey {
   std::string title;
   HtmlVisibility visibility;
   std::unordered_set<const GumboNode*> layout_tables;  ///< tables around other tables
+  /// Elements around main or article, or around the first heading of a page that has neither: no
+  /// frame, whatever they are called.
+  std::unordered_set<const GumboNode*> around_main;
 };
 
 bool IsMain(const GumboElement& element) {
@@ -119,9 +122,17 @@ bool IsMain(const GumboElement& element) {
          Attribute(element, "role") == "main";
 }
 
+/// Adds nested nodes, innermost last; those around one that is there are there too.
+void AddAll(const std::vector<const GumboNode*>& nested,
+            std::unordered_set<const GumboNode*>& nodes) {
+  for (auto at = nested.rbegin(); at != nested.rend() && nodes.insert(*at).second;) ++at;
+}
+
 PageSurvey Survey(const GumboNode* root) {
   PageSurvey survey;
   std::vector<const GumboNode*> tables;
+  std::vector<const GumboNode*> open;  // elements gone into
+  std::vector<const GumboNode*> around_heading;
   bool in_style = false;
   bool in_title = false;
   Walk(
@@ -138,17 +149,26 @@ PageSurvey Survey(const GumboNode* root) {
           in_title = element.tag == GUMBO_TAG_TITLE && survey.title.empty() &&
                      element.tag_namespace == GUMBO_NAMESPACE_HTML;
           if (IsMain(element)) survey.visibility.SetHasMain();
+          if (IsMain(element)) AddAll(open, survey.around_main);
+          if (element.tag == GUMBO_TAG_H1 && around_heading.empty()) around_heading = open;
+          if (element.tag == GUMBO_TAG_LINK && Attribute(element, "rel") == "stylesheet") {
+            survey.visibility.SetHasMoreStyles();
+          }
           if (element.tag == GUMBO_TAG_TABLE) {
             if (!tables.empty()) survey.layout_tables.insert(tables.back());
             tables.push_back(node);
           }
         }
-        return Children(node) != nullptr;
+        if (Children(node) == nullptr) return false;
+        open.push_back(node);
+        return true;
       },
       [&](const GumboNode* node) {
+        open.pop_back();
         in_style = in_title = false;
         if (!tables.empty() && tables.back() == node) tables.pop_back();
       });
+  if (survey.around_main.empty()) AddAll(around_heading, survey.around_main);
   return survey;
 }
 
@@ -185,20 +205,33 @@ class TextWriter {
   bool Enter(const GumboNode* node) {
     if (builder_.full()) return false;
     if (IsText(node)) {
-      text_ += node->v.text.text;
+      AddText(node);
       return false;
     }
     if (node->type == GUMBO_NODE_DOCUMENT) return true;
     if (node->type != GUMBO_NODE_ELEMENT) return false;
     const GumboElement& element = node->v.element;
-    const HtmlVisibility::Verdict verdict = survey_.visibility.Judge(element, main_depth_ > 0);
+    const HtmlVisibility::Verdict verdict =
+        survey_.visibility.Judge(element, {main_depth_ > 0, survey_.around_main.contains(node)});
     if (verdict != HtmlVisibility::Verdict::kContent) {
       if (verdict == HtmlVisibility::Verdict::kHidden) hidden_bytes_ += TextSize(node);
       return false;
     }
     if (IsMain(element)) ++main_depth_;
+    inks_.push_back(inks_.back());
+    inks_.back().Apply(survey_.visibility.EffectOf(element));
     EnterElement(node, element);
     return true;
+  }
+
+  void AddText(const GumboNode* node) {
+    const CssEffect& ink = inks_.back();
+    if (node->type == GUMBO_NODE_TEXT && ink.white && !ink.paints &&
+        survey_.visibility.knows_paint()) {
+      hidden_bytes_ += std::string_view(node->v.text.text).size();
+    } else {
+      text_ += node->v.text.text;
+    }
   }
 
   void EnterElement(const GumboNode* node, const GumboElement& element) {
@@ -248,6 +281,7 @@ class TextWriter {
 
   void Leave(const GumboNode* node) {
     if (node->type != GUMBO_NODE_ELEMENT) return;
+    inks_.pop_back();
     const GumboTag tag = node->v.element.tag;
     if (IsMain(node->v.element)) --main_depth_;
     if (IsInline(tag) || tag == GUMBO_TAG_BR || tag == GUMBO_TAG_HR) return;
@@ -308,6 +342,7 @@ class TextWriter {
   int main_depth_;
   bool list_item_ = false;
   size_t hidden_bytes_ = 0;
+  std::vector<CssEffect> inks_{{}};  // of the elements gone into: colours are inherited
 };
 
 /// Tags whose end browsers imply, or that have none: they do not nest.
@@ -385,12 +420,8 @@ ParseOutcome ParseHtml(std::string_view content) {
   const std::unique_ptr<HtmlTree> tree = HtmlTree::Parse(decoded->utf8);
   const PageSurvey survey = Survey(tree->root());
   DocumentBuilder builder("html");
-  builder.SetEncoding(decoded->encoding);
+  builder.SetEncoding(decoded->encoding, decoded->replaced_bytes);
   builder.SetTitle(survey.title);
-  if (decoded->replaced_bytes > 0) {
-    builder.Warn(
-        fmt::format("{} bytes were no valid UTF-8 and were replaced", decoded->replaced_bytes));
-  }
   TextWriter(survey, builder, /*keep_frame=*/false).Write(tree->root());
   // A page whose whole text stands in what usually is the frame of a site.
   if (!builder.has_text()) TextWriter(survey, builder, /*keep_frame=*/true).Write(tree->root());

@@ -141,11 +141,7 @@ ParseOutcome ParseMarkdown(std::string_view content) {
   StatusOr<DecodedText> decoded = DecodeText(content);
   if (!decoded.ok()) return Rejection("not_text", StatusMessage(decoded.status()));
   DocumentBuilder builder("markdown");
-  builder.SetEncoding(decoded->encoding);
-  if (decoded->replaced_bytes > 0) {
-    builder.Warn(
-        fmt::format("{} bytes were no valid UTF-8 and were replaced", decoded->replaced_bytes));
-  }
+  builder.SetEncoding(decoded->encoding, decoded->replaced_bytes);
   cmark_gfm_core_extensions_ensure_registered();
   std::unique_ptr<cmark_parser, ParserDeleter> parser(cmark_parser_new(CMARK_OPT_DEFAULT));
   if (cmark_syntax_extension* tables = cmark_find_syntax_extension("table")) {

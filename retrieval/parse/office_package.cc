@@ -40,6 +40,13 @@ bool IsUnsafe(const std::string& name) {
   return false;
 }
 
+bool IsWanted(const std::string& name, const std::vector<std::string>& wanted) {
+  return std::any_of(wanted.begin(), wanted.end(), [&](const std::string& one) {
+    if (!one.ends_with('/')) return name == one;
+    return name.starts_with(one) && (name.ends_with(".xml") || name.ends_with(".rels"));
+  });
+}
+
 /// Appends the current entry's bytes to `out`, at most `limit` of them.
 Status ReadEntry(archive* reader, const std::string& name, size_t limit, std::string& out) {
   char buffer[64 * 1024];
@@ -94,7 +101,7 @@ StatusOr<std::map<std::string, std::string>> ReadParts(std::string_view content,
   while ((result = archive_read_next_header(reader.get(), &entry)) >= ARCHIVE_WARN &&
          result != ARCHIVE_EOF) {
     const std::string name = EntryName(entry);
-    if (std::find(wanted.begin(), wanted.end(), name) == wanted.end()) continue;
+    if (!IsWanted(name, wanted)) continue;
     // Two readers of one file may pick different ones of two equal names.
     const auto [part, inserted] = parts.try_emplace(name);
     if (!inserted) return DataLoss("part {} stands twice in the document", name);

@@ -31,7 +31,8 @@ struct PackageLimits {
   size_t max_total_bytes = size_t{96} << 20;
 };
 
-/// Expands the parts named in `wanted` that are there. RESOURCE_EXHAUSTED when a part or all of
+/// Expands the parts named in `wanted` that are there; a name that ends with '/' stands for all XML
+/// parts and relations below that folder. RESOURCE_EXHAUSTED when a part or all of
 /// them together grow beyond the limits (a ZIP bomb is left at that point), DATA_LOSS when an entry
 /// cannot be expanded or stands twice in the directory.
 StatusOr<std::map<std::string, std::string>> ReadParts(std::string_view content,

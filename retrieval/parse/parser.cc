@@ -11,10 +11,19 @@ namespace hadal::retrieval {
 namespace {
 
 ParseOutcome Unsupported(std::string_view what) {
-  return Rejection("unsupported_format",
-                   fmt::format("the file is {}; readable now are PDF with text, DOCX, HTML, "
-                               "Markdown and plain text: convert it to one of them",
-                               what));
+  return Rejection(
+      "unsupported_format",
+      fmt::format("the file is {}; readable are PDF with text, DOCX, XLSX, PPTX, HTML, "
+                  "Markdown, CSV, EML and plain text: convert it to one of them",
+                  what));
+}
+
+/// Archives are refused rather than opened: labels are given to documents, and one label for
+/// whatever lies in an archive would be wrong for most of it.
+ParseOutcome Archive(std::string_view what) {
+  return Rejection("archive", fmt::format("the file is {}; unpack it first and add the documents "
+                                          "that are in it",
+                                          what));
 }
 
 ParseOutcome ParseOle(std::string_view content) {
@@ -32,9 +41,9 @@ ParseOutcome ParsePackage(std::string_view content) {
     case PackageKind::kDocx:
       return ParseDocx(content);
     case PackageKind::kXlsx:
-      return Unsupported("an Excel workbook (XLSX), whose support comes later");
+      return ParseXlsx(content);
     case PackageKind::kPptx:
-      return Unsupported("a PowerPoint presentation (PPTX), whose support comes later");
+      return ParsePptx(content);
     case PackageKind::kOpenDocument:
       return Unsupported("an OpenDocument file");
     case PackageKind::kDamaged:
@@ -56,16 +65,25 @@ ParseOutcome ParsePackage(std::string_view content) {
     case PackageKind::kOther:
       break;
   }
-  return Unsupported("a ZIP archive that is no Office document");
+  return Archive("a ZIP archive that is no Office document");
 }
 
 }  // namespace
 
 bool NeedsExternalPrograms(std::string_view content) {
-  return FindPdfSignature(content) != std::string_view::npos;
+  if (FindPdfSignature(content) != std::string_view::npos) return true;
+  // A PDF attached to a mail: its first bytes in base64.
+  return DetectFileKind("", content) == FileKind::kEmail &&
+         content.find("JVBERi0") != std::string_view::npos;
 }
 
 ParseOutcome ParseFile(std::string_view file_name, std::string_view content) {
+  NestedFiles nested;
+  return ParseNested(file_name, content, nested);
+}
+
+ParseOutcome ParseNested(std::string_view file_name, std::string_view content,
+                         NestedFiles& nested) {
   switch (DetectFileKind(file_name, content)) {
     case FileKind::kEmpty:
       return Rejection("empty", "the file is empty");
@@ -82,15 +100,15 @@ ParseOutcome ParseFile(std::string_view file_name, std::string_view content) {
     case FileKind::kOle:
       return ParseOle(content);
     case FileKind::kCsv:
-      return Unsupported("a CSV table, whose support comes later");
+      return ParseCsv(content);
     case FileKind::kEmail:
-      return Unsupported("a mail message (EML), whose support comes later");
+      return ParseEml(content, nested);
     case FileKind::kImage:
       return Unsupported("an image, whose text recognition comes later");
     case FileKind::kRtf:
       return Unsupported("a Rich Text (RTF) document");
     case FileKind::kArchive:
-      return Unsupported("a compressed archive");
+      return Archive("an archive");
     case FileKind::kExecutable:
       return Unsupported("an executable program");
     case FileKind::kMedia:

@@ -1,5 +1,3 @@
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <string>
 #include <string_view>
@@ -80,16 +78,7 @@ void AddLines(const std::vector<Line>& lines, DocumentBuilder& builder) {
 
 }  // namespace
 
-ParseOutcome ParseText(std::string_view content) {
-  StatusOr<DecodedText> decoded = DecodeText(content);
-  if (!decoded.ok()) return Rejection("not_text", StatusMessage(decoded.status()));
-  DocumentBuilder builder("text");
-  builder.SetEncoding(decoded->encoding);
-  if (decoded->replaced_bytes > 0) {
-    builder.Warn(
-        fmt::format("{} bytes were no valid UTF-8 and were replaced", decoded->replaced_bytes));
-  }
-  std::string_view rest = decoded->utf8;
+void AppendText(std::string_view rest, DocumentBuilder& builder) {
   std::vector<Line> paragraph;
   while (!rest.empty() && !builder.full()) {
     size_t end = rest.find_first_of("\r\n\f");
@@ -105,6 +94,14 @@ ParseOutcome ParseText(std::string_view content) {
     rest.remove_prefix(std::min(rest.size(), end + (crlf ? 2 : 1)));
   }
   AddLines(paragraph, builder);
+}
+
+ParseOutcome ParseText(std::string_view content) {
+  StatusOr<DecodedText> decoded = DecodeText(content);
+  if (!decoded.ok()) return Rejection("not_text", StatusMessage(decoded.status()));
+  DocumentBuilder builder("text");
+  builder.SetEncoding(decoded->encoding, decoded->replaced_bytes);
+  AppendText(decoded->utf8, builder);
   return builder.Finish();
 }
 

@@ -1,5 +1,7 @@
 #include "retrieval/parse/xml_part.h"
 
+#include <cstdlib>
+
 namespace hadal::retrieval {
 namespace {
 
@@ -23,6 +25,10 @@ Status ParseXmlPart(std::string_view name, std::string& part, pugi::xml_document
           name);
     }
   }
+  if (result.status == pugi::status_out_of_memory) {
+    return ResourceExhausted("part {} needs more memory than the parser has; split the document",
+                             name);
+  }
   if (!result) {
     return DataLoss("part {} is not well-formed XML ({} at byte {})", name, result.description(),
                     result.offset);
@@ -42,6 +48,24 @@ pugi::xml_node Child(const pugi::xml_node& node, std::string_view local_name) {
 std::string_view AttributeOf(const pugi::xml_node& node, std::string_view local_name) {
   for (const pugi::xml_attribute& attribute : node.attributes()) {
     if (Local(attribute.name()) == local_name) return attribute.value();
+  }
+  return {};
+}
+
+int64_t IntAttribute(const pugi::xml_node& node, std::string_view local_name, int64_t fallback) {
+  const std::string_view value = AttributeOf(node, local_name);
+  return value.empty() ? fallback : std::strtoll(std::string(value).c_str(), nullptr, 10);
+}
+
+bool IsTrueAttribute(const pugi::xml_node& node, std::string_view local_name) {
+  const std::string_view value = AttributeOf(node, local_name);
+  return value == "1" || value == "true";
+}
+
+std::string_view RelationId(const pugi::xml_node& node) {
+  for (const pugi::xml_attribute& attribute : node.attributes()) {
+    const std::string_view name(attribute.name());
+    if (name != "id" && Local(attribute.name()) == "id") return attribute.value();
   }
   return {};
 }

@@ -174,6 +174,23 @@ def docx():
     return out.getvalue()
 
 
+MAIL = (b"From: =?utf-8?B?5Lit?= <a@b>\nSubject: s\nContent-Type: multipart/mixed; boundary=m\n\n--m\n"
+        b"Content-Type: text/html; charset=gb2312\nContent-Transfer-Encoding: quoted-printable\n\n"
+        b"<p>=D6=D0</p>\n--m\nContent-Disposition: attachment; filename*0*=utf-8''%E4%B8; filename*1=x.csv\n"
+        b"Content-Transfer-Encoding: base64\n\nYSxiCjEsMgo=\n--m\nContent-Type: message/rfc822\n\n"
+        b"Subject: inner\n\nbody\n--m--\n")
+
+SHEET = (b'<worksheet><cols><col min="4" max="5" hidden="1"/></cols><sheetData><row r="1"><c r="A1" '
+         b't="inlineStr"><is><t>a</t></is></c><c t="str"><f>A1</f><v>b</v></c></row><row r="2"><c r="A2">'
+         b'<v>1.5</v></c><c r="B2" t="b"><v>1</v></c></row></sheetData><mergeCells><mergeCell ref="A1:A2"/>'
+         b"</mergeCells></worksheet>")
+
+SLIDE = (b'<sld><cSld><spTree><sp><nvSpPr><nvPr><ph type="title"/></nvPr></nvSpPr><txBody><p><r><t>a</t></r></p>'
+         b'</txBody></sp><grpSp><sp><txBody><p><pPr><buAutoNum type="arabicPeriod"/></pPr><r><t>b</t></r></p>'
+         b"</txBody></sp></grpSp><graphicFrame><graphic><graphicData><tbl><tr><tc><txBody><p><r><t>c</t></r></p>"
+         b"</txBody></tc></tr></tbl></graphicData></graphic></graphicFrame></spTree></cSld></sld>")
+
+
 def seeds():
     yield "gguf_fuzz", "qwen2", dense_gguf("qwen2")
     yield "gguf_fuzz", "llama", dense_gguf("llama")
@@ -195,6 +212,12 @@ def seeds():
     yield "text_fuzz", "utf8", "第一章 总则\n\n1.1 a\n".encode()
     yield "text_fuzz", "gb18030", "第一章 总则\n".encode("gb18030")
     yield "docx_fuzz", "document", docx()
+    yield "csv_fuzz", "table", 'sep=;\n标题;;\n项目;"数""值"\n甲;1,5\n"b\nc";2\n'.encode()
+    yield "eml_fuzz", "mixed", MAIL
+    yield "cell_format_fuzz", "number", struct.pack("<d", 1234.5) + b'[>9]#,##0.00,;[Red]-0.0E+0;"x"@'
+    yield "cell_format_fuzz", "date", struct.pack("<d", 45750.7) + b"yyyy/mm/dd [h]:mm:ss.0 AM/PM aaaa"
+    yield "xlsx_fuzz", "sheet", SHEET
+    yield "pptx_fuzz", "slide", SLIDE
     yield "pdf_page_fuzz", "page", ('<page width="595" height="842">\n<word xMin="50" yMin="60" xMax="90" '
                                     'yMax="72">Title</word>\n</page>\n').encode()
 

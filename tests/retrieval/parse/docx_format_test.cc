@@ -32,6 +32,47 @@ TEST(DocxFormatTest, RunsJoinAndTrackedChangesAreApplied) {
   EXPECT_EQ(outcome.document().warnings_size(), 2);
 }
 
+TEST(DocxFormatTest, TextNobodyCanReadIsLeftOutAndCounted) {
+  const auto run = [](const std::string& text, const std::string& properties) {
+    return "<w:r><w:rPr>" + properties + "</w:rPr><w:t>" + text + "</w:t></w:r>";
+  };
+  const std::string white = "<w:color w:val=\"FFFFFF\"/>";
+  const std::string blue = "<w:shd w:val=\"clear\" w:fill=\"003366\"/>";
+  const std::string styles =
+      "<w:styles><w:style w:type=\"character\" w:styleId=\"h\"><w:rPr><w:vanish/></w:rPr></w:style>"
+      "<w:style w:type=\"paragraph\" w:styleId=\"p\"><w:basedOn w:val=\"h\"/></w:style>"
+      "<w:style w:type=\"table\" w:styleId=\"t\"><w:tblStylePr><w:tcPr>" +
+      blue + "</w:tcPr></w:tblStylePr></w:style></w:styles>";
+  const auto row = [&](const std::string& cell_properties) {
+    return "<w:tr><w:tc><w:tcPr>" + cell_properties + "</w:tcPr><w:p>" + run("表头", white) +
+           "</w:p></w:tc><w:tc><w:p>" + run("x", "") + "</w:p></w:tc></w:tr>";
+  };
+  const ParseOutcome outcome = ParseDocx(MakeDocx(
+      "<w:p>" + run("seen", "<w:sz w:val=\"21\"/>") + run("白字", white) +
+          run("1", "<w:sz w:val=\"2\"/>") + run("style", "<w:rStyle w:val=\"h\"/>") +
+          run(" lit", white + "<w:highlight w:val=\"blue\"/>") + run(" shaded", white + blue) +
+          "</w:p><w:p><w:pPr><w:pStyle w:val=\"p\"/></w:pPr>" + run("all", "") +
+          "</w:p><w:p><w:pPr>" + blue + "</w:pPr>" + run("on blue", white) + "</w:p><w:tbl>" +
+          row(blue) + row("") + "<w:tr><w:tc><w:tcPr>" + blue + "</w:tcPr><w:p>" +
+          run("callout", white) +
+          "</w:p></w:tc></w:tr></w:tbl><w:tbl><w:tblPr><w:tblStyle w:val=\"t\"/></w:tblPr>" +
+          row("") + "</w:tbl>",
+      {{"word/styles.xml", styles}}));
+  EXPECT_EQ(Shown(outcome),
+            "P seen lit shaded\nP on blue\nT 表头 | x\nT  | x\nP callout\nT 表头 | x\n");
+  ASSERT_EQ(outcome.document().warnings_size(), 1);
+  EXPECT_EQ(outcome.document().warnings(0), "13 characters of hidden text were left out");
+}
+
+TEST(DocxFormatTest, WhiteLettersMayStandOnAPictureBehindThem) {
+  EXPECT_EQ(
+      Shown(ParseDocx(MakeDocx(
+          "<w:p><w:r><w:drawing><wp:anchor xmlns:wp=\"wp\" behindDoc=\"1\"/></w:drawing></w:r>"
+          "</w:p><w:p><w:r><w:rPr><w:color "
+          "w:val=\"FFFFFF\"/></w:rPr><w:t>封面</w:t></w:r></w:p>"))),
+      "P 封面\n");
+}
+
 TEST(DocxFormatTest, HeadingsByStyleNameAndOutlineLevel) {
   const std::string styles =
       "<w:styles xmlns:w=\"w\"><w:style w:type=\"paragraph\" w:styleId=\"a1\"><w:name "
@@ -115,7 +156,7 @@ TEST(DocxFormatTest, HostileContainers) {
   const std::string good = MakeDocx(Paragraph("x"));
   EXPECT_EQ(Shown(ParseFile("a.docx", good)), "P x\n");
   EXPECT_EQ(Shown(ParseFile("a.docx", good.substr(0, good.size() - 30))), "! damaged");
-  EXPECT_EQ(Shown(ParseFile("a.docx", MakeZip({{"a.txt", "x"}}))), "! unsupported_format");
+  EXPECT_EQ(Shown(ParseFile("a.docx", MakeZip({{"a.txt", "x"}}))), "! archive");
   EXPECT_EQ(Shown(ParseFile("a.docx", MakeDocx("", {{"../../etc/cron.d/x", "y"}}))),
             "! unsafe_entry_name");
   EXPECT_EQ(Shown(ParseFile("a.docx", MakeDocx("", {{"/abs", "y"}}))), "! unsafe_entry_name");

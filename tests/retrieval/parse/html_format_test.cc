@@ -31,6 +31,48 @@ TEST(HtmlFormatTest, HiddenTextIsLeftOutAndReported) {
   EXPECT_THAT(outcome.document().warnings(0), ::testing::HasSubstr("hidden"));
 }
 
+TEST(HtmlFormatTest, LettersNobodyCanReadAreHidden) {
+  const ParseOutcome outcome = ParseHtml(
+      "<html><body><p>seen</p><p style=\"color:white;font-size:14px\">a<b>b</b>"
+      "<i style=\"color:#333\">dark</i></p><p style=\"font-size:1px\">c</p>"
+      "<font color=#FFFFFF>d</font><p style=\"position:absolute; left:-9999px\">e</p>"
+      "<p style=\"opacity:0\">f</p><div style=\"height:0;overflow:hidden\">g</div>"
+      "<p style=\"font-size:0.9em;opacity:.9;height:0\">h</p></body></html>");
+  EXPECT_EQ(Shown(outcome), "P seen\nP dark\nP h\n");
+  EXPECT_THAT(outcome.document().warnings(0), ::testing::HasSubstr("7 bytes of hidden"));
+}
+
+TEST(HtmlFormatTest, WhiteLettersOnPaintAreSeen) {
+  const char* white = "<p style=\"color:white\">w</p>";
+  const auto shown = [&](const std::string& head, const std::string& before) {
+    return Shown(ParseHtml("<html><head>" + head + "</head><body><p>x</p>" + before + white));
+  };
+  EXPECT_EQ(shown("", ""), "P x\n");
+  EXPECT_EQ(shown("", "<div style=\"background:#003366 url(a;b)\">"), "P x\nP w\n");
+  EXPECT_EQ(shown("", "<table bgcolor=navy><tr><td>"), "P x\nT w\n");
+  EXPECT_EQ(shown("<style>.hero{background-color:navy}</style>", "<div class=\"big hero\">"),
+            "P x\nP w\n");
+  EXPECT_EQ(shown("<style>.hero{background-color:navy}</style>", "<div class=other>"), "P x\n");
+  // Where a background cannot be told, nothing is taken for hidden.
+  EXPECT_EQ(shown("<style>.a .b{background:navy}</style>", ""), "P x\nP w\n");
+  EXPECT_EQ(shown("<style>@media screen{p{background:navy}}</style>", ""), "P x\nP w\n");
+  EXPECT_EQ(shown("<link rel=stylesheet href=a.css>", ""), "P x\nP w\n");
+}
+
+TEST(HtmlFormatTest, FramesByTheirNames) {
+  EXPECT_EQ(
+      Shown(ParseHtml("<html><body><div class=\"page with-sidebar\"><div class=top-nav>a</div>"
+                      "<div id=cookie-consent>b</div><div class=\"banner\"><h1>标题</h1></div>"
+                      "<div class=\"card-footer\">注</div><div role=contentinfo>c</div>"
+                      "<ul class=\"main-menu\"><li>d</ul><p class=menu-item>正文</p></div>")),
+      "H1 标题\nP 注\nP 正文\n");
+}
+
+TEST(HtmlFormatTest, StyleSheetsWithoutEndCostLinearTime) {
+  std::string css(2'000'000, '{');
+  EXPECT_EQ(Shown(ParseHtml("<html><style>" + css + "</style><p>x")), "P x\n");
+}
+
 TEST(HtmlFormatTest, TablesAsRowsWithSpansRepeated) {
   EXPECT_EQ(Shown(ParseHtml("<html><table><caption>表1</caption><tr><th>A<th>B<th>C</tr>"
                             "<tr><td rowspan=2>x</td><td>1</td><td>2<br>3</td></tr>"

@@ -102,6 +102,31 @@ TEST(MutationFuzzTest, DocxReaderSurvivesMutatedParts) {
   }
 }
 
+TEST(MutationFuzzTest, WorkbookAndSlideReadersSurviveMutatedParts) {
+  std::mt19937 random(kSeed);
+  const std::string strings = "<sst><si><r><t>x_x000D_</t></r><rPh><t>y</t></rPh></si></sst>";
+  for (int turn = 0; turn < kTurns; ++turn) {
+    SCOPED_TRACE(turn);
+    Check(ParseXlsx(MakeOneSheet(Mutate(SheetSeed(), random),
+                                 {{"xl/styles.xml", Mutate(WorkbookStylesSeed(), random)},
+                                  {"xl/sharedStrings.xml", strings}})));
+    Check(ParsePptx(MakeOneSlide(Mutate(SlideSeed(), random))));
+  }
+}
+
+/// A mail is taken for one by its first lines only: keep these whole.
+TEST(MutationFuzzTest, MailReaderSurvivesMutatedMails) {
+  std::mt19937 random(kSeed);
+  for (const Seed& seed : MakeSeeds()) {
+    if (seed.file_name != "a.eml") continue;
+    for (int turn = 0; turn < kTurns; ++turn) {
+      SCOPED_TRACE(turn);
+      NestedFiles nested;
+      Check(ParseEml(Mutate(seed.content, random), nested));
+    }
+  }
+}
+
 TEST(MutationFuzzTest, PageReaderAndLayoutSurviveAnyCoordinates) {
   std::mt19937 random(kSeed);
   for (int turn = 0; turn < kTurns; ++turn) {

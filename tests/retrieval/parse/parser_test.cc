@@ -5,6 +5,7 @@
 #include <string>
 
 #include "tests/retrieval/parse/outcome_text.h"
+#include "tests/retrieval/parse/zip_writer.h"
 
 namespace hadal::retrieval {
 namespace {
@@ -20,9 +21,24 @@ TEST(ParserTest, ContentDecidesNotTheName) {
   EXPECT_EQ(Shown(ParseFile("a", "")), "! empty");
 }
 
-TEST(ParserTest, NamesTheFormatsThatComeLater) {
+TEST(ParserTest, MailsAndTables) {
   EXPECT_EQ(Shown(ParseFile("m.eml", "From: a@b\nSubject: x\nDate: y\n\nbody")),
-            "! unsupported_format");
+            "H1 x\nP From: a@b\nP Date: y\nP body\n");
+  EXPECT_EQ(Shown(ParseFile("t.csv", "a,b\n1,2\n")), "TH a | b\nT 1 | 2\n");
+  // A long header is cut where detection stops reading: its last line may lack its colon.
+  EXPECT_EQ(Shown(ParseFile("m", "From: a\nTo: b\nReferences: " + std::string(4054, 'x') +
+                                     "\nX-Long-Name: c\n\nbody")),
+            "P From: a\nP To: b\nP body\n");
+}
+
+TEST(ParserTest, ArchivesAreToBeUnpacked) {
+  EXPECT_EQ(Shown(ParseFile("a.zip", MakeZip({{"a.txt", "x"}}))), "! archive");
+  EXPECT_EQ(Shown(ParseFile("a.gz", "\x1F\x8B\x08"s)), "! archive");
+  EXPECT_EQ(Shown(ParseFile("a.tar", std::string(257, 'a') + "ustar\0"s + std::string(300, '\0'))),
+            "! archive");
+}
+
+TEST(ParserTest, NamesTheFormatsItCannotRead) {
   EXPECT_EQ(Shown(ParseFile("x", "{\\rtf1 abc}")), "! unsupported_format");
   EXPECT_EQ(Shown(ParseFile("x.doc", "\xD0\xCF\x11\xE0\xA1\xB1\x1A\xE1 zzz"s)),
             "! unsupported_format");

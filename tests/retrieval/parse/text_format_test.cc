@@ -76,10 +76,11 @@ TEST(TextFormatTest, RefusesNothingButBlanks) {
 }
 
 TEST(TextFormatTest, RemovesAndReportsInvisibleCharacters) {
-  const ParseOutcome outcome = ParseText("可\u200b见\u202e文\U000E0041本\x01 ok\u200d");
-  EXPECT_EQ(outcome.document().blocks(0).text(), "可见文本 ok\u200d");
+  const ParseOutcome outcome =
+      ParseText("可\u200b见\u202e文\U000E0041本\x01 o\u200d\u200ck 忽\u200c略 👩\u200d🚒 क्\u200dष");
+  EXPECT_EQ(outcome.document().blocks(0).text(), "可见文本 ok 忽略 👩\u200d🚒 क्\u200dष");
   ASSERT_EQ(outcome.document().warnings_size(), 2);
-  EXPECT_THAT(outcome.document().warnings(0), ::testing::HasSubstr("3 zero-width"));
+  EXPECT_THAT(outcome.document().warnings(0), ::testing::HasSubstr("6 zero-width"));
 }
 
 TEST(TextFormatTest, ShowsWhatIsThereAsItIs) {

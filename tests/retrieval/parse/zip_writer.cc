@@ -49,4 +49,30 @@ std::string MakeDocx(const std::string& body_xml,
   return MakeZip(parts);
 }
 
+std::string MakeOneSheet(const std::string& sheet_xml,
+                         std::vector<std::pair<std::string, std::string>> more_parts) {
+  std::vector<std::pair<std::string, std::string>> parts = {
+      {"[Content_Types].xml", "<Types/>"},
+      {"xl/workbook.xml", "<workbook><sheets><sheet name=\"s\" r:id=\"r1\"/></sheets></workbook>"},
+      {"xl/_rels/workbook.xml.rels",
+       "<Relationships><Relationship Id=\"r1\" Target=\"worksheets/s.xml\"/></Relationships>"},
+      {"xl/worksheets/s.xml", sheet_xml}};
+  for (auto& part : more_parts) parts.push_back(std::move(part));
+  return MakeZip(parts);
+}
+
+std::string MakeOneSlide(const std::string& slide_xml,
+                         std::vector<std::pair<std::string, std::string>> more_parts) {
+  std::vector<std::pair<std::string, std::string>> parts = {
+      {"[Content_Types].xml", "<Types/>"},
+      {"ppt/presentation.xml",
+       "<presentation><sldIdLst><sldId r:id=\"r1\"/></sldIdLst><sldSz cx=\"9\" cy=\"9\"/>"
+       "</presentation>"},
+      {"ppt/_rels/presentation.xml.rels",
+       "<Relationships><Relationship Id=\"r1\" Target=\"slides/s.xml\"/></Relationships>"},
+      {"ppt/slides/s.xml", slide_xml}};
+  for (auto& part : more_parts) parts.push_back(std::move(part));
+  return MakeZip(parts);
+}
+
 }  // namespace hadal::retrieval

@@ -13,4 +13,12 @@ std::string MakeZip(const std::vector<std::pair<std::string, std::string>>& entr
 std::string MakeDocx(const std::string& body_xml,
                      std::vector<std::pair<std::string, std::string>> more_parts = {});
 
+/// A workbook of one sheet, whose <worksheet> is `sheet_xml`.
+std::string MakeOneSheet(const std::string& sheet_xml,
+                         std::vector<std::pair<std::string, std::string>> more_parts = {});
+
+/// A presentation of one slide, whose part is `slide_xml`.
+std::string MakeOneSlide(const std::string& slide_xml,
+                         std::vector<std::pair<std::string, std::string>> more_parts = {});
+
 }  // namespace hadal::retrieval

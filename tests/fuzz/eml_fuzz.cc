@@ -1,0 +1,11 @@
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+#include "retrieval/parse/formats.h"
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  hadal::retrieval::NestedFiles nested;
+  hadal::retrieval::ParseEml({reinterpret_cast<const char*>(data), size}, nested);
+  return 0;
+}
