@@ -104,6 +104,7 @@ v1::AddDocumentResponse Ingest::TooLarge(const v1::DocumentHeader& header) const
 }
 
 StatusOr<v1::AddDocumentResponse> Ingest::Add(retrieval::KnowledgeStore& store,
+                                              retrieval::TokenCounter& tokens,
                                               const v1::DocumentHeader& header,
                                               const std::string& content) const {
   RETURN_IF_ERROR(CheckHeader(header));
@@ -118,7 +119,8 @@ StatusOr<v1::AddDocumentResponse> Ingest::Add(retrieval::KnowledgeStore& store,
   }
   const ParsedDocument& parsed = outcome.document();
   retrieval::NewDocument document = MakeDocument(header, std::move(label), parsed, content);
-  document.chunks = retrieval::ChunkDocument(parsed, options_.chunker);
+  ASSIGN_OR_RETURN(document.chunks,
+                   retrieval::ChunkDocument(parsed, document.title, options_.chunker, tokens));
   if (document.chunks.empty()) {
     return Refused(header, "no_text", "no text was found in the file");
   }

@@ -10,6 +10,7 @@
 #include "hadal/v1/knowledge.pb.h"
 #include "retrieval/chunker.h"
 #include "retrieval/knowledge_store.h"
+#include "retrieval/token_counter.h"
 #include "services/parser/parser_pool.h"
 
 namespace hadal::retrieval_service {
@@ -31,8 +32,10 @@ class Ingest {
   /// missing or unknown classification, or a name or title that is too long or no UTF-8.
   Status CheckHeader(const v1::DocumentHeader& header) const;
 
-  /// Returns when the document is searchable, or refused with a reason.
+  /// Returns when the document is searchable, or refused with a reason. `tokens` counts as the
+  /// store's embedding model does.
   StatusOr<v1::AddDocumentResponse> Add(retrieval::KnowledgeStore& store,
+                                        retrieval::TokenCounter& tokens,
                                         const v1::DocumentHeader& header,
                                         const std::string& content) const;
 

@@ -4,6 +4,7 @@
 #include <grpcpp/server.h>
 #include <grpcpp/server_builder.h>
 
+#include "retrieval/chunk/estimated_tokens.h"
 #include "tests/retrieval/support/store_fixture.h"
 #include "tests/services/retrieval/fake_parser.h"
 
@@ -27,7 +28,8 @@ class ServiceTest : public retrieval::StoreFixture {
     server_ = builder.BuildAndStart();
     stub_ = internal::v1::Retrieval::NewStub(grpc::CreateChannel(
         "127.0.0.1:" + std::to_string(port), grpc::InsecureChannelCredentials()));
-    service_->Serve(std::shared_ptr<retrieval::KnowledgeStore>(std::move(store_)));
+    service_->Serve(std::shared_ptr<retrieval::KnowledgeStore>(std::move(store_)),
+                    std::make_shared<retrieval::EstimatedTokens>());
   }
   void TearDown() override { server_->Shutdown(); }
 
