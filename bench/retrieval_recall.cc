@@ -163,7 +163,9 @@ Status Run(const std::string& corpus, const std::string& model, const std::strin
   pool_options.program = parser;
   ASSIGN_OR_RETURN(std::shared_ptr<parser::ParserPool> parsers,
                    parser::ParserPool::Create(pool_options));
-  const retrieval_service::Ingest ingest({}, std::move(parsers));
+  ASSIGN_OR_RETURN(std::shared_ptr<const retrieval::TextFolder> folder,
+                   retrieval::TextFolder::Create());
+  const retrieval_service::Ingest ingest({}, std::move(parsers), std::move(folder));
   RETURN_IF_ERROR(AddCorpus(corpus, ingest, *embedder, *store));
   std::ofstream out(results);
   return Ask(corpus, *store, k, out);

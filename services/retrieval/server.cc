@@ -45,7 +45,9 @@ StatusOr<std::shared_ptr<const Ingest>> MakeIngest(const RetrievalConfig& config
   options.max_document_bytes = config.max_document_bytes;
   options.max_chunks_per_document = config.max_chunks_per_document;
   options.chunker = ChunkerOptionsOf(config);
-  return std::make_shared<const Ingest>(options, std::move(pool));
+  ASSIGN_OR_RETURN(std::shared_ptr<const retrieval::TextFolder> folder,
+                   retrieval::TextFolder::Create());
+  return std::make_shared<const Ingest>(options, std::move(pool), std::move(folder));
 }
 
 StatusOr<std::unique_ptr<rpc::RpcServer>> Listen(const RetrievalConfig& config,

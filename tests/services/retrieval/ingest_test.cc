@@ -17,12 +17,18 @@ v1::DocumentHeader Header(const std::string& file_name) {
 
 class IngestTest : public retrieval::StoreFixture {
  protected:
+  void SetUp() override {
+    StoreFixture::SetUp();
+    ASSERT_OK_AND_ASSIGN(folder_, retrieval::TextFolder::Create());
+  }
+
+  std::shared_ptr<const retrieval::TextFolder> folder_;
   retrieval::EstimatedTokens tokens_;
   Ingest MakeIngest(int64_t max_bytes = 1000, int64_t max_chunks = 100) {
     IngestOptions options;
     options.max_document_bytes = max_bytes;
     options.max_chunks_per_document = max_chunks;
-    return Ingest(options, std::make_shared<FakeParser>());
+    return Ingest(options, std::make_shared<FakeParser>(), folder_);
   }
 };
 

@@ -19,8 +19,11 @@ class ServiceTest : public retrieval::StoreFixture {
     StoreFixture::SetUp();
     IngestOptions options;
     options.max_document_bytes = 1000;
+    ASSERT_OK_AND_ASSIGN(std::shared_ptr<const retrieval::TextFolder> folder,
+                         retrieval::TextFolder::Create());
     service_ = std::make_unique<RetrievalService>(
-        std::make_shared<const Ingest>(options, std::make_shared<FakeParser>()), 1500);
+        std::make_shared<const Ingest>(options, std::make_shared<FakeParser>(), std::move(folder)),
+        1500);
     grpc::ServerBuilder builder;
     int port = 0;
     builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(), &port);
