@@ -163,9 +163,9 @@ Status Run(const std::string& corpus, const std::string& model, const std::strin
   pool_options.program = parser;
   ASSIGN_OR_RETURN(std::shared_ptr<parser::ParserPool> parsers,
                    parser::ParserPool::Create(pool_options));
-  ASSIGN_OR_RETURN(std::shared_ptr<const retrieval::TextFolder> folder,
+  ASSIGN_OR_RETURN(std::shared_ptr<const retrieval::TextFolder> text_folder,
                    retrieval::TextFolder::Create());
-  const retrieval_service::Ingest ingest({}, std::move(parsers), std::move(folder));
+  const retrieval_service::Ingest ingest({}, std::move(parsers), std::move(text_folder));
   RETURN_IF_ERROR(AddCorpus(corpus, ingest, *embedder, *store));
   std::ofstream out(results);
   return Ask(corpus, *store, k, out);

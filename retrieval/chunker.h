@@ -13,8 +13,8 @@ namespace hadal::retrieval {
 
 /// How a knowledge base is cut, in tokens of its embedding model.
 struct ChunkerOptions {
-  int32_t target_tokens = 256;   ///< of a chunk's own text
-  int32_t max_tokens = 400;      ///< with title, headings and context, as embedded
+  int32_t target_tokens = 288;   ///< of a chunk's own text
+  int32_t max_tokens = 448;      ///< with title, headings and context, as embedded
   int32_t overlap_tokens = 40;   ///< of running text that the next chunk repeats
   int32_t parent_tokens = 1024;  ///< of the section around a chunk
   bool operator==(const ChunkerOptions&) const = default;

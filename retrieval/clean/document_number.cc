@@ -82,7 +82,9 @@ void StripWordsBefore(Parts& parts) {
     const size_t found = parts.code.rfind(word);
     if (found != std::u32string::npos) from = std::max(from, found + word.size());
   }
-  if (from >= parts.code.size()) return;
+  // A code has a Chinese character at least.
+  if (std::none_of(parts.code.begin() + static_cast<std::ptrdiff_t>(from), parts.code.end(), IsHan))
+    return;
   parts.code.erase(0, from);
   parts.begin += from;
 }

@@ -27,8 +27,8 @@ struct RetrievalConfig {
   int64_t embed_batch = 32;     ///< passages in one call to the inference service
   int64_t embed_seconds = 120;  ///< patience with it, for one batch
   int64_t max_calls = 64;
-  int64_t chunk_tokens = 256;  ///< of the embedding model; see retrieval::ChunkerOptions
-  int64_t chunk_max_tokens = 400;
+  int64_t chunk_tokens = 288;  ///< of the embedding model; see retrieval::ChunkerOptions
+  int64_t chunk_max_tokens = 448;
   int64_t chunk_overlap_tokens = 40;
   int64_t chunk_parent_tokens = 1024;
 };

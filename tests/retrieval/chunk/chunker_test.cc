@@ -348,12 +348,12 @@ TEST(ChunkerTest, OptionsAreChecked) {
   ChunkerOptions options;
   EXPECT_OK(ValidateChunkerOptions(options));
   const std::string fingerprint = ChunkerFingerprint(options);
-  options.overlap_tokens = 129;
+  options.overlap_tokens = 145;
   EXPECT_STATUS(ValidateChunkerOptions(options), kInvalidArgument, "half of what is aimed at");
   EXPECT_NE(ChunkerFingerprint(options), fingerprint);
   options = ChunkerOptions();
-  options.target_tokens = 401;
-  EXPECT_STATUS(ValidateChunkerOptions(options), kInvalidArgument, "expected 1 to 400");
+  options.target_tokens = 449;
+  EXPECT_STATUS(ValidateChunkerOptions(options), kInvalidArgument, "expected 1 to 448");
   options.max_tokens = 513;
   EXPECT_STATUS(ChunkDocument(ParsedDocument(), "", options, narrow).status(), kInvalidArgument,
                 "the embedding model reads 512");
