@@ -22,6 +22,9 @@ using internal::v1::ParsedDocument;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
+/// Of the documents below, whose lengths are chosen for them.
+constexpr ChunkerOptions kOptions = {256, 400, 40, 1024};
+
 void AddBlock(ParsedDocument& document, Block::Kind kind, const std::string& text, int level = 0,
               int table = 0, int page = 0) {
   Block* block = document.add_blocks();
@@ -152,9 +155,9 @@ TEST(ChunkerTest, LongLineTakesLinearTime) {
       line += "这是一个没有换行的很长的句子，里面有逗号，样本编号为七七三零";
     AddBlock(document, Block::PARAGRAPH, line);
     EstimatedTokens counter;
-    CheckInvariants(document, "", ChunkerOptions(), counter);
+    CheckInvariants(document, "", kOptions, counter);
     const std::clock_t start = std::clock();  // processor time: the machine may be busy
-    ChunkDocument(document, ChunkerOptions());
+    ChunkDocument(document, kOptions);
     return static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC;
   };
   time_for(1000);  // warms up
@@ -170,7 +173,7 @@ TEST(ChunkerTest, SentencesAreNotCutAndOverlap) {
     text += "第" + std::to_string(1000 + i) + "项要求检修人员在作业前完成全部安全措施。";
   }
   AddBlock(document, Block::PARAGRAPH, text);
-  const std::vector<Chunk> chunks = ChunkDocument(document, ChunkerOptions());
+  const std::vector<Chunk> chunks = ChunkDocument(document, kOptions);
   ASSERT_GT(chunks.size(), 2u);
   for (size_t i = 0; i < chunks.size(); ++i) {
     EXPECT_TRUE(chunks[i].text.starts_with("第1")) << chunks[i].text;
@@ -194,7 +197,7 @@ TEST(ChunkerTest, HeadingsGoWithWhatFollowsAndMakeThePath) {
   AddBlock(document, Block::HEADING, "2 职责", 2, 0, 2);
   AddBlock(document, Block::HEADING, "2.1 部门", 3, 0, 2);
   AddBlock(document, Block::PARAGRAPH, body, 0, 0, 3);
-  const std::vector<Chunk> chunks = ChunkDocument(document, ChunkerOptions());
+  const std::vector<Chunk> chunks = ChunkDocument(document, kOptions);
   ASSERT_EQ(chunks.size(), 2u);
   EXPECT_TRUE(chunks[0].text.starts_with("规程\n1 总则\n"));
   EXPECT_TRUE(chunks[1].text.starts_with("2 职责\n2.1 部门\n")) << chunks[1].text;
@@ -214,7 +217,7 @@ TEST(ChunkerTest, FindsHeadingsInPlainText) {
   AddBlock(document, Block::PARAGRAPH, "第二章 附则");
   AddBlock(document, Block::PARAGRAPH, "一、解释");
   AddBlock(document, Block::PARAGRAPH, body);
-  const std::vector<Chunk> chunks = ChunkDocument(document, ChunkerOptions());
+  const std::vector<Chunk> chunks = ChunkDocument(document, kOptions);
   EXPECT_THAT(chunks.back().heading_path, ElementsAre("第二章 附则", "一、解释"));
   EXPECT_THAT(chunks[1].heading_path, ElementsAre("第一章 总则", "第一条"));
 }
@@ -228,7 +231,7 @@ TEST(ChunkerTest, RowsStayWholeAndKnowTheirHeader) {
                     : "类别" + std::to_string(i) + " | 220kV | 十二年",
              0, 1);
   }
-  const std::vector<Chunk> chunks = ChunkDocument(document, ChunkerOptions());
+  const std::vector<Chunk> chunks = ChunkDocument(document, kOptions);
   ASSERT_GE(chunks.size(), 2u);
   for (const Chunk& chunk : chunks) EXPECT_TRUE(chunk.text.ends_with("十二年"));
   EXPECT_EQ(chunks[0].context, "");
@@ -250,7 +253,7 @@ TEST(ChunkerTest, ASmallTableIsNotCut) {
   for (int i = 0; i < 12; ++i) {
     AddBlock(document, Block::TABLE_ROW, "类别 | 二百二十千伏 | 十二年，经评估可延长", 0, 1);
   }
-  const std::vector<Chunk> chunks = ChunkDocument(document, ChunkerOptions());
+  const std::vector<Chunk> chunks = ChunkDocument(document, kOptions);
   ASSERT_EQ(chunks.size(), 2u);
   EXPECT_TRUE(chunks[1].text.starts_with("各类检修的基准周期见下表：\n类别"));
 }
@@ -263,13 +266,13 @@ TEST(ChunkerTest, AListStandsUnderItsLeadIn) {
   for (const char* item : {"（一）身份证明", "（二）经营场所证明", "（三）健康证明"}) {
     AddBlock(document, Block::PARAGRAPH, item);
   }
-  std::vector<Chunk> chunks = ChunkDocument(document, ChunkerOptions());
+  std::vector<Chunk> chunks = ChunkDocument(document, kOptions);
   ASSERT_EQ(chunks.size(), 1u);
   EXPECT_THAT(chunks[0].heading_path, ElementsAre());
   for (int i = 0; i < 40; ++i) {
     AddBlock(document, Block::PARAGRAPH, "（四）本市登记机关出具的证明文件或者情况说明；");
   }
-  chunks = ChunkDocument(document, ChunkerOptions());
+  chunks = ChunkDocument(document, kOptions);
   ASSERT_GT(chunks.size(), 2u);
   EXPECT_EQ(chunks.back().context, "申请时应当提交下列材料：");
 }
@@ -281,7 +284,7 @@ TEST(ChunkerTest, AQuestionStaysWithItsAnswer) {
     AddBlock(document, Block::PARAGRAPH, "答：" + Sentences(i == 5 ? 40 : 4));
     AddBlock(document, Block::PARAGRAPH, Sentences(1));
   }
-  const std::vector<Chunk> chunks = ChunkDocument(document, ChunkerOptions());
+  const std::vector<Chunk> chunks = ChunkDocument(document, kOptions);
   int cut_off = 0;
   for (const Chunk& chunk : chunks) {
     if (chunk.text.starts_with("问：")) continue;
@@ -299,7 +302,7 @@ TEST(ChunkerTest, AReferenceIsNoHeading) {
   AddBlock(document, Block::PARAGRAPH, "第三章至第五章另有规定的除外");
   AddBlock(document, Block::PARAGRAPH, "按照第十条的规定办理，");
   AddBlock(document, Block::PARAGRAPH, Sentences(30));
-  const std::vector<Chunk> chunks = ChunkDocument(document, ChunkerOptions());
+  const std::vector<Chunk> chunks = ChunkDocument(document, kOptions);
   ASSERT_GT(chunks.size(), 1u);
   EXPECT_THAT(chunks.back().heading_path, ElementsAre("第二章 受理", "第九条"));
 }
@@ -310,7 +313,7 @@ TEST(ChunkerTest, ArticlesAreKeptWhole) {
     AddBlock(document, Block::PARAGRAPH, "第" + std::to_string(i) + "条 " + Sentences(4));
     AddBlock(document, Block::PARAGRAPH, Sentences(4));
   }
-  for (const Chunk& chunk : ChunkDocument(document, ChunkerOptions())) {
+  for (const Chunk& chunk : ChunkDocument(document, kOptions)) {
     EXPECT_TRUE(chunk.text.starts_with("第")) << chunk.text;
     EXPECT_THAT(chunk.heading_path, ElementsAre());
   }
@@ -327,7 +330,7 @@ TEST(ChunkerTest, AParentIsTheLargestSectionThatFits) {
     }
   }
   const auto parents = [&](int32_t tokens) {
-    ChunkerOptions options;
+    ChunkerOptions options = kOptions;
     options.parent_tokens = tokens;
     std::vector<int32_t> sizes;
     const std::vector<Chunk> chunks = ChunkDocument(document, options);
@@ -366,13 +369,13 @@ TEST(ChunkerTest, GuessesTheLanguage) {
   ParsedDocument document;
   AddBlock(document, Block::HEADING, "Report", 1);
   AddBlock(document, Block::PARAGRAPH, "The office replies within 20 working days.");
-  EXPECT_EQ(ChunkDocument(document, ChunkerOptions())[0].language, "en");
+  EXPECT_EQ(ChunkDocument(document, kOptions)[0].language, "en");
   ParsedDocument mixed;
   AddBlock(mixed, Block::PARAGRAPH, "新UPF软件版本为V6.20.31，补丁SPH012已加载");
-  EXPECT_EQ(ChunkDocument(mixed, ChunkerOptions())[0].language, "zh");
+  EXPECT_EQ(ChunkDocument(mixed, kOptions)[0].language, "zh");
   ParsedDocument numbers;
   AddBlock(numbers, Block::PARAGRAPH, "1 | 2 | 3");
-  EXPECT_EQ(ChunkDocument(numbers, ChunkerOptions())[0].language, "");
+  EXPECT_EQ(ChunkDocument(numbers, kOptions)[0].language, "");
 }
 
 }  // namespace

@@ -34,7 +34,7 @@ TEST(RetrievalConfigTest, RefusesContradictions) {
   EXPECT_STATUS(ValidateConfig(config), kInvalidArgument, "--inference");
   config.inference_address = "127.0.0.1:1";
   EXPECT_OK(ValidateConfig(config));
-  config.chunk_overlap_tokens = 129;
+  config.chunk_overlap_tokens = 145;
   EXPECT_STATUS(ValidateConfig(config), kInvalidArgument, "overlap");
   config.chunk_overlap_tokens = 40;
   config.max_buffered_bytes = config.max_document_bytes - 1;
