@@ -45,12 +45,19 @@ bool IsReference(std::string_view rest) {
                            "》", "”", "第"})) {
     return true;
   }
-  return !spaced && StartsWithAny(rest, {"的", "规定", "規定", "所", "之", "中", "或", "以", "款",
-                                         "项", "項", "要求", "等", "内", "外", "明确", "列"});
+  // 中介服务 and 所有权 are titles, 中的 and 所列 are not.
+  return !spaced &&
+         StartsWithAny(rest, {"的", "规定", "規定", "要求", "款", "项", "項", "所列", "所称",
+                              "所述", "所指", "中的", "中规定", "之规定", "或者", "以外"});
 }
 
 bool IsDivision(MarkKind kind) {
   return kind == MarkKind::kPart || kind == MarkKind::kChapter || kind == MarkKind::kSection;
+}
+
+/// （一） and the like, which number parts of a text where they are no headings.
+bool NumbersItems(MarkKind kind) {
+  return kind != MarkKind::kNone && kind != MarkKind::kArticle && !IsDivision(kind);
 }
 
 bool EndsLikeSentence(std::string_view text) {
@@ -125,8 +132,7 @@ BlockInfo RoleAlone(const Block& block) {
   } else if (EndsWithAny(text, {"：", ":"}) &&
              CharsUpTo(text, kMaxLeadInChars) <= kMaxLeadInChars) {
     info.role = BlockRole::kLeadIn;
-  } else if (StartsListItem(text) ||
-             (info.mark.kind != MarkKind::kNone && info.mark.kind != MarkKind::kArticle)) {
+  } else if (StartsListItem(text) || NumbersItems(info.mark.kind)) {
     info.role = BlockRole::kItem;
   }
   return info;
@@ -143,10 +149,7 @@ bool LeadsIn(const Block& block, const BlockInfo& info) {
 void TakeListsForWhatTheyAre(const ParsedDocument& document, std::vector<BlockInfo>& blocks) {
   for (size_t b = 0; b + 2 < blocks.size(); ++b) {
     const MarkKind kind = blocks[b + 1].mark.kind;
-    if (kind == MarkKind::kNone || kind == MarkKind::kArticle || IsDivision(kind) ||
-        !LeadsIn(document.blocks(static_cast<int>(b)), blocks[b])) {
-      continue;
-    }
+    if (!NumbersItems(kind) || !LeadsIn(document.blocks(static_cast<int>(b)), blocks[b])) continue;
     size_t end = b + 1;
     while (end < blocks.size() && blocks[end].mark.kind == kind && blocks[end].level == 0) {
       ++end;

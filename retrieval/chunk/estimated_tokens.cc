@@ -8,8 +8,8 @@
 namespace hadal::retrieval {
 
 int32_t EstimatedTokens::Of(std::string_view text) {
-  constexpr double kCjk = 2.0 / 3;
-  constexpr double kOther = 0.25;
+  constexpr double kCjk = 0.75;
+  constexpr double kOther = 0.28;
   int64_t cjk = 0;
   int64_t other = 0;
   while (!text.empty()) {

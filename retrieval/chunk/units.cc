@@ -9,7 +9,7 @@
 namespace hadal::retrieval {
 namespace {
 
-// What a sentence may weigh before its tokens are counted. Chinese has about two tokens for three
+// What a sentence may weigh before its tokens are counted. Chinese has about three tokens for four
 // characters; what still has too many is halved.
 constexpr double kWeightOfToken = 1.5;
 

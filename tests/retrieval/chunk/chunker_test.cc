@@ -248,7 +248,7 @@ std::string Sentences(int count) {
 
 TEST(ChunkerTest, ASmallTableIsNotCut) {
   ParsedDocument document;
-  AddBlock(document, Block::PARAGRAPH, Sentences(18));
+  AddBlock(document, Block::PARAGRAPH, Sentences(16));
   AddBlock(document, Block::PARAGRAPH, "各类检修的基准周期见下表：");
   for (int i = 0; i < 12; ++i) {
     AddBlock(document, Block::TABLE_ROW, "类别 | 二百二十千伏 | 十二年，经评估可延长", 0, 1);
@@ -340,7 +340,7 @@ TEST(ChunkerTest, AParentIsTheLargestSectionThatFits) {
     return sizes;
   };
   EXPECT_THAT(parents(60'000), ElementsAre(12));
-  EXPECT_THAT(parents(1'000), ElementsAre(4, 4, 4));
+  EXPECT_THAT(parents(1'200), ElementsAre(4, 4, 4));
   EXPECT_THAT(parents(600), ElementsAre(2, 2, 2, 2, 2, 2));
   EXPECT_EQ(parents(0).size(), 12u);
 }
