@@ -19,8 +19,10 @@ struct SimilarDocument {
 /// hashing). Two documents that share a band are compared; with a true similarity of 0.95, 0.9 and
 /// 0.8 they do with probability 1, 1.0000 and 0.985, with 0.5 in 13 % of the cases. Derived: made
 /// again from the stored signatures. Values are compared by their low 16 bits, which takes an
-/// estimate up by 0.002 % at most. 0.4 to 0.75 KB a document: at most 0.75 GB for a million. Knows
-/// nothing of who may read what: the caller asks before he tells. Thread-compatible.
+/// estimate up by 0.002 % at most. Tables double as they grow: 0.7 GB for a million documents,
+/// never more than 1.1 KB for each. Removing takes time in proportion to the newer documents that
+/// share a band. Knows nothing of who may read what: the caller asks before he tells.
+/// Thread-compatible.
 class SimilarDocuments {
  public:
   static constexpr size_t kBands = 18;
