@@ -23,7 +23,7 @@ namespace {
 
 using nlohmann::json;
 
-class LocalEmbedder final : public retrieval::Embedder {
+class LocalEmbedder final : public retrieval::Embedder, public retrieval::TokenCounter {
  public:
   explicit LocalEmbedder(std::unique_ptr<inference::Embedder> model) : model_(std::move(model)) {}
   std::string model_id() const override { return "local"; }
@@ -35,8 +35,16 @@ class LocalEmbedder final : public retrieval::Embedder {
   StatusOr<std::vector<float>> EmbedQuery(const std::string& query) override {
     return Embed({query}, inference::EmbedKind::kQuery);
   }
+  int32_t max_tokens() const override { return model_->max_tokens() - kAroundText; }
+  StatusOr<std::vector<int32_t>> CountTokens(const std::vector<std::string>& texts) override {
+    std::vector<int32_t> counts;
+    for (const std::string& text : texts) counts.push_back(model_->CountTokens(text));
+    return counts;
+  }
 
  private:
+  static constexpr int32_t kAroundText = 8;  // prefix and special tokens, and a reserve
+
   StatusOr<std::vector<float>> Embed(const std::vector<std::string>& texts,
                                      inference::EmbedKind kind) {
     std::vector<float> vectors;
@@ -72,7 +80,7 @@ v1::Classification Level(const std::string& name) {
 }
 
 Status AddCorpus(const std::string& corpus, const retrieval_service::Ingest& ingest,
-                 retrieval::KnowledgeStore& store) {
+                 retrieval::TokenCounter& tokens, retrieval::KnowledgeStore& store) {
   for (const json& entry : ReadLines(corpus + "/manifest.jsonl")) {
     v1::DocumentHeader header;
     header.set_knowledge_base("corpus");
@@ -85,7 +93,8 @@ Status AddCorpus(const std::string& corpus, const retrieval_service::Ingest& ing
     for (const json& name : entry.at("groups")) header.mutable_label()->add_groups(name);
     ASSIGN_OR_RETURN(const std::string content, ReadFile(corpus + "/" + header.file_name()));
     const absl::Time start = absl::Now();
-    ASSIGN_OR_RETURN(const v1::AddDocumentResponse added, ingest.Add(store, header, content));
+    ASSIGN_OR_RETURN(const v1::AddDocumentResponse added,
+                     ingest.Add(store, tokens, header, content));
     std::printf("%s %s: %s %d chunks, %.1f s\n", header.document_id().c_str(),
                 header.file_name().c_str(),
                 added.accepted() ? "accepted" : added.reason_code().c_str(), added.chunks(),
@@ -154,8 +163,10 @@ Status Run(const std::string& corpus, const std::string& model, const std::strin
   pool_options.program = parser;
   ASSIGN_OR_RETURN(std::shared_ptr<parser::ParserPool> parsers,
                    parser::ParserPool::Create(pool_options));
-  const retrieval_service::Ingest ingest({}, std::move(parsers));
-  RETURN_IF_ERROR(AddCorpus(corpus, ingest, *store));
+  ASSIGN_OR_RETURN(std::shared_ptr<const retrieval::TextFolder> text_folder,
+                   retrieval::TextFolder::Create());
+  const retrieval_service::Ingest ingest({}, std::move(parsers), std::move(text_folder));
+  RETURN_IF_ERROR(AddCorpus(corpus, ingest, *embedder, *store));
   std::ofstream out(results);
   return Ask(corpus, *store, k, out);
 }

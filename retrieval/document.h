@@ -15,6 +15,9 @@ struct Chunk {
   int64_t end = 0;
   int32_t page = 0;  ///< page of the first character, 1-based; 0 where there are none
   std::vector<std::string> heading_path;
+  /// What the span is read under and does not hold itself, a line each: a table's caption and
+  /// header rows, a list's lead-in, a question's words. Embedded and indexed with it; never cited.
+  std::string context;
   std::string language;  ///< "zh", "en" or empty
   int32_t tokens = 0;    ///< of the embedding model, title and headings included; 0: not counted
   /// Ordinals of the first and the last chunk of the section (or table) it stands in: its parent.

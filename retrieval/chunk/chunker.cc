@@ -4,10 +4,15 @@
 #include <string_view>
 #include <utility>
 
-#include "base/utf8.h"
-#include "retrieval/chunk/sentence_splitter.h"
+#include "base/check.h"
+#include "retrieval/chunk/block_roles.h"
+#include "retrieval/chunk/estimated_tokens.h"
+#include "retrieval/chunk/heading_path.h"
+#include "retrieval/chunk/language.h"
+#include "retrieval/chunk/parents.h"
+#include "retrieval/chunk/units.h"
 #include "retrieval/parse/characters.h"
-#include "retrieval/parse/structure_marks.h"
+#include "retrieval/passage_text.h"
 
 namespace hadal::retrieval {
 namespace {
@@ -15,241 +20,230 @@ namespace {
 using internal::v1::Block;
 using internal::v1::ParsedDocument;
 
-constexpr int64_t kMaxHeadingChars = 60;
-constexpr size_t kMaxPathBytes = 200;  // of one component
-const double kNewlineWeight = CharWeight('\n');
-
-/// A piece of the extracted text that is never cut.
-struct Unit {
-  size_t start_byte = 0;
-  size_t end_byte = 0;
-  int64_t start = 0;  ///< code points
-  int64_t end = 0;
-  double weight = 0;
-  int block = 0;
-  double newline = 0;  ///< weight of the newline behind the block, part of chunks that go on
+/// A document as the chunker reads it.
+struct Outline {
+  std::string text;  ///< ExtractedText()
+  std::vector<Unit> units;
+  std::vector<BlockInfo> blocks;
+  std::vector<int32_t> block_tokens;
+  std::vector<BlockGroup> groups;
+  std::vector<size_t> group_of_block;
 };
 
-struct BlockInfo {
-  int heading_level = 0;  ///< 0: ordinary text
-  bool caption = false;   ///< "表1 …", "Table 2 …"
-  double weight = 0;
+struct CutDocument {
+  std::vector<Chunk> chunks;
+  std::vector<std::vector<int32_t>> sections;  ///< of each chunk: see AssignParents()
 };
 
-/// Numbered lines of files without styles: short, without a full stop at their end.
-int ImpliedHeadingLevel(const Block& block, int64_t num_chars) {
-  if (block.kind() != Block::PARAGRAPH || num_chars > kMaxHeadingChars) return 0;
-  const std::string_view text = block.text();
-  const int level = StructureLevel(text);
-  if (level == 0) return 0;
-  if (IsNamedDivision(text)) return level;
-  for (std::string_view end : {"。", "；", "，", "：", "！", "？", ".", ";", ",", ":"}) {
-    if (text.ends_with(end)) return 0;
-  }
-  if (num_chars > kMaxHeadingChars / 2) return 0;
-  // 第九条 and (2) number ordinary text; 一、 （一） and 2.1 head what follows.
-  return text.starts_with("第") || text.starts_with("(") ? 0 : level;
-}
-
-bool IsCaption(std::string_view text, int64_t num_chars) {
-  if (num_chars > kMaxHeadingChars) return false;
-  for (std::string_view word : {"表", "附表", "Table ", "图", "Figure "}) {
-    if (!text.starts_with(word)) continue;
-    const std::string_view rest = text.substr(word.size());
-    return !rest.empty() && (rest[0] == ' ' || (rest[0] >= '0' && rest[0] <= '9'));
-  }
-  return false;
-}
-
-/// Language by letters: a Chinese character says as much as two Latin letters or more.
-std::string GuessLanguage(std::string_view text) {
-  int64_t han = 0;
-  int64_t latin = 0;
-  int64_t other = 0;
-  while (!text.empty()) {
-    const DecodedChar c = DecodeUtf8(text);
-    text.remove_prefix(c.size_bytes);
-    const char32_t p = c.code_point;
-    if ((p >= 'a' && p <= 'z') || (p >= 'A' && p <= 'Z')) {
-      ++latin;
-    } else if ((p >= 0x3040 && p <= 0x30FF) || (p >= 0xAC00 && p <= 0xD7AF)) {
-      ++other;  // kana, hangul
-    } else if (IsCjk(p) && ((p >= 0x3400 && p <= 0x9FFF) || p >= 0x20000)) {
-      ++han;
-    } else if (p >= 0xC0 && p < 0x2000) {
-      ++other;
-    }
-  }
-  if (other > han && other > latin) return "";
-  if (han == 0 && latin == 0) return "";
-  return han * 2 >= latin ? "zh" : "en";
-}
-
-/// Walks the blocks once, closing a chunk where headings, size and sentences ask for it.
+/// Walks the groups of blocks once, closing a chunk where headings, size and sentences ask for it.
 class ChunkBuilder {
  public:
-  ChunkBuilder(const ParsedDocument& document, const ChunkerOptions& options)
+  /// `room`: tokens of headings, context and text together.
+  ChunkBuilder(const ParsedDocument& document, const Outline& outline,
+               const ChunkerOptions& options, int32_t room)
       : document_(document),
-        target_(std::max(1, std::min(options.target_chars, options.max_chars))),
-        max_(std::max(1, options.max_chars)),
-        overlap_(std::clamp(options.overlap_chars, 0, options.max_chars / 3)),
-        text_(ExtractedText(document)) {}
+        outline_(outline),
+        units_(outline.units),
+        options_(options),
+        target_(std::min(options.target_tokens, room)),
+        room_(room) {}
 
-  std::vector<Chunk> Build() {
-    MakeUnits();
-    size_t i = 0;
-    for (int b = 0; b < document_.blocks_size(); ++b) {
-      const size_t begin = i;
-      while (i < units_.size() && units_[i].block == b) ++i;
-      AddBlock(b, begin, i);
+  CutDocument Build() {
+    for (size_t g = 0; g < outline_.groups.size();) {
+      const size_t end = WholeArticle(g);
+      AddGroups(g, end);
+      g = end;
     }
-    Close(/*overlap=*/0);
-    return std::move(chunks_);
+    Close();
+    return std::move(cut_);
   }
 
  private:
-  void MakeUnits() {
-    size_t byte = 0;
-    int64_t position = 0;
-    for (int b = 0; b < document_.blocks_size(); ++b) {
-      const Block& block = document_.blocks(b);
-      const std::string_view text = block.text();
-      BlockInfo info;
-      const int64_t start = position;
-      for (const Sentence& sentence : SplitSentences(text, max_)) {
-        const Unit unit{byte + sentence.start_byte,
-                        byte + sentence.end_byte,
-                        position,
-                        position + sentence.num_chars,
-                        sentence.weight,
-                        b};
-        position = unit.end;
-        info.weight += unit.weight;
-        units_.push_back(unit);
-      }
-      if (!text.empty()) units_.back().newline = kNewlineWeight;
-      info.heading_level = block.kind() == Block::HEADING
-                               ? std::clamp(block.heading_level(), 1, 6)
-                               : ImpliedHeadingLevel(block, position - start);
-      info.caption = info.heading_level == 0 && IsCaption(text, position - start);
-      blocks_.push_back(info);
-      byte += text.size() + 1;
-      ++position;
-    }
+  const BlockInfo& InfoOf(const Unit& unit) const {
+    return outline_.blocks[static_cast<size_t>(unit.block)];
   }
 
-  void AddBlock(int b, size_t begin, size_t end) {
-    const BlockInfo& info = blocks_[static_cast<size_t>(b)];
-    const Block& block = document_.blocks(b);
-    if (info.heading_level > 0) {
-      StartSection(b, info.heading_level);
-    } else if (block.table() > 0 || info.caption) {
-      TrackTable(b, info.caption);
+  int64_t TokensOf(size_t first_group, size_t end_group) const {
+    int64_t tokens = 0;
+    const int end = outline_.groups[end_group - 1].end;
+    for (int b = outline_.groups[first_group].begin; b < end; ++b) {
+      tokens += outline_.block_tokens[static_cast<size_t>(b)];
+    }
+    return tokens;
+  }
+
+  const BlockInfo& First(size_t group) const {
+    return outline_.blocks[static_cast<size_t>(outline_.groups[group].begin)];
+  }
+
+  /// The group behind `group`, or behind all of an article that one chunk can hold.
+  size_t WholeArticle(size_t group) const {
+    if (First(group).role != BlockRole::kArticle) return group + 1;
+    int64_t tokens = 0;
+    size_t end = group;
+    do {
+      tokens += TokensOf(end, end + 1);
+      if (tokens > room_) return group + 1;
+      ++end;
+    } while (end < outline_.groups.size() && First(end).role != BlockRole::kArticle &&
+             First(end).role != BlockRole::kHeading);
+    return end;
+  }
+
+  /// Groups [first, end) stand together where they fit.
+  void AddGroups(size_t first, size_t end) {
+    const BlockInfo& info = First(first);
+    const bool article = info.role == BlockRole::kArticle;
+    int64_t rest = TokensOf(first, end);
+    if (info.role == BlockRole::kHeading) {
+      StartSection(outline_.groups[first].begin);
     } else {
-      caption_.clear();
-      table_header_.clear();
+      const bool together =
+          end - first > 1 || outline_.groups[first].end - outline_.groups[first].begin > 1;
+      MakeRoom(rest, together, info.role == BlockRole::kText || info.role == BlockRole::kItem);
     }
-    // Text already long enough ends before a block; a block that does not fit starts a new chunk
-    // unless little would stand in the old one.
-    if (weight_ >= target_ || (weight_ + info.weight > max_ && weight_ >= target_ / 2) ||
-        (info.caption && weight_ >= target_ / 2)) {
-      const bool goes_on = block.table() == 0 && !info.caption && info.heading_level == 0;
-      Close(goes_on && begin < end ? OverlapBefore(begin) : 0);
-    }
-    double rest = info.weight;
-    for (size_t i = begin; i < end; ++i) {
-      // A long block is cut at about the target, but not for the sake of a short tail.
-      if (weight_ + units_[i].weight > max_ || (weight_ >= target_ && weight_ + rest > max_)) {
-        Close(block.table() == 0 ? OverlapBefore(i) : 0);
+    if (article) path_.LeaveArticle();
+    const int end_block = outline_.groups[end - 1].end;
+    while (next_ < units_.size() && units_[next_].block < end_block) {
+      const Unit& unit = units_[next_];
+      // Cut at about the target, but not for the sake of a short tail.
+      if (tokens_ + unit.tokens > limit_ || (tokens_ >= target_ && tokens_ + rest > limit_)) {
+        Close(IsRunningText(unit) ? options_.overlap_tokens : 0);
       }
-      Push(i);
-      rest -= units_[i].weight;
+      rest -= unit.tokens;
+      Push(next_);
+      ++next_;
+      if (article && unit.block == outline_.groups[first].begin) EnterArticle(unit.block);
     }
   }
 
-  void StartSection(int b, int level) {
+  /// Only running text is repeated: never rows, headings or code.
+  bool IsRunningText(const Unit& unit) const {
+    switch (InfoOf(unit).role) {
+      case BlockRole::kText:
+      case BlockRole::kArticle:
+      case BlockRole::kItem:
+      case BlockRole::kAnswer:
+        return true;
+      default:
+        return false;
+    }
+  }
+
+  /// Closes the open chunk when it is long enough before `tokens` that follow it, or too long for
+  /// them although a chunk of their own would hold them.
+  void MakeRoom(int64_t tokens, bool together, bool goes_on) {
+    if (first_ == last_ || heading_only_) return;
+    const bool fits = tokens_ + tokens <= limit_;
+    if (tokens_ >= target_ ||
+        (!fits && (tokens_ >= target_ / 2 || (together && tokens <= room_)))) {
+      Close(goes_on ? options_.overlap_tokens : 0);
+    }
+  }
+
+  void StartSection(int b) {
     // A heading belongs to what follows. Sections of a line or two share a chunk, but only with
     // sections of the same part.
-    const bool only_headings = heading_only_;
-    const bool leaves_part = !levels_.empty() && level < levels_.back();
-    if (!only_headings && (weight_ >= target_ / 3 || (leaves_part && weight_ >= target_ / 6))) {
-      Close(/*overlap=*/0);
+    const BlockInfo& info = outline_.blocks[static_cast<size_t>(b)];
+    path_.LeaveArticle();
+    const bool leaves_part = path_.Ends(info) > 1;
+    if (!heading_only_ && (tokens_ >= target_ / 3 || (leaves_part && tokens_ >= target_ / 6))) {
+      Close();
     }
-    while (!levels_.empty() && levels_.back() >= level) {
-      levels_.pop_back();
-      path_.pop_back();
-    }
-    levels_.push_back(level);
-    path_.push_back(PathComponent(document_.blocks(b).text()));
-    caption_.clear();
-    table_header_.clear();
+    path_.Enter(info, std::string(HeadingPrefix(document_.blocks(b).text())),
+                outline_.block_tokens[static_cast<size_t>(b)]);
   }
 
-  void TrackTable(int b, bool caption) {
-    const Block& block = document_.blocks(b);
-    if (caption) {
-      caption_ = PathComponent(block.text());
-      table_header_.clear();
-    } else if (block.table() != table_) {
-      table_ = block.table();
-      table_header_ = PathComponent(block.text());
-      table_first_block_ = b;
+  /// From here on a chunk that begins inside the article is read under its number.
+  void EnterArticle(int b) {
+    if (!path_.entries().empty() && path_.entries().back().block.role == BlockRole::kArticle) {
+      return;
     }
-  }
-
-  static std::string PathComponent(std::string_view text) {
-    if (text.size() <= kMaxPathBytes) return std::string(text);
-    return std::string(text.substr(0, CompleteUtf8Prefix(text.substr(0, kMaxPathBytes))));
+    const BlockInfo& info = outline_.blocks[static_cast<size_t>(b)];
+    std::string_view label = document_.blocks(b).text();
+    label = label.substr(0, info.mark.size_bytes);
+    path_.Enter(info, std::string(label), EstimatedTokens::Of(label) + 1);
   }
 
   void Push(size_t unit) {
-    if (first_ == last_) {
-      first_ = unit;
-      Begin(unit);
-    }
+    if (first_ == last_) Begin(unit);
     last_ = unit + 1;
-    weight_ += UnitWeight(unit);
-    heading_only_ =
-        heading_only_ && blocks_[static_cast<size_t>(units_[unit].block)].heading_level > 0;
+    tokens_ += units_[unit].tokens;
+    // It belongs to the section of its first text, not to that of a heading above.
+    if (heading_only_) open_sections_ = OpenSections();
+    heading_only_ = heading_only_ && InfoOf(units_[unit]).role == BlockRole::kHeading;
+    repeated_ = repeated_ && unit < next_;
   }
 
-  /// Notes what heads the chunk that begins with `unit`.
+  /// Notes what heads the chunk that begins with `unit`. Text comes first: of headings and context
+  /// as many, from the innermost, as leave room for it, and never more than half of the chunk.
   void Begin(size_t unit) {
-    open_path_ = path_;
+    first_ = last_ = unit;
+    tokens_ = 0;
     heading_only_ = true;
-    const int b = units_[unit].block;
-    if (document_.blocks(b).table() == 0) return;
-    if (!caption_.empty()) open_path_.push_back(caption_);
-    // The first row usually names the columns; a chunk that starts further down needs it.
-    if (b != table_first_block_) open_path_.push_back(table_header_);
+    repeated_ = true;
+    open_path_.clear();
+    int32_t free = std::min(room_ / 2, room_ - units_[unit].tokens);
+    limit_ = room_;
+    open_context_ = ContextOf(units_[unit].block, free);
+    for (auto entry = path_.entries().rbegin(); entry != path_.entries().rend(); ++entry) {
+      free -= entry->tokens;
+      if (free < 0) continue;
+      open_path_.push_back(entry->text);
+      limit_ -= entry->tokens;
+    }
+    std::reverse(open_path_.begin(), open_path_.end());
   }
 
-  double UnitWeight(size_t unit) const { return units_[unit].weight + units_[unit].newline; }
+  std::vector<int32_t> OpenSections() const {
+    std::vector<int32_t> sections;
+    for (const HeadingPath::Entry& entry : path_.entries()) {
+      if (entry.block.role != BlockRole::kArticle) sections.push_back(entry.section);
+    }
+    return sections;
+  }
 
-  /// How much of the open chunk may stand again before `unit`.
-  double OverlapBefore(size_t unit) const {
-    return std::clamp(max_ - units_[unit].weight, 0.0, overlap_);
+  /// The head of the group that `block` stands in, when it is not in the head itself: caption and
+  /// header rows, lead-in, question. Takes its tokens from `free` and from the chunk's limit.
+  std::string ContextOf(int block, int32_t& free) {
+    const BlockGroup& group = outline_.groups[outline_.group_of_block[static_cast<size_t>(block)]];
+    std::string context;
+    if (block < group.head_end) return context;
+    for (int b = group.begin; b < group.head_end; ++b) {
+      const int32_t tokens = outline_.block_tokens[static_cast<size_t>(b)];
+      if (tokens > free) continue;
+      free -= tokens;
+      limit_ -= tokens;
+      if (!context.empty()) context += '\n';
+      context += HeadingPrefix(document_.blocks(b).text());
+    }
+    return context;
   }
 
   /// Ends the open chunk. The next one begins with its last whole sentences, up to `overlap`.
-  void Close(double overlap) {
+  void Close(int32_t overlap = 0) {
     if (first_ == last_) return;
-    Emit();
+    // One of nothing but repeated sentences says nothing new.
+    if (!repeated_) Emit();
     size_t from = last_;
-    double weight = 0;
-    while (from > first_ + 1 && weight + UnitWeight(from - 1) <= overlap) {
-      const auto block = static_cast<size_t>(units_[from - 1].block);
-      if (blocks_[block].heading_level > 0 ||
-          document_.blocks(units_[from - 1].block).table() > 0) {
-        break;
-      }
-      weight += UnitWeight(--from);
+    int32_t tokens = 0;
+    while (!repeated_ && from > first_ + 1 && IsRunningText(units_[from - 1]) &&
+           tokens + units_[from - 1].tokens <= overlap) {
+      tokens += units_[--from].tokens;
     }
     const size_t end = last_;
-    first_ = last_ = from;
-    weight_ = 0;
-    heading_only_ = false;
+    first_ = last_ = end;
+    tokens_ = 0;
     for (size_t i = from; i < end; ++i) Push(i);
+    // What follows comes first.
+    if (from < end && next_ < units_.size() && tokens_ + units_[next_].tokens > limit_) {
+      first_ = last_ = end;
+      tokens_ = 0;
+    }
+    if (first_ == last_) {
+      limit_ = room_;
+      heading_only_ = false;
+    }
   }
 
   void Emit() {
@@ -260,41 +254,79 @@ class ChunkBuilder {
     chunk.end = last.end;
     size_t end_byte = last.end_byte;
     // Blanks at the end of a sentence are not shown.
-    while (end_byte > first.start_byte && text_[end_byte - 1] == ' ') {
+    while (end_byte > first.start_byte && outline_.text[end_byte - 1] == ' ') {
       --end_byte;
       --chunk.end;
     }
-    chunk.text = text_.substr(first.start_byte, end_byte - first.start_byte);
+    chunk.text = outline_.text.substr(first.start_byte, end_byte - first.start_byte);
+    if (!HasVisible(chunk.text)) return;
     chunk.page = document_.blocks(first.block).page();
     chunk.heading_path = open_path_;
+    chunk.context = open_context_;
     chunk.language = GuessLanguage(chunk.text);
-    if (HasVisible(chunk.text)) chunks_.push_back(std::move(chunk));
+    cut_.chunks.push_back(std::move(chunk));
+    cut_.sections.push_back(open_sections_);
   }
 
   const ParsedDocument& document_;
-  const double target_;
-  const double max_;
-  const double overlap_;
-  const std::string text_;
-  std::vector<Unit> units_;
-  std::vector<BlockInfo> blocks_;
-  std::vector<Chunk> chunks_;
+  const Outline& outline_;
+  const std::vector<Unit>& units_;
+  const ChunkerOptions& options_;
+  const int32_t target_;
+  const int32_t room_;
+  CutDocument cut_;
 
-  // The open chunk: units [first_, last_).
+  // The open chunk: units [first_, last_), at most limit_ tokens.
   size_t first_ = 0;
   size_t last_ = 0;
-  double weight_ = 0;
+  int64_t tokens_ = 0;
+  int32_t limit_ = 0;
   bool heading_only_ = false;
+  bool repeated_ = false;  // all of it stood in the chunk before
   std::vector<std::string> open_path_;
+  std::vector<int32_t> open_sections_;
+  std::string open_context_;
 
   // Where the walk is.
-  std::vector<int> levels_;
-  std::vector<std::string> path_;
-  std::string caption_;
-  std::string table_header_;
-  int32_t table_ = 0;
-  int table_first_block_ = -1;
+  size_t next_ = 0;  // the first unit that stands in no chunk yet
+  HeadingPath path_;
 };
+
+StatusOr<Outline> MakeOutline(const ParsedDocument& document, int32_t max_unit_tokens,
+                              TokenCounter& counter) {
+  Outline outline;
+  outline.text = ExtractedText(document);
+  ASSIGN_OR_RETURN(outline.units, MakeUnits(document, outline.text, max_unit_tokens, counter));
+  outline.blocks = FindBlockRoles(document);
+  outline.block_tokens.resize(outline.blocks.size());
+  for (const Unit& unit : outline.units) {
+    outline.block_tokens[static_cast<size_t>(unit.block)] += unit.tokens;
+  }
+  outline.groups = GroupBlocks(document, outline.blocks);
+  for (size_t g = 0; g < outline.groups.size(); ++g) {
+    outline.group_of_block.resize(static_cast<size_t>(outline.groups[g].end), g);
+  }
+  return outline;
+}
+
+/// Fills Chunk::tokens. Returns the most of one chunk.
+StatusOr<int32_t> CountChunks(const std::string& title, TokenCounter& counter,
+                              std::vector<Chunk>& chunks) {
+  std::vector<std::string> passages;
+  passages.reserve(chunks.size());
+  for (const Chunk& chunk : chunks) passages.push_back(PassageText(title, chunk));
+  ASSIGN_OR_RETURN(const std::vector<int32_t> tokens, counter.CountTokens(passages));
+  if (tokens.size() != chunks.size()) {
+    return Internal("counting the tokens of {} chunks gave {} numbers", chunks.size(),
+                    tokens.size());
+  }
+  int32_t most = 0;
+  for (size_t i = 0; i < chunks.size(); ++i) {
+    chunks[i].tokens = tokens[i];
+    most = std::max(most, tokens[i]);
+  }
+  return most;
+}
 
 }  // namespace
 
@@ -310,8 +342,41 @@ std::string ExtractedText(const ParsedDocument& document) {
   return text;
 }
 
+StatusOr<std::vector<Chunk>> ChunkDocument(const ParsedDocument& document, const std::string& title,
+                                           const ChunkerOptions& options, TokenCounter& counter) {
+  RETURN_IF_ERROR(ValidateChunkerOptions(options));
+  if (options.max_tokens > counter.max_tokens()) {
+    return InvalidArgument(
+        "chunks of up to {} tokens: the embedding model reads {}, the rest would be lost; lower "
+        "the most tokens of a chunk",
+        options.max_tokens, counter.max_tokens());
+  }
+  ASSIGN_OR_RETURN(const std::vector<int32_t> title_tokens,
+                   counter.CountTokens({std::string(HeadingPrefix(title))}));
+  // However long the title is, half of a chunk is text.
+  const int32_t half = options.max_tokens / 2;
+  const int32_t room = std::max(half, options.max_tokens - title_tokens.at(0));
+  // Tokens do not quite add up: a chunk may have a few more than its sentences.
+  int32_t slack = 0;
+  ASSIGN_OR_RETURN(const Outline outline, MakeOutline(document, room - room / 16, counter));
+  for (;;) {
+    CutDocument cut = ChunkBuilder(document, outline, options, room - slack).Build();
+    ASSIGN_OR_RETURN(const int32_t most, CountChunks(title, counter, cut.chunks));
+    const int32_t excess = most - options.max_tokens;
+    if (excess > 0 && slack < half / 2) {
+      slack = std::min(slack + excess, half / 2);
+      continue;
+    }
+    AssignParents(cut.sections, options.parent_tokens, cut.chunks);
+    return std::move(cut.chunks);
+  }
+}
+
 std::vector<Chunk> ChunkDocument(const ParsedDocument& document, const ChunkerOptions& options) {
-  return ChunkBuilder(document, options).Build();
+  EstimatedTokens counter;
+  StatusOr<std::vector<Chunk>> chunks = ChunkDocument(document, document.title(), options, counter);
+  CHECK_OK(chunks.status());
+  return *std::move(chunks);
 }
 
 }  // namespace hadal::retrieval

@@ -1,7 +1,5 @@
 #include "retrieval/parse/structure_marks.h"
 
-#include <algorithm>
-#include <array>
 #include <string>
 
 #include "base/utf8.h"
@@ -28,12 +26,36 @@ std::u32string Head(std::string_view text) {
   return head;
 }
 
-/// What stands after 第<number>; 0 when the text does not begin so.
-char32_t DivisionOf(const std::u32string& head) {
+/// Where the character behind 第<number> stands; 0 when the text does not begin so.
+size_t DivisionAt(const std::u32string& head) {
   if (head.empty() || head[0] != U'第') return 0;
   size_t i = 1;
   while (i < head.size() && (IsChineseDigit(head[i]) || IsDigit(head[i]) || head[i] == ' ')) ++i;
-  return i > 1 && i < head.size() ? head[i] : 0;
+  return i > 1 && i < head.size() ? i : 0;
+}
+
+char32_t DivisionOf(const std::u32string& head) {
+  const size_t at = DivisionAt(head);
+  return at == 0 ? 0 : head[at];
+}
+
+MarkKind KindOfDivision(char32_t division) {
+  switch (division) {
+    case U'编':
+    case U'編':
+    case U'部':
+      return MarkKind::kPart;
+    case U'章':
+      return MarkKind::kChapter;
+    case U'节':
+    case U'節':
+      return MarkKind::kSection;
+    case U'条':
+    case U'條':
+      return MarkKind::kArticle;
+    default:
+      return MarkKind::kNone;
+  }
 }
 
 /// Number in brackets, Chinese or not: （一） (2). `chinese` tells which. False without one.
@@ -80,33 +102,65 @@ int DecimalDepth(const std::u32string& head) {
 
 }  // namespace
 
+StructureMark FindStructureMark(std::string_view text) {
+  const std::u32string head = Head(text);
+  StructureMark mark;
+  size_t end = 0;  // of the mark, in `head`
+  bool chinese = false;
+  if (const size_t at = DivisionAt(head); at > 0) {
+    mark.kind = KindOfDivision(head[at]);
+    end = at + 1;
+    if (mark.kind == MarkKind::kArticle && end + 1 < head.size() && head[end] == U'之' &&
+        IsChineseDigit(head[end + 1])) {
+      end += 2;
+    }
+  } else if (InBrackets(head, chinese)) {
+    mark.kind = chinese ? MarkKind::kChineseBracket : MarkKind::kBracket;
+    end = head.find_first_of(U"）)") + 1;
+  } else if (IsChineseItem(head)) {
+    mark.kind = MarkKind::kChineseItem;
+    end = head.find_first_of(U"、．") + 1;
+  } else if (mark.depth = DecimalDepth(head); mark.depth > 0) {
+    mark.kind = MarkKind::kDecimal;
+    while (end < head.size() &&
+           (IsDigit(head[end]) || head[end] == '.' || head[end] == U'．' || head[end] == U'、')) {
+      ++end;
+    }
+  }
+  if (mark.kind == MarkKind::kNone) return {};
+  for (size_t seen = 0; seen < end;) {
+    const DecodedChar c = DecodeUtf8(text.substr(mark.size_bytes));
+    mark.size_bytes += c.size_bytes;
+    if (seen > 0 || !IsSpace(c.code_point)) ++seen;
+  }
+  return mark;
+}
+
 bool IsNamedDivision(std::string_view text) {
-  const char32_t division = DivisionOf(Head(text));
-  return division == U'编' || division == U'章' || division == U'节' || division == U'編' ||
-         division == U'節' || division == U'部';
+  const MarkKind kind = KindOfDivision(DivisionOf(Head(text)));
+  return kind != MarkKind::kNone && kind != MarkKind::kArticle;
 }
 
 int StructureLevel(std::string_view text) {
-  const std::u32string head = Head(text);
-  switch (DivisionOf(head)) {
-    case U'编':
-    case U'編':
-    case U'部':
-    case U'章':
+  const StructureMark mark = FindStructureMark(text);
+  switch (mark.kind) {
+    case MarkKind::kPart:
+    case MarkKind::kChapter:
+    case MarkKind::kChineseItem:
       return 1;
-    case U'节':
-    case U'節':
+    case MarkKind::kSection:
+    case MarkKind::kChineseBracket:
       return 2;
-    case U'条':
-    case U'條':
+    case MarkKind::kArticle:
       return 3;
-    default:
-      break;
+    case MarkKind::kBracket:
+      return 4;
+    case MarkKind::kDecimal:
+      return mark.depth;
+    case MarkKind::kNone:
+      return 0;
   }
-  bool chinese = false;
-  if (InBrackets(head, chinese)) return chinese ? 2 : 4;
-  if (IsChineseItem(head)) return 1;
-  return DecimalDepth(head);
+  return 0;
 }
 
 bool StartsBlock(std::string_view text) {

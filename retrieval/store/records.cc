@@ -149,6 +149,7 @@ Chunk ChunkOfRecord(store::v1::ChunkRecord record) {
   chunk.tokens = record.tokens();
   chunk.section_first = record.section_first();
   chunk.section_last = record.section_last();
+  chunk.context = std::move(*record.mutable_context());
   return chunk;
 }
 
@@ -163,18 +164,8 @@ store::v1::ChunkRecord RecordOfChunk(const Chunk& chunk) {
   record.set_tokens(chunk.tokens);
   record.set_section_first(chunk.section_first);
   record.set_section_last(chunk.section_last);
+  record.set_context(chunk.context);
   return record;
-}
-
-std::string PassageText(const std::string& title, const Chunk& chunk) {
-  std::string passage = title;
-  for (const std::string& heading : chunk.heading_path) {
-    if (heading.empty() || heading == title) continue;
-    if (!passage.empty()) passage += '\n';
-    passage += heading;
-  }
-  if (!passage.empty()) passage += '\n';
-  return passage + chunk.text;
 }
 
 }  // namespace hadal::retrieval

@@ -116,6 +116,7 @@ std::vector<Source> PrepareSources(const internal::v1::SearchResponse& hits) {
     seen.push_back(std::move(terms));
     std::string context = hit.chunk().title();
     for (const std::string& heading : hit.heading_path()) context += "\n" + heading;
+    context += "\n" + hit.context();
     source.context = Fold(ToCodePoints(context));
     source.context_terms = Distinct(Terms(source.context));
     sources.push_back(std::move(source));

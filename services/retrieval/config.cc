@@ -44,11 +44,14 @@ constexpr NumberField kNumberFields[] = {
     {"embed_seconds", &RetrievalConfig::embed_seconds, 1, 3600,
      "patience with the inference service, for one call"},
     {"max_calls", &RetrievalConfig::max_calls, 4, 1 << 16, "gRPC calls at once"},
-    {"chunk_chars", &RetrievalConfig::chunk_chars, 50, 10'000,
-     "aimed length of a chunk, in Chinese characters"},
-    {"chunk_max_chars", &RetrievalConfig::chunk_max_chars, 50, 20'000, "longest chunk"},
-    {"chunk_overlap_chars", &RetrievalConfig::chunk_overlap_chars, 0, 5'000,
+    {"chunk_tokens", &RetrievalConfig::chunk_tokens, 1, 8192,
+     "aimed length of a chunk, in tokens of the embedding model"},
+    {"chunk_max_tokens", &RetrievalConfig::chunk_max_tokens, 16, 8192,
+     "longest chunk, its title and headings included"},
+    {"chunk_overlap_tokens", &RetrievalConfig::chunk_overlap_tokens, 0, 4096,
      "repeated from the chunk before"},
+    {"chunk_parent_tokens", &RetrievalConfig::chunk_parent_tokens, 0, 65'536,
+     "of the section around a chunk that an answer may read"},
 };
 
 Status ReadKey(std::string_view key, const toml::node& node, RetrievalConfig& config) {
@@ -83,18 +86,21 @@ Status ApplyToml(std::string_view text, RetrievalConfig& config) {
   return OkStatus();
 }
 
+retrieval::ChunkerOptions ChunkerOptionsOf(const RetrievalConfig& config) {
+  retrieval::ChunkerOptions options;
+  options.target_tokens = static_cast<int32_t>(config.chunk_tokens);
+  options.max_tokens = static_cast<int32_t>(config.chunk_max_tokens);
+  options.overlap_tokens = static_cast<int32_t>(config.chunk_overlap_tokens);
+  options.parent_tokens = static_cast<int32_t>(config.chunk_parent_tokens);
+  return options;
+}
+
 Status ValidateConfig(const RetrievalConfig& config) {
   if (config.data_folder.empty()) return InvalidArgument("--data is required: the data folder");
   if (config.inference_address.empty()) {
     return InvalidArgument("--inference is required: HOST:PORT of hadal-inference");
   }
-  if (config.chunk_max_chars < config.chunk_chars ||
-      config.chunk_overlap_chars * 2 > config.chunk_chars) {
-    return InvalidArgument(
-        "chunk_chars {}, chunk_max_chars {}, chunk_overlap_chars {}: expected the longest no "
-        "shorter than the aimed length, and the overlap at most half of it",
-        config.chunk_chars, config.chunk_max_chars, config.chunk_overlap_chars);
-  }
+  RETURN_IF_ERROR(retrieval::ValidateChunkerOptions(ChunkerOptionsOf(config)));
   if (config.max_buffered_bytes < config.max_document_bytes) {
     return InvalidArgument("max_buffered_bytes {} is less than max_document_bytes {}",
                            config.max_buffered_bytes, config.max_document_bytes);

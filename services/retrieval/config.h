@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "base/status.h"
+#include "retrieval/chunker.h"
 
 namespace hadal::retrieval_service {
 
@@ -26,15 +27,19 @@ struct RetrievalConfig {
   int64_t embed_batch = 32;     ///< passages in one call to the inference service
   int64_t embed_seconds = 120;  ///< patience with it, for one batch
   int64_t max_calls = 64;
-  int64_t chunk_chars = 400;
-  int64_t chunk_max_chars = 600;
-  int64_t chunk_overlap_chars = 60;
+  int64_t chunk_tokens = 288;  ///< of the embedding model; see retrieval::ChunkerOptions
+  int64_t chunk_max_tokens = 448;
+  int64_t chunk_overlap_tokens = 40;
+  int64_t chunk_parent_tokens = 1024;
 };
 
 /// Puts the [retrieval] table of the TOML text into `config`; what it does not name stays.
 /// INVALID_ARGUMENT, with line or key, for syntax errors, unknown keys, wrong types and values
 /// outside their bounds.
 Status ApplyToml(std::string_view text, RetrievalConfig& config);
+
+/// How documents are cut where their base has no settings of its own.
+retrieval::ChunkerOptions ChunkerOptionsOf(const RetrievalConfig& config);
 
 /// INVALID_ARGUMENT when something required is missing or two settings contradict each other.
 Status ValidateConfig(const RetrievalConfig& config);

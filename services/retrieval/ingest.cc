@@ -5,6 +5,8 @@
 #include "auth/crypto/digest.h"
 #include "base/hex.h"
 #include "base/utf8.h"
+#include "retrieval/clean/document_fields.h"
+#include "retrieval/clean/min_hash.h"
 #include "retrieval/label_proto.h"
 #include "services/retrieval/document_name.h"
 
@@ -65,7 +67,8 @@ std::string TitleOf(const v1::DocumentHeader& header, const ParsedDocument& pars
 }
 
 retrieval::NewDocument MakeDocument(const v1::DocumentHeader& header, retrieval::Label label,
-                                    const ParsedDocument& parsed, const std::string& content) {
+                                    const ParsedDocument& parsed, const std::string& content,
+                                    const retrieval::TextFolder& folder) {
   const std::string text = retrieval::ExtractedText(parsed);
   retrieval::NewDocument document;
   document.id = DocumentId(header);
@@ -80,6 +83,8 @@ retrieval::NewDocument MakeDocument(const v1::DocumentHeader& header, retrieval:
     if ((static_cast<unsigned char>(c) & 0xC0) != 0x80) ++document.characters;
   }
   document.pages = parsed.pages();
+  document.fields = retrieval::FindDocumentFields(parsed, folder);
+  document.signature = retrieval::SignatureOf(folder.Fold(text));
   return document;
 }
 
@@ -104,6 +109,7 @@ v1::AddDocumentResponse Ingest::TooLarge(const v1::DocumentHeader& header) const
 }
 
 StatusOr<v1::AddDocumentResponse> Ingest::Add(retrieval::KnowledgeStore& store,
+                                              retrieval::TokenCounter& tokens,
                                               const v1::DocumentHeader& header,
                                               const std::string& content) const {
   RETURN_IF_ERROR(CheckHeader(header));
@@ -117,8 +123,10 @@ StatusOr<v1::AddDocumentResponse> Ingest::Add(retrieval::KnowledgeStore& store,
                    rejection.message());
   }
   const ParsedDocument& parsed = outcome.document();
-  retrieval::NewDocument document = MakeDocument(header, std::move(label), parsed, content);
-  document.chunks = retrieval::ChunkDocument(parsed, options_.chunker);
+  retrieval::NewDocument document =
+      MakeDocument(header, std::move(label), parsed, content, *folder_);
+  ASSIGN_OR_RETURN(document.chunks,
+                   retrieval::ChunkDocument(parsed, document.title, options_.chunker, tokens));
   if (document.chunks.empty()) {
     return Refused(header, "no_text", "no text was found in the file");
   }

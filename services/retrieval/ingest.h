@@ -9,7 +9,9 @@
 #include "base/status.h"
 #include "hadal/v1/knowledge.pb.h"
 #include "retrieval/chunker.h"
+#include "retrieval/clean/text_folder.h"
 #include "retrieval/knowledge_store.h"
+#include "retrieval/token_counter.h"
 #include "services/parser/parser_pool.h"
 
 namespace hadal::retrieval_service {
@@ -24,15 +26,18 @@ struct IngestOptions {
 /// A file that cannot be taken is an answer with a reason, not an error. Thread-safe.
 class Ingest {
  public:
-  Ingest(IngestOptions options, std::shared_ptr<parser::ParserPool> pool)
-      : options_(options), pool_(std::move(pool)) {}
+  Ingest(IngestOptions options, std::shared_ptr<parser::ParserPool> pool,
+         std::shared_ptr<const retrieval::TextFolder> folder)
+      : options_(options), pool_(std::move(pool)), folder_(std::move(folder)) {}
 
   /// What can be said of the header before any byte of the file has come. INVALID_ARGUMENT for a
   /// missing or unknown classification, or a name or title that is too long or no UTF-8.
   Status CheckHeader(const v1::DocumentHeader& header) const;
 
-  /// Returns when the document is searchable, or refused with a reason.
+  /// Returns when the document is searchable, or refused with a reason. `tokens` counts as the
+  /// store's embedding model does.
   StatusOr<v1::AddDocumentResponse> Add(retrieval::KnowledgeStore& store,
+                                        retrieval::TokenCounter& tokens,
                                         const v1::DocumentHeader& header,
                                         const std::string& content) const;
 
@@ -44,6 +49,7 @@ class Ingest {
  private:
   const IngestOptions options_;
   const std::shared_ptr<parser::ParserPool> pool_;
+  const std::shared_ptr<const retrieval::TextFolder> folder_;
 };
 
 /// Bounds the bytes of all files being received. Thread-safe.

@@ -60,6 +60,7 @@ internal::v1::Hit HitToProto(const retrieval::SearchHit& hit) {
   proto.set_lexical_score(hit.lexical_score);
   proto.set_lexical_coverage(hit.lexical_coverage);
   proto.mutable_heading_path()->Add(hit.chunk.heading_path.begin(), hit.chunk.heading_path.end());
+  proto.set_context(hit.chunk.context);
   return proto;
 }
 

@@ -44,10 +44,10 @@ StatusOr<std::shared_ptr<const Ingest>> MakeIngest(const RetrievalConfig& config
   IngestOptions options;
   options.max_document_bytes = config.max_document_bytes;
   options.max_chunks_per_document = config.max_chunks_per_document;
-  options.chunker.target_chars = static_cast<int32_t>(config.chunk_chars);
-  options.chunker.max_chars = static_cast<int32_t>(config.chunk_max_chars);
-  options.chunker.overlap_chars = static_cast<int32_t>(config.chunk_overlap_chars);
-  return std::make_shared<const Ingest>(options, std::move(pool));
+  options.chunker = ChunkerOptionsOf(config);
+  ASSIGN_OR_RETURN(std::shared_ptr<const retrieval::TextFolder> folder,
+                   retrieval::TextFolder::Create());
+  return std::make_shared<const Ingest>(options, std::move(pool), std::move(folder));
 }
 
 StatusOr<std::unique_ptr<rpc::RpcServer>> Listen(const RetrievalConfig& config,
@@ -125,6 +125,11 @@ Status RetrievalServer::WaitAndOpen() {
   if (stopping_) return OkStatus();
   RETURN_IF_ERROR(embedder.status());
   parts_->embedder = *std::move(embedder);
+  if (parts_->embedder->max_tokens() < config_.chunk_max_tokens) {
+    return InvalidArgument(
+        "chunk_max_tokens is {}, embedding model {} reads {}: the rest would be lost; lower it",
+        config_.chunk_max_tokens, parts_->embedder->model_id(), parts_->embedder->max_tokens());
+  }
 
   retrieval::KnowledgeStoreOptions store_options;
   store_options.path = config_.data_folder + "/retrieval";
@@ -140,7 +145,7 @@ Status RetrievalServer::WaitAndOpen() {
     documents += base.documents;
     chunks += base.chunks;
   }
-  parts_->service->Serve(std::move(store));
+  parts_->service->Serve(std::move(store), parts_->embedder);
   parts_->rpc->SetServing(true);
   LogInfo("serving {} documents, {} chunks on {}", documents, chunks, parts_->rpc->address());
   return OkStatus();

@@ -62,9 +62,11 @@ grpc::Status Answer(StatusOr<Response> result, Response* response) {
 
 }  // namespace
 
-void RetrievalService::Serve(std::shared_ptr<KnowledgeStore> store) {
+void RetrievalService::Serve(std::shared_ptr<KnowledgeStore> store,
+                             std::shared_ptr<retrieval::TokenCounter> tokens) {
   absl::MutexLock lock(&mu_);
   store_ = std::move(store);
+  tokens_ = std::move(tokens);
 }
 
 void RetrievalService::Stop() {
@@ -79,6 +81,11 @@ StatusOr<std::shared_ptr<KnowledgeStore>> RetrievalService::Store() const {
         "the knowledge store is not open yet (it waits for the inference service): try again soon");
   }
   return store_;
+}
+
+std::shared_ptr<retrieval::TokenCounter> RetrievalService::Tokens() const {
+  absl::MutexLock lock(&mu_);
+  return tokens_;
 }
 
 grpc::Status RetrievalService::CreateKnowledgeBase(grpc::ServerContext*,
@@ -115,6 +122,7 @@ grpc::Status RetrievalService::DeleteKnowledgeBase(grpc::ServerContext*,
 StatusOr<v1::AddDocumentResponse> RetrievalService::Receive(
     grpc::ServerContext& context, grpc::ServerReader<v1::AddDocumentRequest>& reader) {
   ASSIGN_OR_RETURN(const std::shared_ptr<KnowledgeStore> store, Store());
+  const std::shared_ptr<retrieval::TokenCounter> tokens = Tokens();
   v1::AddDocumentRequest message;
   if (!reader.Read(&message) || !message.has_header()) {
     return InvalidArgument("the first message of AddDocument must be the header");
@@ -140,7 +148,7 @@ StatusOr<v1::AddDocumentResponse> RetrievalService::Receive(
     return InvalidArgument("the upload ended after {} bytes, its header says {}", content.size(),
                            header.size_bytes());
   }
-  return ingest_->Add(*store, header, content);
+  return ingest_->Add(*store, *tokens, header, content);
 }
 
 grpc::Status RetrievalService::AddDocument(grpc::ServerContext* context,

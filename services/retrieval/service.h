@@ -16,7 +16,9 @@ class RetrievalService final : public internal::v1::Retrieval::Service {
   RetrievalService(std::shared_ptr<const Ingest> ingest, int64_t max_buffered_bytes)
       : ingest_(std::move(ingest)), budget_(max_buffered_bytes) {}
 
-  void Serve(std::shared_ptr<retrieval::KnowledgeStore> store) ABSL_LOCKS_EXCLUDED(mu_);
+  /// `tokens` counts as the store's embedding model does.
+  void Serve(std::shared_ptr<retrieval::KnowledgeStore> store,
+             std::shared_ptr<retrieval::TokenCounter> tokens) ABSL_LOCKS_EXCLUDED(mu_);
   /// Back to UNAVAILABLE; calls that run keep the store until they end.
   void Stop() ABSL_LOCKS_EXCLUDED(mu_);
 
@@ -43,6 +45,7 @@ class RetrievalService final : public internal::v1::Retrieval::Service {
 
  private:
   StatusOr<std::shared_ptr<retrieval::KnowledgeStore>> Store() const ABSL_LOCKS_EXCLUDED(mu_);
+  std::shared_ptr<retrieval::TokenCounter> Tokens() const ABSL_LOCKS_EXCLUDED(mu_);
   StatusOr<v1::AddDocumentResponse> Receive(grpc::ServerContext& context,
                                             grpc::ServerReader<v1::AddDocumentRequest>& reader);
 
@@ -51,6 +54,8 @@ class RetrievalService final : public internal::v1::Retrieval::Service {
 
   mutable absl::Mutex mu_;
   std::shared_ptr<retrieval::KnowledgeStore> store_ ABSL_GUARDED_BY(mu_);
+  std::shared_ptr<retrieval::TokenCounter> tokens_
+      ABSL_GUARDED_BY(mu_);  // null before store_ is set
 };
 
 }  // namespace hadal::retrieval_service

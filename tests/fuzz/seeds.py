@@ -209,6 +209,11 @@ def seeds():
     yield "html_fuzz", "page", ("<html><head><title>T</title></head><body><h1>A</h1><p>b <b>c</b></p><table>"
                                 "<tr><th>d</th><td>e</td></tr></table><ul><li>f</li></ul></body></html>").encode()
     yield "markdown_fuzz", "page", b"# A\n\nb *c* `d`\n\n| e | f |\n| - | - |\n| 1 | 2 |\n\n- g\n  - h\n\n```\ni\n```\n"
+    yield "chunk_fuzz", "regulation", "\x60\x30aT\n\x05第一章 总则\n\x00第一条 要求如下：\n\x00（一）甲；\n\x00（二）乙。\n" \
+        "\x00问：何时？\n\x00答：六年。\n\x00表1 周期\n\x03类别 | 周期\n\x03一类 | 六年\n".encode()
+    yield "clean_fuzz", "notice", "机密★3年\n青岚数发〔2025〕第27號 签发人：甲\n关于印发办法的通知\n各区政府：\n" \
+        "本办法自2025年5月1日起施行，有效期5年。\n青岚市数据局\n二〇二五年三月五日\n抄送：市委办公室。\n" \
+        "trans-\nformer ｶﾞ 通 知 ①\u0301".encode()
     yield "text_fuzz", "utf8", "第一章 总则\n\n1.1 a\n".encode()
     yield "text_fuzz", "gb18030", "第一章 总则\n".encode("gb18030")
     yield "docx_fuzz", "document", docx()

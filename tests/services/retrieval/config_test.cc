@@ -34,9 +34,9 @@ TEST(RetrievalConfigTest, RefusesContradictions) {
   EXPECT_STATUS(ValidateConfig(config), kInvalidArgument, "--inference");
   config.inference_address = "127.0.0.1:1";
   EXPECT_OK(ValidateConfig(config));
-  config.chunk_overlap_chars = 201;
+  config.chunk_overlap_tokens = 145;
   EXPECT_STATUS(ValidateConfig(config), kInvalidArgument, "overlap");
-  config.chunk_overlap_chars = 60;
+  config.chunk_overlap_tokens = 40;
   config.max_buffered_bytes = config.max_document_bytes - 1;
   EXPECT_STATUS(ValidateConfig(config), kInvalidArgument, "max_buffered_bytes");
 }

@@ -27,6 +27,7 @@ class FakeInference final : public internal::v1::Inference::Service {
       model->set_id(id);
       model->set_kind("embedding");
       model->set_embedding_dim(3);
+      model->set_context_length(512);
       model->set_sha256(std::string(64, id[0]));
     }
     return grpc::Status::OK;
@@ -44,6 +45,18 @@ class FakeInference final : public internal::v1::Inference::Service {
       vector->add_values(static_cast<float>(text.size()));
       vector->add_values(static_cast<float>(request->kind()));
       if (!short_) vector->add_values(0);
+      response->set_tokens(response->tokens() + static_cast<int32_t>(text.size()) + 4);
+    }
+    return grpc::Status::OK;
+  }
+
+  grpc::Status CountTokens(grpc::ServerContext*, const internal::v1::CountTokensRequest* request,
+                           internal::v1::CountTokensResponse* response) override {
+    ++calls_;
+    if (failures_ > 0 && failures_-- > 0) return {grpc::StatusCode::UNAVAILABLE, "loading"};
+    largest_ = std::max(largest_.load(), request->texts_size());
+    for (const std::string& text : request->texts()) {
+      response->add_counts(static_cast<int32_t>(text.size()));
     }
     return grpc::Status::OK;
   }
@@ -79,6 +92,7 @@ TEST_F(InferenceEmbedderTest, FindsTheModelAndEmbedsInBatches) {
   EXPECT_EQ(embedder->model_id(), "e5@eeeeeeeeeeeeeeee");
   EXPECT_EQ(embedder->dim(), 3);
   service_.calls_ = 0;
+  service_.largest_ = 0;
   std::vector<std::string> texts;
   for (size_t i = 0; i < 10; ++i) texts.push_back(std::string(i, 'x'));
   ASSERT_OK_AND_ASSIGN(const std::vector<float> vectors,
@@ -97,6 +111,25 @@ TEST_F(InferenceEmbedderTest, FindsTheModelAndEmbedsInBatches) {
   EXPECT_EQ(service_.background_, 3);
   ASSERT_OK_AND_ASSIGN(const std::vector<float> query, embedder->EmbedQuery("ab"));
   EXPECT_EQ(query, (std::vector<float>{2, static_cast<float>(v1::EMBED_KIND_QUERY), 0}));
+}
+
+TEST_F(InferenceEmbedderTest, CountsTokensInBoundedCalls) {
+  ASSERT_OK_AND_ASSIGN(const auto embedder, InferenceEmbedder::Connect(channel_, {}));
+  EXPECT_EQ(embedder->max_tokens(), 512 - 4 - 2);  // prefix, special tokens, reserve
+  std::vector<std::string> texts;
+  for (size_t i = 0; i < 2500; ++i) texts.push_back(std::string(i % 7, 'x'));
+  service_.calls_ = 0;
+  service_.failures_ = 1;
+  ASSERT_OK_AND_ASSIGN(const std::vector<int32_t> counts, embedder->CountTokens(texts));
+  ASSERT_EQ(counts.size(), texts.size());
+  for (size_t i = 0; i < texts.size(); ++i) EXPECT_EQ(counts[i], static_cast<int32_t>(i % 7));
+  EXPECT_EQ(service_.calls_, 4);
+  EXPECT_EQ(service_.largest_, 1024);
+  service_.calls_ = 0;
+  texts.assign(3, std::string(900'000, 'y'));
+  ASSERT_OK_AND_ASSIGN(const std::vector<int32_t> large, embedder->CountTokens(texts));
+  EXPECT_EQ(large, std::vector<int32_t>(3, 900'000));
+  EXPECT_EQ(service_.calls_, 2);
 }
 
 TEST_F(InferenceEmbedderTest, TakesTheModelItIsTold) {

@@ -1,5 +1,6 @@
 #include "services/retrieval/ingest.h"
 
+#include "retrieval/chunk/estimated_tokens.h"
 #include "tests/retrieval/support/store_fixture.h"
 #include "tests/services/retrieval/fake_parser.h"
 
@@ -16,18 +17,26 @@ v1::DocumentHeader Header(const std::string& file_name) {
 
 class IngestTest : public retrieval::StoreFixture {
  protected:
+  void SetUp() override {
+    StoreFixture::SetUp();
+    ASSERT_OK_AND_ASSIGN(folder_, retrieval::TextFolder::Create());
+  }
+
+  std::shared_ptr<const retrieval::TextFolder> folder_;
+  retrieval::EstimatedTokens tokens_;
   Ingest MakeIngest(int64_t max_bytes = 1000, int64_t max_chunks = 100) {
     IngestOptions options;
     options.max_document_bytes = max_bytes;
     options.max_chunks_per_document = max_chunks;
-    return Ingest(options, std::make_shared<FakeParser>());
+    return Ingest(options, std::make_shared<FakeParser>(), folder_);
   }
 };
 
 TEST_F(IngestTest, AFileBecomesADocument) {
   const Ingest ingest = MakeIngest();
-  ASSERT_OK_AND_ASSIGN(const v1::AddDocumentResponse added,
-                       ingest.Add(*store_, Header("docs/a.txt"), "变压器的检修周期为六年。\n"));
+  ASSERT_OK_AND_ASSIGN(
+      const v1::AddDocumentResponse added,
+      ingest.Add(*store_, tokens_, Header("docs/a.txt"), "变压器的检修周期为六年。\n"));
   EXPECT_TRUE(added.accepted());
   EXPECT_EQ(added.document_id(), "docs/a.txt");
   EXPECT_EQ(added.version(), 1);
@@ -41,21 +50,22 @@ TEST_F(IngestTest, AFileBecomesADocument) {
   EXPECT_EQ(info.size_bytes, 37);
   EXPECT_EQ(info.sha256.size(), 64u);
 
-  ASSERT_OK_AND_ASSIGN(const v1::AddDocumentResponse again,
-                       ingest.Add(*store_, Header("docs/a.txt"), "变压器的检修周期为六年。\n"));
+  ASSERT_OK_AND_ASSIGN(
+      const v1::AddDocumentResponse again,
+      ingest.Add(*store_, tokens_, Header("docs/a.txt"), "变压器的检修周期为六年。\n"));
   EXPECT_TRUE(again.unchanged());
 }
 
 TEST_F(IngestTest, TheTitleComesFromTheHeaderThenTheDocumentThenTheName) {
   const Ingest ingest = MakeIngest();
-  ASSERT_OK(ingest.Add(*store_, Header("titled.txt"), "text"));
+  ASSERT_OK(ingest.Add(*store_, tokens_, Header("titled.txt"), "text"));
   ASSERT_OK_AND_ASSIGN(retrieval::DocumentInfo info,
                        store_->GetDocument("kb", "titled.txt", retrieval::Everything()));
   EXPECT_EQ(info.title, "A title");
   v1::DocumentHeader header = Header("titled.txt");
   header.set_title("Given");
   header.set_document_id("own-id");
-  ASSERT_OK(ingest.Add(*store_, header, "text"));
+  ASSERT_OK(ingest.Add(*store_, tokens_, header, "text"));
   ASSERT_OK_AND_ASSIGN(info, store_->GetDocument("kb", "own-id", retrieval::Everything()));
   EXPECT_EQ(info.title, "Given");
 }
@@ -63,7 +73,7 @@ TEST_F(IngestTest, TheTitleComesFromTheHeaderThenTheDocumentThenTheName) {
 TEST_F(IngestTest, ARefusedFileIsAnAnswerAndLeavesNothing) {
   const Ingest ingest = MakeIngest(/*max_bytes=*/20, /*max_chunks=*/0);
   const auto refused = [&](const std::string& content) {
-    const auto response = ingest.Add(*store_, Header("a.txt"), content);
+    const auto response = ingest.Add(*store_, tokens_, Header("a.txt"), content);
     EXPECT_OK(response);
     EXPECT_FALSE(response->accepted());
     EXPECT_FALSE(response->reason().empty());
@@ -78,7 +88,8 @@ TEST_F(IngestTest, ARefusedFileIsAnAnswerAndLeavesNothing) {
 }
 
 TEST_F(IngestTest, AParserThatCannotRunIsAnError) {
-  EXPECT_STATUS(MakeIngest().Add(*store_, Header("a.txt"), "!broken"), kUnavailable, "process");
+  EXPECT_STATUS(MakeIngest().Add(*store_, tokens_, Header("a.txt"), "!broken"), kUnavailable,
+                "process");
 }
 
 TEST_F(IngestTest, ALabelIsNeverGuessed) {

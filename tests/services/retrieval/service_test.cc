@@ -4,6 +4,7 @@
 #include <grpcpp/server.h>
 #include <grpcpp/server_builder.h>
 
+#include "retrieval/chunk/estimated_tokens.h"
 #include "tests/retrieval/support/store_fixture.h"
 #include "tests/services/retrieval/fake_parser.h"
 
@@ -18,8 +19,11 @@ class ServiceTest : public retrieval::StoreFixture {
     StoreFixture::SetUp();
     IngestOptions options;
     options.max_document_bytes = 1000;
+    ASSERT_OK_AND_ASSIGN(std::shared_ptr<const retrieval::TextFolder> folder,
+                         retrieval::TextFolder::Create());
     service_ = std::make_unique<RetrievalService>(
-        std::make_shared<const Ingest>(options, std::make_shared<FakeParser>()), 1500);
+        std::make_shared<const Ingest>(options, std::make_shared<FakeParser>(), std::move(folder)),
+        1500);
     grpc::ServerBuilder builder;
     int port = 0;
     builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(), &port);
@@ -27,7 +31,8 @@ class ServiceTest : public retrieval::StoreFixture {
     server_ = builder.BuildAndStart();
     stub_ = internal::v1::Retrieval::NewStub(grpc::CreateChannel(
         "127.0.0.1:" + std::to_string(port), grpc::InsecureChannelCredentials()));
-    service_->Serve(std::shared_ptr<retrieval::KnowledgeStore>(std::move(store_)));
+    service_->Serve(std::shared_ptr<retrieval::KnowledgeStore>(std::move(store_)),
+                    std::make_shared<retrieval::EstimatedTokens>());
   }
   void TearDown() override { server_->Shutdown(); }
 
