@@ -24,13 +24,21 @@ StatusOr<CK_SLOT_ID> FindToken(CK_FUNCTION_LIST* module, const P11KitUri* uri) {
   if (code != CKR_OK) return Pkcs11Error(code, "listing the tokens", StatusCode::kUnavailable);
   slots.resize(count);
   std::vector<CK_SLOT_ID> matching;
+  bool last_try = false;  // a service that is started again and again must not use it up
   std::string found;
   for (const CK_SLOT_ID slot : slots) {
     CK_TOKEN_INFO info{};
     if (module->C_GetTokenInfo(slot, &info) != CKR_OK) continue;
     found +=
         fmt::format("{}'{}'", found.empty() ? "" : ", ", Trimmed(info.label, sizeof info.label));
-    if (p11_kit_uri_match_token_info(uri, &info) != 0) matching.push_back(slot);
+    if (p11_kit_uri_match_token_info(uri, &info) == 0) continue;
+    matching.push_back(slot);
+    last_try |= (info.flags & CKF_USER_PIN_FINAL_TRY) != 0;
+  }
+  if (last_try) {
+    return FailedPrecondition(
+        "one more wrong PIN would lock the token: correct the PIN file and log in by hand once "
+        "(pkcs11-tool --login --list-objects), then start again");
   }
   if (matching.size() == 1) return matching.front();
   return NotFound("{} tokens match the URI, expected one; there are: {}", matching.size(),

@@ -46,6 +46,12 @@ Status KnowledgeStoreImpl::DestroyDataKey(KnowledgeBaseRecord& base) {
   return OkStatus();
 }
 
+// In this order: as long as the record says so, an interrupted erasure is taken up again.
+Status KnowledgeStoreImpl::FinishErasing(const KnowledgeBaseRecord& base) {
+  RETURN_IF_ERROR(database_->Scrub(Table::kMeta));
+  return DropContent(base);
+}
+
 Status KnowledgeStoreImpl::RaiseFormat(std::string_view version, Database::Batch& batch) {
   ASSIGN_OR_RETURN(const std::string current, database_->Get(Table::kMeta, FormatKey()));
   if (current < version) batch.Put(Table::kMeta, FormatKey(), version);

@@ -87,15 +87,14 @@ Status KnowledgeStoreImpl::ReadAll() {
         records.push_back(std::move(record));
         return true;
       }));
-  bool scrub = false;  // keys to be gone: replaced ones, and those of bases that are deleted
+  bool rewrapped = false;
   for (KnowledgeBaseRecord& record : records) {
     if (record.erasing()) {
-      RETURN_IF_ERROR(DropContent(record));
-      scrub = true;
+      RETURN_IF_ERROR(FinishErasing(record));
       continue;
     }
-    ASSIGN_OR_RETURN(const bool rewrapped, LoadDataKey(record));
-    scrub |= rewrapped;
+    ASSIGN_OR_RETURN(const bool changed, LoadDataKey(record));
+    rewrapped |= changed;
     RETURN_IF_ERROR(CheckModel(record));
     ASSIGN_OR_RETURN(LoadedBase loaded, LoadBase(*database_, *tokenizer_, record));
     for (PendingDocument& document : loaded.pending) pending_.Add(std::move(document));
@@ -103,7 +102,8 @@ Status KnowledgeStoreImpl::ReadAll() {
     const std::string id = record.id();
     bases_[id] = {std::move(record), std::move(loaded.index), loaded.documents, loaded.chunks};
   }
-  return scrub ? database_->Scrub(Table::kMeta) : OkStatus();
+  // Who gets hold of the old master key finds nothing here any more that it opens.
+  return rewrapped ? database_->Scrub(Table::kMeta) : OkStatus();
 }
 
 Status KnowledgeStoreImpl::CheckModel(const KnowledgeBaseRecord& base) const {
@@ -210,8 +210,7 @@ StatusOr<int64_t> KnowledgeStoreImpl::EraseBase(const std::string& id) {
     absl::MutexLock lock(&mu_);
     bases_[id].record = base.record;
   }
-  if (base.record.erasing()) RETURN_IF_ERROR(database_->Scrub(Table::kMeta));
-  RETURN_IF_ERROR(DropContent(base.record));
+  RETURN_IF_ERROR(base.record.erasing() ? FinishErasing(base.record) : DropContent(base.record));
   pending_.RemoveBase(base.record.number());
   absl::MutexLock lock(&mu_);
   bases_.erase(id);

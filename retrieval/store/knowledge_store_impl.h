@@ -83,6 +83,9 @@ class KnowledgeStoreImpl final : public KnowledgeStore {
   /// Deletes the base; one that is being deleted too. Documents it had.
   StatusOr<int64_t> EraseBase(const std::string& id) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mu_)
       ABSL_LOCKS_EXCLUDED(mu_);
+  /// What follows DestroyDataKey(): the key's last traces, then the content.
+  Status FinishErasing(const store::v1::KnowledgeBaseRecord& base)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mu_);
   /// Everything that belongs to the base, its record too.
   Status DropContent(const store::v1::KnowledgeBaseRecord& base)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mu_);
