@@ -44,6 +44,11 @@ pkg_check_modules(GUMBO REQUIRED IMPORTED_TARGET gumbo)
 find_library(CMARK_GFM_LIB cmark-gfm REQUIRED)
 find_library(CMARK_GFM_EXT_LIB cmark-gfm-extensions REQUIRED)
 
+# libgcrypt: SM4-GCM, which OpenSSL 3.0 lacks. p11-kit: PKCS#11 tokens that hold a master key, and
+# RFC 7512 URIs. Both in auth/crypto only.
+pkg_check_modules(GCRYPT REQUIRED IMPORTED_TARGET libgcrypt)
+pkg_check_modules(P11_KIT REQUIRED IMPORTED_TARGET p11-kit-1)
+
 # re2: patterns over untrusted text in linear time (services/answer).
 pkg_check_modules(RE2_LIBRARY REQUIRED IMPORTED_TARGET re2)
 

@@ -6,7 +6,7 @@
 set -euo pipefail
 
 runtime=(
-  ca-certificates libgrpc++1.51 libprotobuf32 libabsl20220623 libssl3 libgcrypt20 librocksdb7.8
+  ca-certificates libgrpc++1.51 libprotobuf32 libabsl20220623 libssl3 libgcrypt20 libp11-kit0 librocksdb7.8
   libspdlog1.10 libfmt9 libicu72 libopencc1.1 libroaring0 libarchive13 libpugixml1v5 libgumbo1
   libcmark-gfm0.29.0.gfm.6 libcmark-gfm-extensions0.29.0.gfm.6 libseccomp2 libgomp1 libopenblas0-pthread
   poppler-utils poppler-data python3 python3-pip unzip libopenmpi3 openmpi-bin
@@ -14,11 +14,11 @@ runtime=(
 build=(
   g++ cmake ninja-build ccache pkg-config
   libgrpc++-dev libgrpc-dev protobuf-compiler protobuf-compiler-grpc libprotobuf-dev libabsl-dev
-  libfaiss-dev libopenblas-dev librocksdb-dev libssl-dev libgcrypt20-dev libboost-dev
+  libfaiss-dev libopenblas-dev librocksdb-dev libssl-dev libgcrypt20-dev libp11-kit-dev libboost-dev
   libspdlog-dev libfmt-dev nlohmann-json3-dev libtomlplusplus-dev libcli11-dev libicu-dev
   libopencc-dev libre2-dev libroaring-dev libarchive-dev libpugixml-dev libcmark-gfm-dev
   libcmark-gfm-extensions-dev libgumbo-dev libseccomp-dev libgtest-dev libgmock-dev
-  libbenchmark-dev python3-venv iproute2 libopenmpi-dev
+  libbenchmark-dev python3-venv iproute2 libopenmpi-dev softhsm2
 )
 fuzz=(clang libclang-rt-14-dev)
 

@@ -74,6 +74,7 @@ struct KnowledgeBaseInfo {
   int64_t documents = 0;
   int64_t chunks = 0;
   int64_t created_unix_ms = 0;
+  std::string encryption;  ///< algorithm of what is stored; empty: not encrypted
 };
 
 struct SearchHit {

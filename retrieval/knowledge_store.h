@@ -10,6 +10,7 @@
 #include "base/status.h"
 #include "retrieval/document.h"
 #include "retrieval/embedder.h"
+#include "retrieval/value_cipher.h"
 
 namespace hadal::retrieval {
 
@@ -20,6 +21,7 @@ struct KnowledgeStoreOptions {
   /// A document of more chunks is visible, by its words, before it is embedded.
   int64_t embed_first_chunks = 128;
   int64_t min_free_bytes = int64_t{256} << 20;  ///< writes stop below it, before the disk is full
+  std::shared_ptr<ValueCipher> cipher;          ///< null: nothing is encrypted
 };
 
 struct AddResult {
@@ -51,6 +53,9 @@ class KnowledgeStore {
   virtual StatusOr<KnowledgeBaseInfo> CreateBase(const std::string& id,
                                                  const std::string& description) = 0;
   virtual std::vector<KnowledgeBaseInfo> ListBases() const = 0;
+  /// The key of an encrypted base is destroyed first, on its own and durably: whatever happens to
+  /// the rest, nobody reads it again in this store. A failure after that leaves the base unknown;
+  /// another call, or the next opening, deletes the rest.
   virtual StatusOr<int64_t> DeleteBase(const std::string& id) = 0;
 
   /// Embeds the chunks and writes document, chunks, vectors, postings and label in one batch. A

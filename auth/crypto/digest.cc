@@ -20,6 +20,22 @@ const EVP_MD* FetchedSha256() {
   return md;
 }
 
+const EVP_MD* FetchedSm3() {
+  static EVP_MD* const md = EVP_MD_fetch(nullptr, "SM3", nullptr);
+  CHECK(md != nullptr);
+  return md;
+}
+
+std::string Hmac(const EVP_MD* md, std::string_view key, std::string_view data) {
+  std::string mac(static_cast<size_t>(EVP_MD_get_size(md)), '\0');
+  unsigned int size = 0;
+  const auto* result = HMAC(md, key.data(), static_cast<int>(key.size()),
+                            reinterpret_cast<const unsigned char*>(data.data()), data.size(),
+                            reinterpret_cast<unsigned char*>(mac.data()), &size);
+  CHECK(result != nullptr && size == mac.size());
+  return mac;
+}
+
 struct ContextFree {
   void operator()(EVP_MD_CTX* context) const { EVP_MD_CTX_free(context); }
 };
@@ -69,13 +85,11 @@ std::string Sha256Hasher::Finish() {
 }
 
 std::string HmacSha256(std::string_view key, std::string_view data) {
-  std::string mac(kSha256Bytes, '\0');
-  unsigned int size = 0;
-  const auto* result = HMAC(FetchedSha256(), key.data(), static_cast<int>(key.size()),
-                            reinterpret_cast<const unsigned char*>(data.data()), data.size(),
-                            reinterpret_cast<unsigned char*>(mac.data()), &size);
-  CHECK(result != nullptr && size == kSha256Bytes);
-  return mac;
+  return Hmac(FetchedSha256(), key, data);
+}
+
+std::string HmacSm3(std::string_view key, std::string_view data) {
+  return Hmac(FetchedSm3(), key, data);
 }
 
 bool ConstantTimeEquals(std::string_view a, std::string_view b) {

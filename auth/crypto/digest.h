@@ -52,6 +52,9 @@ class Sha256Hasher {
 /// HMAC-SHA-256 (RFC 2104), 32 raw bytes.
 std::string HmacSha256(std::string_view key, std::string_view data);
 
+/// HMAC-SM3 (GB/T 32905, GB/T 15852.2), 32 raw bytes.
+std::string HmacSm3(std::string_view key, std::string_view data);
+
 /// Equality in a time that depends on the lengths only.
 bool ConstantTimeEquals(std::string_view a, std::string_view b);
 

@@ -8,64 +8,30 @@
 #include <sys/statvfs.h>
 
 #include <array>
+#include <set>
 #include <utility>
 
 #include "base/file.h"
-#include "base/hex.h"
-#include "retrieval/store/checksum.h"
+#include "retrieval/store/records.h"
 #include "retrieval/store/rocks_logger.h"
+#include "retrieval/store/value_codec.h"
 
 namespace hadal::retrieval {
 namespace {
 
-constexpr size_t kChecksumBytes = 4;
 constexpr size_t kBlockCacheBytes = size_t{64} << 20;
 constexpr size_t kWriteBufferBytes = size_t{16} << 20;
 constexpr uint64_t kMaxWalBytes = uint64_t{128} << 20;
 constexpr int kMaxOpenFiles = 512;
 // Keeps table files readable by older builds of ours; RocksDB 7's newest is 5.
 constexpr uint32_t kTableFormat = 5;
+// What a stored value is longer than the value, at the most: encryption and checksum.
+constexpr size_t kValueOverheadBytes = 64;
 
 constexpr std::array<const char*, kTables> kNames = {"default", "documents", "chunks", "vectors"};
 
 rocksdb::Slice AsSlice(std::string_view text) { return {text.data(), text.size()}; }
 std::string_view AsView(const rocksdb::Slice& slice) { return {slice.data(), slice.size()}; }
-
-std::string DescribeKey(Table table, std::string_view key) {
-  return fmt::format("{}/{}", kNames[static_cast<size_t>(table)], HexEncode(key));
-}
-
-std::string Seal(std::string_view key, std::string_view value) {
-  const uint32_t crc = Crc32c(value, Crc32c(key));
-  std::string sealed;
-  sealed.reserve(value.size() + kChecksumBytes);
-  sealed.append(value);
-  for (int shift = 0; shift < 32; shift += 8) sealed.push_back(static_cast<char>(crc >> shift));
-  return sealed;
-}
-
-StatusOr<std::string_view> Unseal(Table table, std::string_view key, std::string_view sealed) {
-  if (sealed.size() < kChecksumBytes) {
-    return DataLoss(
-        "the value of key {} has {} bytes, fewer than its checksum: the store is damaged; restore "
-        "it from a backup",
-        DescribeKey(table, key), sealed.size());
-  }
-  const std::string_view value = sealed.substr(0, sealed.size() - kChecksumBytes);
-  uint32_t stored = 0;
-  for (size_t i = 0; i < kChecksumBytes; ++i) {
-    stored |= uint32_t{static_cast<uint8_t>(sealed[value.size() + i])} << (8 * i);
-  }
-  const uint32_t computed = Crc32c(value, Crc32c(key));
-  if (stored != computed) {
-    return DataLoss(
-        "the value of key {} has checksum {:08x}, expected {:08x}: the store is damaged; restore "
-        "it "
-        "from a backup",
-        DescribeKey(table, key), computed, stored);
-  }
-  return value;
-}
 
 Status FromRocks(const rocksdb::Status& status, const std::string& what) {
   if (status.ok()) return OkStatus();
@@ -124,9 +90,11 @@ rocksdb::DBOptions BuildOptions() {
 
 }  // namespace
 
+const char* TableName(Table table) { return kNames[static_cast<size_t>(table)]; }
+
 void Database::Batch::Put(Table table, std::string_view key, std::string_view value) {
-  changes_.push_back({Kind::kPut, table, std::string(key), Seal(key, value)});
-  bytes_ += static_cast<int64_t>(key.size() + value.size() + kChecksumBytes);
+  changes_.push_back({Kind::kPut, table, std::string(key), std::string(value)});
+  bytes_ += static_cast<int64_t>(key.size() + value.size() + kValueOverheadBytes);
 }
 
 void Database::Batch::Delete(Table table, std::string_view key) {
@@ -143,7 +111,10 @@ class RocksDatabase final : public Database {
  public:
   RocksDatabase(DatabaseOptions options, std::unique_ptr<rocksdb::DB> db,
                 std::vector<rocksdb::ColumnFamilyHandle*> families)
-      : options_(std::move(options)), db_(std::move(db)), families_(std::move(families)) {}
+      : options_(std::move(options)),
+        codec_(options_.cipher),
+        db_(std::move(db)),
+        families_(std::move(families)) {}
 
   ~RocksDatabase() override {
     for (rocksdb::ColumnFamilyHandle* family : families_) {
@@ -154,21 +125,25 @@ class RocksDatabase final : public Database {
   }
 
   StatusOr<std::string> Get(Table table, std::string_view key) const override {
-    rocksdb::PinnableSlice sealed;
-    const rocksdb::Status status = db_->Get(ReadOptions(), Family(table), AsSlice(key), &sealed);
+    rocksdb::PinnableSlice stored;
+    const rocksdb::Status status = db_->Get(ReadOptions(), Family(table), AsSlice(key), &stored);
     if (status.IsNotFound()) return NotFound("no key {}", DescribeKey(table, key));
     RETURN_IF_ERROR(FromRocks(status, "reading key " + DescribeKey(table, key)));
-    ASSIGN_OR_RETURN(const std::string_view value, Unseal(table, key, AsView(sealed)));
-    return std::string(value);
+    std::string scratch;
+    ASSIGN_OR_RETURN(const std::string_view value,
+                     codec_.Decode(table, key, AsView(stored), scratch));
+    return value.data() == scratch.data() ? std::move(scratch) : std::string(value);
   }
 
   Status Scan(Table table, std::string_view prefix, std::string_view begin,
               const Visit& visit) const override {
     std::unique_ptr<rocksdb::Iterator> it(db_->NewIterator(ReadOptions(), Family(table)));
+    std::string scratch;
     for (it->Seek(AsSlice(begin < prefix ? prefix : begin)); it->Valid(); it->Next()) {
       const std::string_view key = AsView(it->key());
       if (!key.starts_with(prefix)) break;
-      ASSIGN_OR_RETURN(const std::string_view value, Unseal(table, key, AsView(it->value())));
+      ASSIGN_OR_RETURN(const std::string_view value,
+                       codec_.Decode(table, key, AsView(it->value()), scratch));
       ASSIGN_OR_RETURN(const bool more, visit(key, value));
       if (!more) return OkStatus();
     }
@@ -178,12 +153,25 @@ class RocksDatabase final : public Database {
   Status Commit(const Batch& batch) override {
     RETURN_IF_ERROR(CheckRoom(batch.bytes()));
     rocksdb::WriteBatch writes;
+    std::set<uint32_t> bases;  // into which content was put
     for (const Batch::Change& change : batch.changes_) {
-      RETURN_IF_ERROR(FromRocks(Append(change, writes), "preparing a write"));
+      RETURN_IF_ERROR(Append(change, writes));
+      if (change.kind != Batch::Kind::kPut || !HoldsContent(change.table)) continue;
+      ASSIGN_OR_RETURN(const uint32_t base, BaseOfKey(change.key));
+      bases.insert(base);
     }
+    for (const uint32_t base : bases) RETURN_IF_ERROR(AppendSealedValues(base, writes));
     rocksdb::WriteOptions write_options;
     write_options.sync = true;
     return FromRocks(db_->Write(write_options, &writes), "writing to " + options_.path);
+  }
+
+  Status Scrub(Table table) override {
+    // All families: a log goes when none of them needs it any more.
+    RETURN_IF_ERROR(FromRocks(db_->Flush(rocksdb::FlushOptions(), families_), "flushing"));
+    rocksdb::CompactRangeOptions options;
+    options.bottommost_level_compaction = rocksdb::BottommostLevelCompaction::kForce;
+    return FromRocks(db_->CompactRange(options, Family(table), nullptr, nullptr), "compacting");
   }
 
  private:
@@ -197,17 +185,33 @@ class RocksDatabase final : public Database {
     return families_[static_cast<size_t>(table)];
   }
 
-  rocksdb::Status Append(const Batch::Change& change, rocksdb::WriteBatch& writes) const {
+  Status Append(const Batch::Change& change, rocksdb::WriteBatch& writes) const {
     rocksdb::ColumnFamilyHandle* family = Family(change.table);
+    rocksdb::Status status;
     switch (change.kind) {
-      case Batch::Kind::kPut:
-        return writes.Put(family, AsSlice(change.key), AsSlice(change.value));
+      case Batch::Kind::kPut: {
+        ASSIGN_OR_RETURN(const std::string stored,
+                         codec_.Encode(change.table, change.key, change.value));
+        status = writes.Put(family, AsSlice(change.key), AsSlice(stored));
+        break;
+      }
       case Batch::Kind::kDelete:
-        return writes.Delete(family, AsSlice(change.key));
+        status = writes.Delete(family, AsSlice(change.key));
+        break;
       case Batch::Kind::kDeleteRange:
-        return writes.DeleteRange(family, AsSlice(change.key), AsSlice(change.value));
+        status = writes.DeleteRange(family, AsSlice(change.key), AsSlice(change.value));
+        break;
     }
-    return rocksdb::Status::InvalidArgument("unknown change");
+    return FromRocks(status, "preparing a write");
+  }
+
+  // Of two batches at once the later one may write the smaller number: they differ by one batch,
+  // and the bound is in the thousands of millions.
+  Status AppendSealedValues(uint32_t base, rocksdb::WriteBatch& writes) const {
+    const uint64_t sealed = codec_.SealedValues(base);
+    if (sealed == 0) return OkStatus();
+    return Append({Batch::Kind::kPut, Table::kMeta, SealedValuesKey(base), EncodeCounter(sealed)},
+                  writes);
   }
 
   // A write costs its bytes in the log and once more in a table before the log goes.
@@ -227,6 +231,7 @@ class RocksDatabase final : public Database {
   }
 
   const DatabaseOptions options_;
+  const ValueCodec codec_;
   const std::unique_ptr<rocksdb::DB> db_;
   const std::vector<rocksdb::ColumnFamilyHandle*> families_;
 };

@@ -8,21 +8,26 @@
 #include <vector>
 
 #include "base/status.h"
+#include "retrieval/value_cipher.h"
 
 namespace hadal::retrieval {
 
 /// The column families; see key_format.md.
 enum class Table : uint8_t { kMeta, kDocuments, kChunks, kVectors };
 inline constexpr int kTables = 4;
+/// Of the column family.
+const char* TableName(Table table);
 
 struct DatabaseOptions {
   std::string path;
-  int64_t min_free_bytes = 0;  ///< Commit() refuses to go below it
+  int64_t min_free_bytes = 0;           ///< Commit() refuses to go below it
+  std::shared_ptr<ValueCipher> cipher;  ///< null: nothing is encrypted
 };
 
 /// RocksDB behind checksummed values, for this one store. Every value carries a CRC-32C over its
 /// key and its bytes, checked at every read: a value that changed, or stands under another key, is
-/// DATA_LOSS naming the key. Thread-safe.
+/// DATA_LOSS naming the key. What documents say is encrypted first, where its base has a key; the
+/// number of values a key has sealed is written with them. Thread-safe.
 class Database {
  public:
   /// Creates the database when absent. FAILED_PRECONDITION when another process has it open;
@@ -64,6 +69,10 @@ class Database {
   /// Atomic, and on the disk (fsync) when OK. RESOURCE_EXHAUSTED when the disk has too little room,
   /// before anything is written.
   virtual Status Commit(const Batch& batch) = 0;
+
+  /// Rewrites the table's files and drops the logs, so that nothing which was deleted or replaced
+  /// in this table before the call is left in a file of the database.
+  virtual Status Scrub(Table table) = 0;
 };
 
 }  // namespace hadal::retrieval

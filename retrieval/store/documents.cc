@@ -183,7 +183,7 @@ StatusOr<AddResult> KnowledgeStoreImpl::Write(const std::string& base_id, const 
   const ChunkRange range = {first, count};
   const bool pending = count > 0 && prepared.vectors.empty();
   if (pending) {
-    batch.Put(Table::kMeta, FormatKey(), kFormatWithPending);
+    RETURN_IF_ERROR(RaiseFormat(kFormatWithPending, batch));
     batch.Put(Table::kMeta, PendingKey(number, first), EncodeCounter(0));
   } else {
     PutVectors(number, range, prepared.vectors, batch);

@@ -45,7 +45,7 @@ StatusOr<std::unique_ptr<KnowledgeStore>> KnowledgeStore::Open(const KnowledgeSt
                                                                std::shared_ptr<const Clock> clock) {
   ASSIGN_OR_RETURN(std::unique_ptr<Tokenizer> tokenizer, Tokenizer::Create());
   ASSIGN_OR_RETURN(std::unique_ptr<Database> database,
-                   Database::Open({options.path, options.min_free_bytes}));
+                   Database::Open({options.path, options.min_free_bytes, options.cipher}));
   auto store = std::make_unique<KnowledgeStoreImpl>(
       options, std::move(database), std::move(tokenizer), std::move(embedder), std::move(clock));
   RETURN_IF_ERROR(store->Load());
@@ -72,11 +72,11 @@ Status KnowledgeStoreImpl::ReadAll() {
     return database_->Commit(batch);
   }
   RETURN_IF_ERROR(format.status());
-  if (*format != kFormatVersion && *format != kFormatWithPending) {
+  if (*format != kFormatVersion && *format != kFormatWithPending && *format != kFormatEncrypted) {
     return FailedPrecondition(
-        "{} has layout version {}, this program reads {} and {}: use the program version that "
+        "{} has layout version {}, this program reads {} to {}: use the program version that "
         "wrote it",
-        options_.path, *format, kFormatVersion, kFormatWithPending);
+        options_.path, *format, kFormatVersion, kFormatEncrypted);
   }
   std::vector<KnowledgeBaseRecord> records;
   RETURN_IF_ERROR(database_->Scan(
@@ -87,7 +87,14 @@ Status KnowledgeStoreImpl::ReadAll() {
         records.push_back(std::move(record));
         return true;
       }));
+  bool rewrapped = false;
   for (KnowledgeBaseRecord& record : records) {
+    if (record.erasing()) {
+      RETURN_IF_ERROR(FinishErasing(record));
+      continue;
+    }
+    ASSIGN_OR_RETURN(const bool changed, LoadDataKey(record));
+    rewrapped |= changed;
     RETURN_IF_ERROR(CheckModel(record));
     ASSIGN_OR_RETURN(LoadedBase loaded, LoadBase(*database_, *tokenizer_, record));
     for (PendingDocument& document : loaded.pending) pending_.Add(std::move(document));
@@ -95,7 +102,8 @@ Status KnowledgeStoreImpl::ReadAll() {
     const std::string id = record.id();
     bases_[id] = {std::move(record), std::move(loaded.index), loaded.documents, loaded.chunks};
   }
-  return OkStatus();
+  // Who gets hold of the old master key finds nothing here any more that it opens.
+  return rewrapped ? database_->Scrub(Table::kMeta) : OkStatus();
 }
 
 Status KnowledgeStoreImpl::CheckModel(const KnowledgeBaseRecord& base) const {
@@ -115,7 +123,7 @@ Status KnowledgeStoreImpl::CheckModel(const KnowledgeBaseRecord& base) const {
 StatusOr<Base> KnowledgeStoreImpl::FindBase(const std::string& id) const {
   absl::ReaderMutexLock lock(&mu_);
   const auto it = bases_.find(id);
-  if (it == bases_.end()) return UnknownBase(id);
+  if (it == bases_.end() || it->second.record.erasing()) return UnknownBase(id);
   return it->second;
 }
 
@@ -141,6 +149,10 @@ StatusOr<KnowledgeBaseInfo> KnowledgeStoreImpl::CreateBase(const std::string& id
   }
   absl::MutexLock write_lock(&write_mu_);
   if (FindBase(id).ok()) return AlreadyExists("knowledge base '{}' exists already", id);
+  // What is left of one that could not be deleted wholly would be forgotten with its record.
+  if (const Status erased = EraseBase(id).status(); !erased.ok() && !absl::IsNotFound(erased)) {
+    return erased;
+  }
   ASSIGN_OR_RETURN(const uint64_t number, ReadCounter(NextBaseKey()));
   Base base;
   base.record.set_id(id);
@@ -152,10 +164,11 @@ StatusOr<KnowledgeBaseInfo> KnowledgeStoreImpl::CreateBase(const std::string& id
   base.index = std::make_shared<BaseIndex>(embedder_->dim());
   Database::Batch batch;
   RETURN_IF_ERROR(NextSequence(batch).status());
+  RETURN_IF_ERROR(CreateDataKey(base.record, batch));
   batch.Put(Table::kMeta, NextBaseKey(), EncodeCounter(number + 1));
   batch.Put(Table::kMeta, BaseKey(id), base.record.SerializeAsString());
   RETURN_IF_ERROR(database_->Commit(batch));
-  const KnowledgeBaseInfo info = {id, description, 0, 0, base.record.created_unix_ms()};
+  const KnowledgeBaseInfo info = Describe(base);
   absl::MutexLock lock(&mu_);
   bases_[id] = std::move(base);
   return info;
@@ -165,32 +178,59 @@ std::vector<KnowledgeBaseInfo> KnowledgeStoreImpl::ListBases() const {
   absl::ReaderMutexLock lock(&mu_);
   std::vector<KnowledgeBaseInfo> infos;
   for (const auto& [id, base] : bases_) {
-    infos.push_back({id, base.record.description(), base.documents, base.chunks,
-                     base.record.created_unix_ms()});
+    if (!base.record.erasing()) infos.push_back(Describe(base));
   }
   return infos;
 }
 
+KnowledgeBaseInfo KnowledgeStoreImpl::Describe(const Base& base) const {
+  return {base.record.id(),
+          base.record.description(),
+          base.documents,
+          base.chunks,
+          base.record.created_unix_ms(),
+          options_.cipher == nullptr ? "" : options_.cipher->Algorithm(base.record.number())};
+}
+
 StatusOr<int64_t> KnowledgeStoreImpl::DeleteBase(const std::string& id) {
   absl::MutexLock write_lock(&write_mu_);
-  ASSIGN_OR_RETURN(const Base base, FindBase(id));
-  const uint32_t number = base.record.number();
-  Database::Batch batch;
-  RETURN_IF_ERROR(NextSequence(batch).status());
-  batch.Delete(Table::kMeta, BaseKey(id));
-  batch.Delete(Table::kMeta, NextChunkKey(number));
-  const auto drop = [&batch](Table table, const std::string& prefix) {
-    batch.DeleteRange(table, prefix, EndOfPrefix(prefix));
-  };
-  drop(Table::kMeta, PendingPrefix(number));
-  drop(Table::kDocuments, DocumentPrefix(number));
-  drop(Table::kChunks, ChunkPrefix(number));
-  drop(Table::kVectors, VectorPrefix(number));
-  RETURN_IF_ERROR(database_->Commit(batch));
-  pending_.RemoveBase(number);
+  return EraseBase(id);
+}
+
+StatusOr<int64_t> KnowledgeStoreImpl::EraseBase(const std::string& id) {
+  Base base;
+  {
+    absl::ReaderMutexLock lock(&mu_);
+    const auto it = bases_.find(id);
+    if (it == bases_.end()) return UnknownBase(id);
+    base = it->second;
+  }
+  if (!base.record.data_key().empty()) {
+    RETURN_IF_ERROR(DestroyDataKey(base.record));
+    absl::MutexLock lock(&mu_);
+    bases_[id].record = base.record;
+  }
+  RETURN_IF_ERROR(base.record.erasing() ? FinishErasing(base.record) : DropContent(base.record));
+  pending_.RemoveBase(base.record.number());
   absl::MutexLock lock(&mu_);
   bases_.erase(id);
   return base.documents;
+}
+
+Status KnowledgeStoreImpl::DropContent(const KnowledgeBaseRecord& base) {
+  Database::Batch batch;
+  RETURN_IF_ERROR(NextSequence(batch).status());
+  batch.Delete(Table::kMeta, BaseKey(base.id()));
+  batch.Delete(Table::kMeta, NextChunkKey(base.number()));
+  batch.Delete(Table::kMeta, SealedValuesKey(base.number()));
+  const auto drop = [&batch](Table table, const std::string& prefix) {
+    batch.DeleteRange(table, prefix, EndOfPrefix(prefix));
+  };
+  drop(Table::kMeta, PendingPrefix(base.number()));
+  drop(Table::kDocuments, DocumentPrefix(base.number()));
+  drop(Table::kChunks, ChunkPrefix(base.number()));
+  drop(Table::kVectors, VectorPrefix(base.number()));
+  return database_->Commit(batch);
 }
 
 }  // namespace hadal::retrieval

@@ -74,6 +74,23 @@ class KnowledgeStoreImpl final : public KnowledgeStore {
   Status ReadAll() ABSL_LOCKS_EXCLUDED(write_mu_, mu_);
   /// A copy: the record and a share of the index.
   StatusOr<Base> FindBase(const std::string& id) const ABSL_LOCKS_EXCLUDED(mu_);
+  /// Gives a new base its key, where the store encrypts.
+  Status CreateDataKey(store::v1::KnowledgeBaseRecord& base, Database::Batch& batch);
+  /// Before anything of the base is read. True when its key was wrapped, and written, anew.
+  StatusOr<bool> LoadDataKey(store::v1::KnowledgeBaseRecord& base);
+  /// Leaves the record, durably, without its key and marked as one that is being deleted.
+  Status DestroyDataKey(store::v1::KnowledgeBaseRecord& base);
+  /// Deletes the base; one that is being deleted too. Documents it had.
+  StatusOr<int64_t> EraseBase(const std::string& id) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mu_)
+      ABSL_LOCKS_EXCLUDED(mu_);
+  /// What follows DestroyDataKey(): the key's last traces, then the content.
+  Status FinishErasing(const store::v1::KnowledgeBaseRecord& base)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mu_);
+  /// Everything that belongs to the base, its record too.
+  Status DropContent(const store::v1::KnowledgeBaseRecord& base)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mu_);
+  /// Puts the layout version into `batch` unless the store has it, or a later one, already.
+  Status RaiseFormat(std::string_view version, Database::Batch& batch);
   Status CheckModel(const store::v1::KnowledgeBaseRecord& base) const;
   Status CheckNewDocument(const NewDocument& document) const;
   /// The record, tombstones included; nullopt when the id was never used.
@@ -101,6 +118,7 @@ class KnowledgeStoreImpl final : public KnowledgeStore {
   /// How many of the live version's chunks have no vector yet.
   int32_t PendingChunks(uint32_t base, const store::v1::DocumentRecord& record) const;
   StatusOr<DocumentInfo> Describe(uint32_t base, const store::v1::DocumentRecord& record) const;
+  KnowledgeBaseInfo Describe(const Base& base) const;
   AddResult Unchanged(uint32_t base, const store::v1::DocumentRecord& record) const;
 
   /// The background thread, until pending_ is stopped.

@@ -17,6 +17,7 @@ constexpr char kCounter = 0x02;
 constexpr char kBase = 0x03;
 constexpr char kNextChunk = 0x04;
 constexpr char kPending = 0x05;
+constexpr char kSealedValues = 0x06;
 constexpr char kDocument = 0x11;
 constexpr char kChunk = 0x21;
 constexpr char kVector = 0x31;
@@ -60,6 +61,7 @@ std::string PendingPrefix(uint32_t base) { return NumberedKey(kPending, base); }
 std::string PendingKey(uint32_t base, uint64_t first_chunk) {
   return NumberedKey(kPending, base, first_chunk);
 }
+std::string SealedValuesKey(uint32_t base) { return NumberedKey(kSealedValues, base); }
 std::string DocumentPrefix(uint32_t base) { return NumberedKey(kDocument, base); }
 std::string DocumentKey(uint32_t base, std::string_view document_id) {
   return DocumentPrefix(base).append(document_id);
@@ -74,6 +76,13 @@ std::string EndOfPrefix(std::string prefix) {
   CHECK(!prefix.empty());
   ++prefix.back();
   return prefix;
+}
+
+StatusOr<uint32_t> BaseOfKey(std::string_view key) {
+  if (key.size() < 1 + sizeof(uint32_t)) {
+    return DataLoss("a key of {} bytes names no knowledge base: the store is damaged", key.size());
+  }
+  return static_cast<uint32_t>(ReadBigEndian(key.substr(1, sizeof(uint32_t))));
 }
 
 StatusOr<uint64_t> NumberOfKey(std::string_view key) {

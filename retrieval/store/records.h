@@ -17,6 +17,8 @@ namespace hadal::retrieval {
 /// so that a program that knows none refuses it rather than miss vectors.
 inline constexpr std::string_view kFormatVersion = "1";
 inline constexpr std::string_view kFormatWithPending = "2";
+/// With its first encrypted base: a program that has no keys must not take ciphertext for records.
+inline constexpr std::string_view kFormatEncrypted = "3";
 
 /// Keys; integers are big-endian, so the order of keys is the order of numbers. See key_format.md.
 std::string FormatKey();
@@ -27,6 +29,7 @@ std::string BaseKey(std::string_view base_id);
 std::string NextChunkKey(uint32_t base);
 std::string PendingPrefix(uint32_t base);
 std::string PendingKey(uint32_t base, uint64_t first_chunk);
+std::string SealedValuesKey(uint32_t base);
 std::string DocumentPrefix(uint32_t base);
 std::string DocumentKey(uint32_t base, std::string_view document_id);
 std::string ChunkPrefix(uint32_t base);
@@ -35,6 +38,8 @@ std::string VectorPrefix(uint32_t base);
 std::string VectorKey(uint32_t base, uint64_t number);
 /// The first key after all that start with `prefix`, which must not be all 0xFF.
 std::string EndOfPrefix(std::string prefix);
+/// The base that a key of a document, chunk or vector begins with.
+StatusOr<uint32_t> BaseOfKey(std::string_view key);
 /// The chunk number at the end of a chunk, vector or pending key.
 StatusOr<uint64_t> NumberOfKey(std::string_view key);
 

@@ -1,7 +1,11 @@
 #include "services/retrieval/config.h"
 
+#include <algorithm>
+#include <filesystem>
 #include <iterator>
+#include <optional>
 
+#include "auth/crypto/master_key_source.h"
 #include "services/config/service_table.h"
 
 namespace hadal::retrieval_service {
@@ -26,6 +30,15 @@ constexpr TextField kTextFields[] = {
     {"embedding_model", &RetrievalConfig::embedding_model,
      "id at the inference service; empty: its first embedding model"},
 };
+constexpr TextField kEncryptionFields[] = {
+    {"algorithm", &RetrievalConfig::encryption,
+     "of new knowledge bases: aes-256-gcm, sm4-gcm, or none; the others keep theirs"},
+    {"master_key", &RetrievalConfig::master_key,
+     "file:PATH, credential:NAME or pkcs11:... ; empty: a file beside the data folder"},
+};
+constexpr char kFormerKeys[] = "former_master_keys";
+constexpr char kFormerKeysMeaning[] =
+    "replaced ones: the bases they wrapped are wrapped anew at the next start";
 constexpr NumberField kNumberFields[] = {
     {"max_document_bytes", &RetrievalConfig::max_document_bytes, 1, int64_t{1} << 32,
      "largest file taken"},
@@ -54,6 +67,57 @@ constexpr NumberField kNumberFields[] = {
      "of the section around a chunk that an answer may read"},
 };
 
+std::string Quoted(const std::string& text) {
+  std::string quoted = "\"";
+  for (const char c : text) {
+    if (c == '"' || c == '\\') quoted += '\\';
+    quoted += c;
+  }
+  return quoted + '"';
+}
+
+Status ReadFormerKeys(const toml::node& node, RetrievalConfig& config) {
+  const Status wrong =
+      InvalidArgument("retrieval.encryption.{} must be a list of strings", kFormerKeys);
+  if (!node.is_array()) return wrong;
+  config.former_master_keys.clear();
+  for (const toml::node& element : *node.as_array()) {
+    const auto text = element.value<std::string>();
+    if (!text) return wrong;
+    config.former_master_keys.push_back(*text);
+  }
+  return OkStatus();
+}
+
+Status ReadEncryption(const toml::node& node, RetrievalConfig& config) {
+  if (!node.is_table()) return InvalidArgument("retrieval.encryption must be a table");
+  for (const auto& [key, value] : *node.as_table()) {
+    if (key.str() == kFormerKeys) {
+      RETURN_IF_ERROR(ReadFormerKeys(value, config));
+      continue;
+    }
+    const auto* const field =
+        std::find_if(std::begin(kEncryptionFields), std::end(kEncryptionFields),
+                     [&key](const TextField& candidate) { return key.str() == candidate.key; });
+    if (field == std::end(kEncryptionFields)) {
+      return InvalidArgument("unknown key retrieval.encryption.{}", key.str());
+    }
+    const auto text = value.value<std::string>();
+    if (!text) return InvalidArgument("retrieval.encryption.{} must be a string", key.str());
+    config.*(field->member) = *text;
+  }
+  return OkStatus();
+}
+
+// nullopt: not encrypted.
+StatusOr<std::optional<auth::AeadAlgorithm>> AlgorithmOf(const std::string& name) {
+  if (name == "aes-256-gcm") return std::optional(auth::AeadAlgorithm::kAes256Gcm);
+  if (name == "sm4-gcm") return std::optional(auth::AeadAlgorithm::kSm4Gcm);
+  if (name == "none") return std::optional<auth::AeadAlgorithm>();
+  return InvalidArgument(
+      "retrieval.encryption.algorithm is '{}', expected aes-256-gcm, sm4-gcm or none", name);
+}
+
 Status ReadKey(std::string_view key, const toml::node& node, RetrievalConfig& config) {
   for (const TextField& field : kTextFields) {
     if (key != field.key) continue;
@@ -81,6 +145,10 @@ Status ReadKey(std::string_view key, const toml::node& node, RetrievalConfig& co
 Status ApplyToml(std::string_view text, RetrievalConfig& config) {
   ASSIGN_OR_RETURN(const toml::table table, config::ServiceTable(text, "retrieval"));
   for (const auto& [key, node] : table) {
+    if (key.str() == "encryption") {
+      RETURN_IF_ERROR(ReadEncryption(node, config));
+      continue;
+    }
     RETURN_IF_ERROR(ReadKey(std::string_view(key.str()), node, config));
   }
   return OkStatus();
@@ -105,24 +173,52 @@ Status ValidateConfig(const RetrievalConfig& config) {
     return InvalidArgument("max_buffered_bytes {} is less than max_document_bytes {}",
                            config.max_buffered_bytes, config.max_document_bytes);
   }
+  RETURN_IF_ERROR(AlgorithmOf(config.encryption).status());
+  if (!config.master_key.empty()) {
+    RETURN_IF_ERROR(auth::CheckMasterKeySource(config.master_key));
+  }
+  for (const std::string& source : config.former_master_keys) {
+    RETURN_IF_ERROR(auth::CheckMasterKeySource(source));
+  }
   return OkStatus();
+}
+
+std::string DefaultMasterKeyFile(const std::string& data_folder) {
+  std::string path = std::filesystem::absolute(data_folder).lexically_normal().string();
+  if (path.ends_with('/')) path.pop_back();
+  return path + ".master-key";
+}
+
+EncryptionOptions EncryptionOf(const RetrievalConfig& config) {
+  EncryptionOptions options;
+  options.algorithm = *AlgorithmOf(config.encryption);
+  options.master_key = config.master_key;
+  if (config.master_key.empty()) {
+    options.new_key_file = DefaultMasterKeyFile(config.data_folder);
+    options.master_key = "file:" + options.new_key_file;
+  }
+  options.former_master_keys = config.former_master_keys;
+  options.credentials_folder = config.credentials_folder;
+  return options;
 }
 
 std::string FormatConfig(const RetrievalConfig& config) {
   std::string text = "[retrieval]\n";
-  for (const TextField& field : kTextFields) {
-    std::string quoted;
-    for (const char c : config.*field.member) {
-      if (c == '"' || c == '\\') quoted += '\\';
-      quoted += c;
-    }
-    fmt::format_to(std::back_inserter(text), "# {}\n{} = \"{}\"\n", field.meaning, field.key,
-                   quoted);
-  }
+  const auto add_text = [&](const TextField& field) {
+    fmt::format_to(std::back_inserter(text), "# {}\n{} = {}\n", field.meaning, field.key,
+                   Quoted(config.*field.member));
+  };
+  for (const TextField& field : kTextFields) add_text(field);
   for (const NumberField& field : kNumberFields) {
     fmt::format_to(std::back_inserter(text), "# {} ({} to {})\n{} = {}\n", field.meaning, field.low,
                    field.high, field.key, config.*field.member);
   }
+  text += "\n[retrieval.encryption]\n";
+  for (const TextField& field : kEncryptionFields) add_text(field);
+  std::vector<std::string> former;
+  for (const std::string& source : config.former_master_keys) former.push_back(Quoted(source));
+  fmt::format_to(std::back_inserter(text), "# {}\n{} = [{}]\n", kFormerKeysMeaning, kFormerKeys,
+                 fmt::join(former, ", "));
   return text;
 }
 

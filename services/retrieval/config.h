@@ -3,14 +3,17 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/status.h"
 #include "retrieval/chunker.h"
+#include "services/retrieval/key_ring_cipher.h"
 
 namespace hadal::retrieval_service {
 
 /// Everything hadal-retrieval can be told, parsed once at start. The file's keys stand in its
-/// [retrieval] table; other tables belong to other services.
+/// [retrieval] table, those of encryption in [retrieval.encryption]; other tables belong to other
+/// services.
 struct RetrievalConfig {
   std::string data_folder;
   std::string listen = "127.0.0.1:0";
@@ -31,6 +34,10 @@ struct RetrievalConfig {
   int64_t chunk_max_tokens = 448;
   int64_t chunk_overlap_tokens = 40;
   int64_t chunk_parent_tokens = 1024;
+  std::string encryption = "aes-256-gcm";  ///< of new bases; or "sm4-gcm", "none"
+  std::string master_key;  ///< source; empty: a file beside the data folder, made when needed
+  std::vector<std::string> former_master_keys;
+  std::string credentials_folder;  ///< $CREDENTIALS_DIRECTORY of systemd; not in the file
 };
 
 /// Puts the [retrieval] table of the TOML text into `config`; what it does not name stays.
@@ -43,6 +50,13 @@ retrieval::ChunkerOptions ChunkerOptionsOf(const RetrievalConfig& config);
 
 /// INVALID_ARGUMENT when something required is missing or two settings contradict each other.
 Status ValidateConfig(const RetrievalConfig& config);
+
+/// Where the master key lies when the configuration names none: beside the data folder, so that a
+/// copy of that folder does not hold the key to itself.
+std::string DefaultMasterKeyFile(const std::string& data_folder);
+
+/// What KeyRingCipher needs of a valid configuration.
+EncryptionOptions EncryptionOf(const RetrievalConfig& config);
 
 /// The configuration as the TOML file that yields it, each key with what it means.
 std::string FormatConfig(const RetrievalConfig& config);

@@ -1,5 +1,6 @@
 #include <CLI/CLI.hpp>
 #include <cstdio>
+#include <cstdlib>
 
 #include "base/file.h"
 #include "base/log.h"
@@ -55,6 +56,9 @@ int main(int argc, char** argv) {
     return Fail(loaded);
   }
   if (!parser.empty()) config.parser_program = parser;
+  if (const char* credentials = std::getenv("CREDENTIALS_DIRECTORY")) {
+    config.credentials_folder = credentials;
+  }
   if (print_config) {
     std::fputs(hadal::retrieval_service::FormatConfig(config).c_str(), stdout);
     return 0;

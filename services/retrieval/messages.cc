@@ -21,6 +21,7 @@ v1::KnowledgeBase BaseToProto(const retrieval::KnowledgeBaseInfo& base) {
   proto.set_documents(base.documents);
   proto.set_chunks(base.chunks);
   proto.set_created_unix_ms(base.created_unix_ms);
+  proto.set_encryption(base.encryption);
   return proto;
 }
 

@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "services/parser/parser_pool.h"
 #include "services/retrieval/inference_embedder.h"
+#include "services/retrieval/key_ring_cipher.h"
 #include "services/retrieval/service.h"
 #include "services/rpc/channel.h"
 #include "services/rpc/run_file.h"
@@ -136,6 +137,7 @@ Status RetrievalServer::WaitAndOpen() {
   store_options.max_chunks_per_document = config_.max_chunks_per_document;
   store_options.embed_first_chunks = config_.embed_first_chunks;
   store_options.min_free_bytes = config_.min_free_bytes;
+  ASSIGN_OR_RETURN(store_options.cipher, KeyRingCipher::Create(EncryptionOf(config_)));
   ASSIGN_OR_RETURN(std::shared_ptr<retrieval::KnowledgeStore> store,
                    retrieval::KnowledgeStore::Open(store_options, parts_->embedder,
                                                    std::make_shared<SystemClock>()));

@@ -69,6 +69,8 @@ def check_includes(name, text, problems):
     if re.search(r"#include <openssl/", text) and not name.startswith(
             ("auth/crypto/", "auth/mtls/", "services/gateway/")):
         problems.append(f"{name}: only auth/crypto, auth/mtls and the TLS front end use OpenSSL")
+    if re.search(r"#include <(gcrypt\.h|p11-kit/)", text) and not name.startswith("auth/crypto/"):
+        problems.append(f"{name}: only auth/crypto uses libgcrypt and PKCS#11")
     parts = name.split("/")
     if module == "inference" and len(parts) > 2 and parts[1] in INSIDE_INFERENCE:
         for include in INCLUDE.findall(text):

@@ -17,7 +17,8 @@ nlohmann::json ToJson(const v1::KnowledgeBase& base) {
           {"description", base.description()},
           {"documents", base.documents()},
           {"chunks", base.chunks()},
-          {"created_unix_ms", base.created_unix_ms()}};
+          {"created_unix_ms", base.created_unix_ms()},
+          {"encryption", base.encryption()}};
 }
 
 std::vector<std::string> Strings(const google::protobuf::RepeatedPtrField<std::string>& field) {
@@ -49,12 +50,13 @@ Status RunLs(const Invocation& invocation) {
   for (const v1::KnowledgeBase& base : response.knowledge_bases()) {
     json.push_back(ToJson(base));
     rows.push_back({base.id(), std::to_string(base.documents()), std::to_string(base.chunks()),
+                    base.encryption().empty() ? "none" : base.encryption(),
                     FormatTime(base.created_unix_ms()), base.description()});
   }
   if (invocation.json) {
     PrintJson({{"knowledge_bases", json}});
   } else {
-    PrintTable({"ID", "DOCUMENTS", "CHUNKS", "CREATED (UTC)", "DESCRIPTION"}, rows);
+    PrintTable({"ID", "DOCUMENTS", "CHUNKS", "ENCRYPTION", "CREATED (UTC)", "DESCRIPTION"}, rows);
   }
   return OkStatus();
 }

@@ -1,8 +1,10 @@
 #include "auth/crypto/digest.h"
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 
 #include <cstring>
+#include <fstream>
 #include <string>
 #include <type_traits>
 
@@ -44,6 +46,18 @@ TEST(HmacSha256, MatchesRfc4231) {
             "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54");
 }
 
+// Wycheproof hmac_sm3_test.json, tests 1 and 2.
+TEST(HmacSm3, MatchesPublishedValues) {
+  EXPECT_EQ(HexEncode(HmacSm3(
+                *HexDecode("1e225cafb90339bba1b24076d4206c3e79c355805d851682bc818baa4f5a7779"),
+                *HexDecode(""))),
+            "f9938b1b2515117f25dcd636c9a6a0e7f00bccaf5347e0e0df435cfca736cfc1");
+  EXPECT_EQ(HexEncode(HmacSm3(
+                *HexDecode("8159fd15133cd964c9a6964c94f0ea269a806fd9f43f0da58b6cd1b33d189b2a"),
+                *HexDecode("77"))),
+            "51aaf64843b6d2fc7a244ab9cda9b7b57164ce6a865f9808c01931b46195411d");
+}
+
 TEST(ConstantTimeEquals, ComparesContentAndLength) {
   EXPECT_TRUE(ConstantTimeEquals("", ""));
   EXPECT_TRUE(ConstantTimeEquals("abc", "abc"));
@@ -83,6 +97,19 @@ TEST(Secret, IsWipedOnAssignmentAndEmptyAfterMove) {
   char buffer[4] = {'a', 'b', 'c', 'd'};
   WipeMemory(buffer, sizeof buffer);
   EXPECT_EQ(std::memcmp(buffer, "\0\0\0\0", 4), 0);
+}
+
+TEST(Secret, LiesInLockedMemoryWhereThatIsAllowed) {
+  struct rlimit limit {};
+  ASSERT_EQ(::getrlimit(RLIMIT_MEMLOCK, &limit), 0);
+  if (limit.rlim_cur < (size_t{1} << 20)) GTEST_SKIP() << "less than 1 MiB may be locked";
+  const Secret secret("0123456789");
+  std::ifstream status("/proc/self/status");
+  std::string line;
+  while (std::getline(status, line) && !line.starts_with("VmLck:")) {
+  }
+  ASSERT_TRUE(line.starts_with("VmLck:"));
+  EXPECT_GE(std::stol(line.substr(6)), 512) << line;  // KiB
 }
 
 }  // namespace
