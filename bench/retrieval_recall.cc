@@ -1,19 +1,23 @@
-// Recall of the whole retrieval path over a labelled corpus (manifest.jsonl, principals.jsonl,
-// questions.jsonl): files through the sandboxed parser, chunker, embedding model and store, each
-// question asked as its principal. Writes one line a question for the corpus' own scorer.
+// Recall of the whole retrieval path over a labelled set (ops/eval/README.md: manifest.jsonl,
+// principals.jsonl, questions.jsonl): files through the sandboxed parser, chunker, embedding model
+// and store in this process, each question asked as its principal. With --vectors a second run
+// embeds nothing, so that ranking can be tuned in seconds. Prints both channels alone beside their
+// fusion, and writes one line a question for the set's own scorer.
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdio>
 #include <fstream>
 #include <map>
 #include <nlohmann/json.hpp>
 
-#include "absl/time/clock.h"
 #include "base/file.h"
-#include "base/log.h"
-#include "inference/embedder.h"
-#include "inference/kernels/thread_pool.h"
-#include "retrieval/embedder.h"
+#include "base/utf8.h"
+#include "bench/cached_embedder.h"
+#include "bench/refusal_table.h"
+#include "ops/eval/labelled_set.h"
+#include "ops/eval/metrics.h"
+#include "retrieval/clean/text_folder.h"
 #include "retrieval/knowledge_store.h"
 #include "services/parser/parser_pool.h"
 #include "services/retrieval/ingest.h"
@@ -23,42 +27,19 @@ namespace {
 
 using nlohmann::json;
 
-class LocalEmbedder final : public retrieval::Embedder, public retrieval::TokenCounter {
- public:
-  explicit LocalEmbedder(std::unique_ptr<inference::Embedder> model) : model_(std::move(model)) {}
-  std::string model_id() const override { return "local"; }
-  int32_t dim() const override { return model_->dim(); }
-  StatusOr<std::vector<float>> EmbedPassages(const std::vector<std::string>& texts,
-                                             retrieval::EmbedPriority) override {
-    return Embed(texts, inference::EmbedKind::kPassage);
-  }
-  StatusOr<std::vector<float>> EmbedQuery(const std::string& query) override {
-    return Embed({query}, inference::EmbedKind::kQuery);
-  }
-  int32_t max_tokens() const override { return model_->max_tokens() - kAroundText; }
-  StatusOr<std::vector<int32_t>> CountTokens(const std::vector<std::string>& texts) override {
-    std::vector<int32_t> counts;
-    for (const std::string& text : texts) counts.push_back(model_->CountTokens(text));
-    return counts;
-  }
-
- private:
-  static constexpr int32_t kAroundText = 8;  // prefix and special tokens, and a reserve
-
-  StatusOr<std::vector<float>> Embed(const std::vector<std::string>& texts,
-                                     inference::EmbedKind kind) {
-    std::vector<float> vectors;
-    for (size_t begin = 0; begin < texts.size(); begin += 16) {
-      const size_t end = std::min(begin + 16, texts.size());
-      ASSIGN_OR_RETURN(const inference::Embeddings part,
-                       model_->Embed({texts.begin() + static_cast<std::ptrdiff_t>(begin),
-                                      texts.begin() + static_cast<std::ptrdiff_t>(end)},
-                                     kind));
-      vectors.insert(vectors.end(), part.values.begin(), part.values.end());
-    }
-    return vectors;
-  }
-  const std::unique_ptr<inference::Embedder> model_;
+struct Options {
+  std::string set;
+  std::string model = "models/multilingual-e5-small-q4_0.gguf";
+  std::string parser = "build/release/bin/hadal-parser";
+  std::string results;
+  std::string vectors;
+  std::string reference_text;
+  bool simplified = false;
+  bool untitled = false;
+  bool refusals = false;
+  int32_t every = 1;
+  int32_t threads = 2;
+  int32_t k = 10;
 };
 
 std::vector<json> ReadLines(const std::string& path) {
@@ -79,117 +60,202 @@ v1::Classification Level(const std::string& name) {
   return levels.at(name);
 }
 
-Status AddCorpus(const std::string& corpus, const retrieval_service::Ingest& ingest,
-                 retrieval::TokenCounter& tokens, retrieval::KnowledgeStore& store) {
-  for (const json& entry : ReadLines(corpus + "/manifest.jsonl")) {
-    v1::DocumentHeader header;
-    header.set_knowledge_base("corpus");
-    header.set_document_id(entry.at("id").get<std::string>());
-    header.set_title(entry.at("title").get<std::string>());
-    header.set_file_name(entry.at("file").get<std::string>());
-    header.mutable_label()->set_classification(Level(entry.at("classification")));
-    for (const json& name : entry.at("compartments"))
-      header.mutable_label()->add_compartments(name);
-    for (const json& name : entry.at("groups")) header.mutable_label()->add_groups(name);
-    ASSIGN_OR_RETURN(const std::string content, ReadFile(corpus + "/" + header.file_name()));
-    const absl::Time start = absl::Now();
-    ASSIGN_OR_RETURN(const v1::AddDocumentResponse added,
-                     ingest.Add(store, tokens, header, content));
-    std::printf("%s %s: %s %d chunks, %.1f s\n", header.document_id().c_str(),
-                header.file_name().c_str(),
-                added.accepted() ? "accepted" : added.reason_code().c_str(), added.chunks(),
-                absl::ToDoubleSeconds(absl::Now() - start));
+v1::DocumentHeader HeaderOf(const json& entry, bool untitled) {
+  v1::DocumentHeader header;
+  header.set_knowledge_base("set");
+  header.set_document_id(entry.at("id").get<std::string>());
+  if (!untitled) header.set_title(entry.value("title", ""));
+  header.set_file_name(entry.at("file").get<std::string>());
+  header.mutable_label()->set_classification(Level(entry.value("classification", "public")));
+  for (const json& name : entry.value("compartments", json::array())) {
+    header.mutable_label()->add_compartments(name);
   }
-  return OkStatus();
+  for (const json& name : entry.value("groups", json::array())) {
+    header.mutable_label()->add_groups(name);
+  }
+  return header;
 }
 
-retrieval::AccessFilter FilterOf(const json& principal) {
-  retrieval::AccessFilter filter;
-  filter.clearance = static_cast<retrieval::Classification>(Level(principal.at("clearance")));
-  for (const json& name : principal.at("compartments")) filter.compartments.push_back(name);
-  for (const json& name : principal.at("groups")) filter.groups.push_back(name);
-  return filter;
-}
-
-Status Ask(const std::string& corpus, retrieval::KnowledgeStore& store, int32_t k,
-           std::ofstream& out) {
-  std::map<std::string, retrieval::AccessFilter> principals;
-  for (const json& principal : ReadLines(corpus + "/principals.jsonl")) {
-    principals[principal.at("id")] = FilterOf(principal);
-  }
-  const absl::Time start = absl::Now();
-  int questions = 0;
-  for (const json& question : ReadLines(corpus + "/questions.jsonl")) {
-    const std::string principal = question.at("principal");
-    ASSIGN_OR_RETURN(const retrieval::SearchResult result,
-                     store.Search("corpus", question.at("question").get<std::string>(), k,
-                                  principals.at(principal)));
-    json retrieved = json::array();
-    for (const retrieval::SearchHit& hit : result.hits) {
-      retrieved.push_back({{"document", hit.document_id},
-                           {"text", hit.chunk.text},
-                           {"score", hit.score},
-                           {"dense", hit.dense_score},
-                           {"lexical", hit.lexical_score},
-                           {"coverage", hit.lexical_coverage}});
+Status AddDocuments(const Options& options, const retrieval_service::Ingest& ingest,
+                    retrieval::TokenCounter& tokens, retrieval::KnowledgeStore& store) {
+  int32_t documents = 0;
+  int32_t chunks = 0;
+  for (const json& entry : ReadLines(options.set + "/manifest.jsonl")) {
+    v1::DocumentHeader header = HeaderOf(entry, options.untitled);
+    ASSIGN_OR_RETURN(std::string content, ReadFile(options.set + "/" + header.file_name()));
+    ASSIGN_OR_RETURN(v1::AddDocumentResponse added, ingest.Add(store, tokens, header, content));
+    if (!added.accepted() && !options.reference_text.empty()) {
+      std::printf("%s: %s, its reference text instead\n", header.document_id().c_str(),
+                  added.reason_code().c_str());
+      header.set_file_name(header.document_id() + ".txt");
+      ASSIGN_OR_RETURN(content, ReadFile(options.reference_text + "/" + header.file_name()));
+      ASSIGN_OR_RETURN(added, ingest.Add(store, tokens, header, content));
     }
-    out << json{{"question_id", question.at("id")},
-                {"principal", principal},
-                {"retrieved", retrieved},
-                {"answer", ""}}
-               .dump()
-        << "\n";
-    ++questions;
+    if (!added.accepted()) {
+      std::printf("%s %s: %s\n", header.document_id().c_str(), header.file_name().c_str(),
+                  added.reason_code().c_str());
+    }
+    documents += added.accepted() ? 1 : 0;
+    chunks += added.chunks();
   }
-  std::printf("%d questions, %.1f ms each\n", questions,
-              absl::ToDoubleMilliseconds(absl::Now() - start) / questions);
+  std::printf("%d documents, %d chunks\n", documents, chunks);
   return OkStatus();
 }
 
-Status Run(const std::string& corpus, const std::string& model, const std::string& parser,
-           const std::string& results, int32_t threads, int32_t k) {
-  const auto pool = std::make_shared<inference::ThreadPool>(threads);
-  ASSIGN_OR_RETURN(std::unique_ptr<inference::Embedder> loaded,
-                   inference::Embedder::Load(model, pool));
-  auto embedder = std::make_shared<LocalEmbedder>(std::move(loaded));
+std::map<std::string, retrieval::AccessFilter> ReadPrincipals(const std::string& path) {
+  std::map<std::string, retrieval::AccessFilter> principals;
+  principals[""].clearance = retrieval::Classification::kPublic;
+  for (const json& principal : ReadLines(path)) {
+    retrieval::AccessFilter& filter = principals[principal.at("id")];
+    filter.clearance = static_cast<retrieval::Classification>(Level(principal.at("clearance")));
+    for (const json& name : principal.at("compartments")) filter.compartments.push_back(name);
+    for (const json& name : principal.at("groups")) filter.groups.push_back(name);
+  }
+  return principals;
+}
+
+// The hits by one channel's score alone. Fusion has been asked for so many that what a channel
+// puts first is among them.
+std::vector<retrieval::SearchHit> ByChannel(std::vector<retrieval::SearchHit> hits,
+                                            float retrieval::SearchHit::*score) {
+  std::stable_sort(hits.begin(), hits.end(),
+                   [score](const auto& a, const auto& b) { return a.*score > b.*score; });
+  return hits;
+}
+
+eval::Reply ReplyOf(const std::vector<retrieval::SearchHit>& hits, size_t k) {
+  eval::Reply reply;
+  for (size_t i = 0; i < std::min(k, hits.size()); ++i) {
+    reply.retrieved.push_back({hits[i].document_id, hits[i].chunk.text});
+  }
+  return reply;
+}
+
+json ResultLine(const eval::Question& question, const std::vector<retrieval::SearchHit>& hits,
+                size_t k) {
+  json retrieved = json::array();
+  for (size_t i = 0; i < std::min(k, hits.size()); ++i) {
+    const retrieval::SearchHit& hit = hits[i];
+    retrieved.push_back({{"document", hit.document_id},
+                         {"text", hit.chunk.text},
+                         {"score", hit.score},
+                         {"dense", hit.dense_score},
+                         {"lexical", hit.lexical_score},
+                         {"coverage", hit.lexical_coverage}});
+  }
+  return {{"question_id", question.id},
+          {"principal", question.principal},
+          {"retrieved", retrieved},
+          {"answer", ""}};
+}
+
+void PrintRow(const char* channel, const std::string& kind, const eval::Totals& totals) {
+  const double n = totals.questions;
+  std::printf("%-8s %-24s %5d ", channel, kind.c_str(), totals.questions);
+  for (const double recall : totals.recall) std::printf(" %.3f", recall / n);
+  std::printf("  %.3f  %.3f\n", totals.reciprocal_rank / n, totals.ndcg / n);
+}
+
+void PrintReport(const char* channel, const eval::Report& report) {
+  for (const auto& [kind, totals] : report.kinds) {
+    if (!totals.recall.empty()) PrintRow(channel, kind, totals);
+  }
+  PrintRow(channel, "all", report.Answerable());
+}
+
+Status Ask(const Options& options, retrieval::KnowledgeStore& store) {
+  constexpr int32_t kChannelDepth = 200;
+  constexpr size_t kAnswerTopK = 8;  // AnswererOptions::top_k
+  ASSIGN_OR_RETURN(const eval::LabelledSet set,
+                   eval::ReadLabelledSet(options.set + "/questions.jsonl"));
+  ASSIGN_OR_RETURN(const auto folder, retrieval::TextFolder::Create());
+  const auto principals = ReadPrincipals(options.set + "/principals.jsonl");
+  std::ofstream out(options.results);
+  eval::Report fused{{1, 3, 5, 10}, {}, {}};
+  eval::Report dense = fused;
+  eval::Report lexical = fused;
+  RefusalTable refusals;
+  const size_t k = static_cast<size_t>(options.k);
+  for (size_t q = 0; q < set.questions.size(); q += static_cast<size_t>(options.every)) {
+    const eval::Question& question = set.questions[q];
+    std::string text = question.text;
+    if (options.simplified) {
+      text.clear();
+      for (const char32_t c : folder->Fold(question.text)) AppendUtf8(c, text);
+    }
+    const auto principal = principals.find(question.principal);
+    if (principal == principals.end()) {
+      return InvalidArgument("{}: no principal '{}' in principals.jsonl", question.id,
+                             question.principal);
+    }
+    ASSIGN_OR_RETURN(
+        const retrieval::SearchResult result,
+        store.Search("set", text, std::max(options.k, kChannelDepth), principal->second));
+    const auto by_dense = ByChannel(result.hits, &retrieval::SearchHit::dense_score);
+    const auto by_words = ByChannel(result.hits, &retrieval::SearchHit::lexical_score);
+    eval::Score(set, question, ReplyOf(result.hits, k), fused);
+    eval::Score(set, question, ReplyOf(by_dense, k), dense);
+    eval::Score(set, question, ReplyOf(by_words, k), lexical);
+    if (options.refusals) {
+      const size_t shown = std::min<size_t>(result.hits.size(), kAnswerTopK);
+      refusals.Add(question.text, {result.hits.begin(), result.hits.begin() + shown},
+                   question.answerable());
+    }
+    if (out.is_open()) out << ResultLine(question, result.hits, k).dump() << "\n";
+  }
+  std::printf("%-8s %-24s %5s   R@1   R@3   R@5   R@10  MRR    nDCG\n", "", "kind", "n");
+  PrintReport("BM25", lexical);
+  PrintReport("dense", dense);
+  PrintReport("fused", fused);
+  std::printf("leakage: %zu\n", fused.leaks.size());
+  if (options.refusals) refusals.Print();
+  return OkStatus();
+}
+
+Status Run(const Options& options) {
+  ASSIGN_OR_RETURN(const std::shared_ptr<CachedEmbedder> embedder,
+                   CachedEmbedder::Create(options.model, options.vectors, options.threads));
   ASSIGN_OR_RETURN(const std::unique_ptr<TempDir> folder, TempDir::Create("recall"));
-  retrieval::KnowledgeStoreOptions options;
-  options.path = folder->path() + "/store";
+  retrieval::KnowledgeStoreOptions store_options;
+  store_options.path = folder->path() + "/store";
+  store_options.embed_first_chunks = store_options.max_chunks_per_document;
   ASSIGN_OR_RETURN(
       const std::unique_ptr<retrieval::KnowledgeStore> store,
-      retrieval::KnowledgeStore::Open(options, embedder, std::make_shared<SystemClock>()));
-  RETURN_IF_ERROR(store->CreateBase("corpus", "").status());
+      retrieval::KnowledgeStore::Open(store_options, embedder, std::make_shared<SystemClock>()));
+  RETURN_IF_ERROR(store->CreateBase("set", "").status());
   parser::ParserPoolOptions pool_options;
-  pool_options.program = parser;
+  pool_options.program = options.parser;
   ASSIGN_OR_RETURN(std::shared_ptr<parser::ParserPool> parsers,
                    parser::ParserPool::Create(pool_options));
-  ASSIGN_OR_RETURN(std::shared_ptr<const retrieval::TextFolder> text_folder,
-                   retrieval::TextFolder::Create());
-  const retrieval_service::Ingest ingest({}, std::move(parsers), std::move(text_folder));
-  RETURN_IF_ERROR(AddCorpus(corpus, ingest, *embedder, *store));
-  std::ofstream out(results);
-  return Ask(corpus, *store, k, out);
+  const retrieval_service::Ingest ingest({}, std::move(parsers));
+  RETURN_IF_ERROR(AddDocuments(options, ingest, *embedder, *store));
+  return Ask(options, *store);
 }
 
 }  // namespace
 }  // namespace hadal
 
 int main(int argc, char** argv) {
-  std::string corpus;
-  std::string model = "models/multilingual-e5-small-q4_0.gguf";
-  std::string parser = "build/release/bin/hadal-parser";
-  std::string results = "results.jsonl";
-  int32_t threads = 2;
-  int32_t k = 10;
-  CLI::App app("Recall of retrieval over a labelled corpus");
-  app.add_option("--corpus", corpus, "folder with manifest.jsonl")->required();
-  app.add_option("--model", model, "embedding model")->capture_default_str();
-  app.add_option("--parser", parser, "path of hadal-parser")->capture_default_str();
-  app.add_option("--results", results, "written, for the scorer")->capture_default_str();
-  app.add_option("--threads", threads, "for the model")->capture_default_str();
-  app.add_option("-k", k, "chunks a question")->capture_default_str();
+  hadal::Options options;
+  CLI::App app("Recall of retrieval over a labelled set, by channel and kind");
+  app.add_option("--set", options.set, "folder with manifest.jsonl and questions.jsonl")
+      ->required();
+  app.add_option("--model", options.model, "embedding model")->capture_default_str();
+  app.add_option("--parser", options.parser, "path of hadal-parser")->capture_default_str();
+  app.add_option("--vectors", options.vectors, "file that keeps the vectors between runs");
+  app.add_option("--reference-text", options.reference_text,
+                 "folder of ID.txt, read where the file itself is refused");
+  app.add_flag("--simplified", options.simplified, "questions folded to simplified characters");
+  app.add_flag("--untitled", options.untitled, "leave the manifest's titles out");
+  app.add_flag("--refusals", options.refusals,
+               "what a threshold on the evidence of the first 8 chunks would refuse");
+  app.add_option("--every", options.every, "only each so many-th question")
+      ->check(CLI::PositiveNumber);
+  app.add_option("--results", options.results, "written, for the scorer");
+  app.add_option("--threads", options.threads, "for the model")->capture_default_str();
+  app.add_option("-k", options.k, "chunks a question")->capture_default_str();
   CLI11_PARSE(app, argc, argv);
-  const hadal::Status status = hadal::Run(corpus, model, parser, results, threads, k);
+  const hadal::Status status = hadal::Run(options);
   if (!status.ok()) std::fprintf(stderr, "%s\n", hadal::StatusMessage(status).c_str());
   return status.ok() ? 0 : 1;
 }

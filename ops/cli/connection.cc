@@ -27,6 +27,20 @@ int ExitCode(const Status& status) {
   }
 }
 
+namespace {
+
+StatusOr<std::string> EndpointOf(const Invocation& invocation) {
+  if (!invocation.endpoint.empty()) return invocation.endpoint;
+  StatusOr<rpc::RunFile> run = rpc::ReadRunFile(invocation.data, "gateway");
+  if (!run.ok() || !run->endpoints.contains("grpc")) {
+    return Unavailable("no appliance runs in {}: start one with 'hadal up --data {}'",
+                       invocation.data, invocation.data);
+  }
+  return run->endpoints["grpc"];
+}
+
+}  // namespace
+
 StatusOr<std::string> ReadKeyFile(const std::string& path) {
   ASSIGN_OR_RETURN(std::string text, ReadFile(path, 1 << 16));
   const nlohmann::json json = nlohmann::json::parse(text, nullptr, /*allow_exceptions=*/false);
@@ -40,15 +54,6 @@ StatusOr<std::string> ReadKeyFile(const std::string& path) {
 }
 
 StatusOr<std::unique_ptr<Connection>> Connection::Open(const Invocation& invocation) {
-  std::string endpoint = invocation.endpoint;
-  if (endpoint.empty()) {
-    StatusOr<rpc::RunFile> run = rpc::ReadRunFile(invocation.data, "gateway");
-    if (!run.ok() || !run->endpoints.contains("grpc")) {
-      return Unavailable("no appliance runs in {}: start one with 'hadal up --data {}'",
-                         invocation.data, invocation.data);
-    }
-    endpoint = run->endpoints["grpc"];
-  }
   std::string key_file = invocation.key_file;
   if (key_file.empty()) {
     if (!invocation.endpoint.empty()) {
@@ -56,7 +61,20 @@ StatusOr<std::unique_ptr<Connection>> Connection::Open(const Invocation& invocat
     }
     key_file = invocation.data + "/admin/admin.key";
   }
+  ASSIGN_OR_RETURN(const std::string endpoint, EndpointOf(invocation));
   ASSIGN_OR_RETURN(std::string key, ReadKeyFile(key_file));
+  return Connect(invocation, endpoint, std::move(key));
+}
+
+StatusOr<std::unique_ptr<Connection>> Connection::OpenAs(const Invocation& invocation,
+                                                         std::string key) {
+  ASSIGN_OR_RETURN(const std::string endpoint, EndpointOf(invocation));
+  return Connect(invocation, endpoint, std::move(key));
+}
+
+StatusOr<std::unique_ptr<Connection>> Connection::Connect(const Invocation& invocation,
+                                                          const std::string& endpoint,
+                                                          std::string key) {
   const std::string ca =
       invocation.ca_file.empty() ? invocation.data + "/pki/ca.pem" : invocation.ca_file;
   StatusOr<std::shared_ptr<grpc::Channel>> channel = rpc::MakePublicChannel(endpoint, ca);

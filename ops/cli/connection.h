@@ -19,12 +19,18 @@ class Connection {
   /// From --endpoint, or from the run file of the appliance under --data. UNAVAILABLE says how to
   /// start it.
   static StatusOr<std::unique_ptr<Connection>> Open(const Invocation& invocation);
+  /// The same with another API key.
+  static StatusOr<std::unique_ptr<Connection>> OpenAs(const Invocation& invocation,
+                                                      std::string key);
 
   const std::shared_ptr<grpc::Channel>& channel() const { return channel_; }
   /// Puts the key and the deadline on a call.
   void Prepare(grpc::ClientContext& context, absl::Duration timeout) const;
 
  private:
+  static StatusOr<std::unique_ptr<Connection>> Connect(const Invocation& invocation,
+                                                       const std::string& endpoint,
+                                                       std::string key);
   Connection(std::shared_ptr<grpc::Channel> channel, std::string key)
       : channel_(std::move(channel)), key_(std::move(key)) {}
   const std::shared_ptr<grpc::Channel> channel_;

@@ -42,6 +42,7 @@ void AddDoctor(CLI::App& app, Invocation& invocation);
 void AddKb(CLI::App& app, Invocation& invocation);
 void AddKbAdd(CLI::App& kb, Invocation& invocation);
 void AddKbSearch(CLI::App& kb, Invocation& invocation);
+void AddKbEval(CLI::App& kb, Invocation& invocation);
 void AddAsk(CLI::App& app, Invocation& invocation);
 void AddUser(CLI::App& app, Invocation& invocation);
 void AddKey(CLI::App& app, Invocation& invocation);

@@ -149,8 +149,11 @@ IndexResult BaseIndex::Search(const IndexQuery& query, size_t k, const AccessFil
     if (!slot.embedded) without_vector.push_back(static_cast<uint32_t>(i));
   }
   result.chunks_pending = static_cast<int64_t>(without_vector.size());
-  const std::vector<double> fused = FuseScores(dense, lexical.score, language, {}, without_vector);
-  for (const uint32_t i : BestIndexes(fused, k)) {
+  const std::vector<double> fused =
+      FuseScores(dense, lexical.score, lexical.coverage, language, without_vector);
+  const auto best = std::max_element(lexical.score.begin(), lexical.score.end());
+  const bool weak = lexical.coverage[best - lexical.score.begin()] < kWeakCoverage;
+  for (const uint32_t i : weak ? BestOfLanguages(fused, language, k) : BestIndexes(fused, k)) {
     result.best.push_back({slots_[allowed->slots[i]].number, fused[i], dense[i], lexical.score[i],
                            lexical.coverage[i]});
   }

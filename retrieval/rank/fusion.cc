@@ -10,62 +10,66 @@
 namespace hadal::retrieval {
 namespace {
 
-constexpr size_t kLanguages = 256;
-constexpr uint16_t kNoVector = kLanguages;  // a group of its own, apart from every language
 constexpr double kSmallest = 1e-9;
-
-struct Moments {
-  double count = 0;
-  double sum = 0;
-  double squares = 0;  // around the mean, second pass
-
-  double mean() const { return count > 0 ? sum / count : 0; }
-  double deviation() const { return count > 0 ? std::sqrt(squares / count) : 0; }
-};
-
-// Standard scores within each language. A language with one chunk, or with equal cosines, has no
-// deviation of its own: its chunks stand at its mean, 0.
-std::vector<double> ScaleWithinLanguages(absl::Span<const float> dense,
-                                         absl::Span<const uint16_t> language) {
-  std::array<Moments, kLanguages + 1> moments{};
-  for (size_t i = 0; i < dense.size(); ++i) {
-    moments[language[i]].count += 1;
-    moments[language[i]].sum += dense[i];
-  }
-  for (size_t i = 0; i < dense.size(); ++i) {
-    const double difference = dense[i] - moments[language[i]].mean();
-    moments[language[i]].squares += difference * difference;
-  }
-  std::vector<double> scaled(dense.size());
-  for (size_t i = 0; i < dense.size(); ++i) {
-    const Moments& own = moments[language[i]];
-    const double deviation = language[i] == kNoVector ? 0.0 : own.deviation();
-    scaled[i] = deviation > kSmallest ? (dense[i] - own.mean()) / deviation : 0.0;
-  }
-  return scaled;
-}
+constexpr double kDenseWeight = 0.75;
+constexpr double kCoverageWeight = 0.6;
+constexpr size_t kLanguageStep = 3;
 
 }  // namespace
 
-std::vector<double> FuseScores(absl::Span<const float> dense, absl::Span<const float> lexical,
-                               absl::Span<const uint8_t> language, const FusionOptions& options,
-                               absl::Span<const uint32_t> without_vector) {
-  CHECK(dense.size() == lexical.size() && dense.size() == language.size());
-  std::vector<uint16_t> group(language.begin(), language.end());
-  for (const uint32_t i : without_vector) group[i] = kNoVector;
-  std::vector<double> fused = ScaleWithinLanguages(dense, group);
-  if (fused.empty()) return fused;
-  const double best_dense = *std::max_element(fused.begin(), fused.end());
-  const double best_lexical = *std::max_element(lexical.begin(), lexical.end());
-  const double dense_factor = best_dense > kSmallest ? options.dense_weight / best_dense : 0.0;
-  const double lexical_factor =
-      best_lexical > kSmallest ? (1.0 - options.dense_weight) / best_lexical : 0.0;
-  for (size_t i = 0; i < fused.size(); ++i) {
-    fused[i] = fused[i] * dense_factor + lexical[i] * lexical_factor;
+LanguageScaling::LanguageScaling(absl::Span<const float> dense, absl::Span<const uint16_t> group) {
+  CHECK(dense.size() == group.size());
+  std::array<double, kNoVector + 1> counts{};
+  for (size_t i = 0; i < dense.size(); ++i) {
+    counts[group[i]] += 1;
+    means_[group[i]] += dense[i];
   }
-  for (const uint32_t i : without_vector) {
-    const double share = best_lexical > kSmallest ? lexical[i] / best_lexical : 0.0;
-    fused[i] += options.dense_weight * share * share;
+  for (size_t g = 0; g < counts.size(); ++g) {
+    if (counts[g] > 0) means_[g] /= counts[g];
+  }
+  std::array<double, kNoVector + 1> squares{};  // around the mean
+  for (size_t i = 0; i < dense.size(); ++i) {
+    const double difference = dense[i] - means_[group[i]];
+    squares[group[i]] += difference * difference;
+  }
+  for (size_t g = 0; g < kNoVector; ++g) {
+    const double deviation = counts[g] > 0 ? std::sqrt(squares[g] / counts[g]) : 0;
+    factors_[g] = deviation > kSmallest ? 1 / deviation : 0;
+  }
+}
+
+double DenseWeight(double best_coverage) {
+  return kDenseWeight - kCoverageWeight * std::clamp(best_coverage, 0.0, 1.0);
+}
+
+double Fusion::Score(double scaled, double lexical, uint16_t group) const {
+  const double share = best_lexical > kSmallest ? lexical / best_lexical : 0.0;
+  const double dense = group == LanguageScaling::kNoVector
+                           ? share * share
+                           : scaled / std::max(best_dense[group], kLeastBest);
+  return dense_weight * dense + (1.0 - dense_weight) * share;
+}
+
+std::vector<double> FuseScores(absl::Span<const float> dense, absl::Span<const float> lexical,
+                               absl::Span<const float> coverage, absl::Span<const uint8_t> language,
+                               absl::Span<const uint32_t> without_vector) {
+  CHECK(dense.size() == lexical.size() && dense.size() == language.size() &&
+        dense.size() == coverage.size());
+  if (dense.empty()) return {};
+  std::vector<uint16_t> group(language.begin(), language.end());
+  for (const uint32_t i : without_vector) group[i] = LanguageScaling::kNoVector;
+  const LanguageScaling scaling(dense, group);
+  const auto best = std::max_element(lexical.begin(), lexical.end()) - lexical.begin();
+  Fusion fusion;
+  fusion.dense_weight = DenseWeight(coverage[best]);
+  fusion.best_lexical = lexical[best];
+  std::vector<double> fused(dense.size());
+  for (size_t i = 0; i < fused.size(); ++i) {
+    fused[i] = scaling(dense[i], group[i]);
+    fusion.best_dense[group[i]] = std::max(fusion.best_dense[group[i]], fused[i]);
+  }
+  for (size_t i = 0; i < fused.size(); ++i) {
+    fused[i] = fusion.Score(fused[i], lexical[i], group[i]);
   }
   return fused;
 }
@@ -81,6 +85,41 @@ std::vector<uint32_t> BestIndexes(absl::Span<const double> scores, size_t k) {
                     better);
   order.resize(kept);
   return order;
+}
+
+std::vector<uint32_t> BestOfLanguages(absl::Span<const double> scores,
+                                      absl::Span<const uint8_t> language, size_t k) {
+  CHECK(scores.size() == language.size());
+  const std::vector<uint32_t> order = BestIndexes(scores, k);
+  if (order.empty()) return order;
+  const uint8_t first = language[order.front()];
+  std::vector<uint32_t> slots;  // of other languages
+  std::vector<double> their_scores;
+  for (uint32_t i = 0; i < scores.size(); ++i) {
+    if (language[i] == first || language[i] == 0) continue;
+    slots.push_back(i);
+    their_scores.push_back(scores[i]);
+  }
+  std::vector<uint32_t> others = BestIndexes(their_scores, k / kLanguageStep);
+  for (uint32_t& i : others) i = slots[i];
+
+  std::vector<uint32_t> spread;
+  std::vector<bool> taken(scores.size());
+  const auto take = [&](uint32_t i) {
+    taken[i] = true;
+    spread.push_back(i);
+  };
+  auto next = order.begin();
+  auto other = others.begin();
+  size_t since = 0;  // places given to the first language since another one had one
+  while (spread.size() < order.size()) {
+    while (next != order.end() && taken[*next]) ++next;
+    while (other != others.end() && taken[*other]) ++other;
+    const bool due = since + 1 >= kLanguageStep && other != others.end();
+    take(due ? *other : *next);
+    since = language[spread.back()] == first || language[spread.back()] == 0 ? since + 1 : 0;
+  }
+  return spread;
 }
 
 }  // namespace hadal::retrieval

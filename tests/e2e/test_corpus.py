@@ -55,6 +55,34 @@ class CorpusTest(ApplianceTest):
         self.assertGreaterEqual(inside["answerable"]["recall@5"], MIN_RECALL_AT_5)
         self.assertTrue(self.appliance.json("audit", "verify")["ok"])
 
+    def test_kb_eval_agrees_with_the_scorer(self):
+        results = self.appliance.folder / "kb_eval.jsonl"
+        report = self.appliance.json("kb", "eval", "corpus", CORPUS / "questions.jsonl", "--results",
+                                     results, timeout=900)
+        scores = self.score(CORPUS, results)
+        self.assertEqual((report["leakage"], scores["leakage"]), (0, 0))
+        self.assertEqual(scores["results"], scores["questions"])
+        for figure in ("recall@1", "recall@5", "recall@10", "mrr"):
+            self.assertAlmostEqual(report["answerable"][figure], scores["answerable"][figure], 9)
+        keys = self.appliance.json("key", "ls", "--user", "u-gov-clerk")["keys"]
+        self.assertEqual([key for key in keys if key["expires_unix_ms"] and not key["revoked"]], [],
+                         "a key of the evaluation was left behind")
+
+    def test_kb_eval_fails_on_a_leak(self):
+        # What everybody may read is forbidden to all by the set's own list: each hit is a leak.
+        folder = self.appliance.folder / "leaky"
+        folder.mkdir()
+        for name in ("manifest.jsonl", "questions.jsonl"):
+            shutil.copy(CORPUS / name, folder)
+        nothing = [{"principal": p["id"], "documents": []}
+                   for p in self.lines(CORPUS / "principals.jsonl")]
+        (folder / "access.jsonl").write_text("\n".join(map(json.dumps, nothing)), "utf-8")
+        done = self.appliance.run("kb", "eval", "corpus", folder / "questions.jsonl", "--limit", 2,
+                                  "-o", "json", check=False)
+        self.assertEqual(done.returncode, 1, done.stderr)
+        self.assertGreater(json.loads(done.stdout)["leakage"], 0)
+        self.assertIn("leak", done.stderr)
+
     def questions_of_ingested_documents(self):
         """A copy of the set without the questions that no ingested document can answer."""
         ingested = {row["document"] for row in self.rows if row["accepted"]}

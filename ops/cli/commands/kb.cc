@@ -181,6 +181,7 @@ void AddKb(CLI::App& app, Invocation& invocation) {
 
   AddKbAdd(*kb, invocation);
   AddKbSearch(*kb, invocation);
+  AddKbEval(*kb, invocation);
 }
 
 }  // namespace hadal::cli

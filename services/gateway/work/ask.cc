@@ -4,12 +4,16 @@
 
 #include "auth/actions.h"
 #include "base/hex.h"
+#include "services/answer/queries.h"
 #include "services/gateway/filters/digest.h"
 #include "services/gateway/work/search.h"
 #include "services/gateway/work/tenant_generator.h"
 
 namespace hadal::gateway {
 namespace {
+
+/// Searches of one question: each costs an embedding.
+constexpr int32_t kMaxQueries = 4;
 
 Status CheckAsk(const v1::AskRequest& ask, int32_t max_answer_tokens) {
   if (ask.question().empty() || ask.question().size() > kMaxQueryBytes) {
@@ -53,6 +57,18 @@ StatusOr<v1::AskResult> AskPipeline::Run(RequestContext& request, CallScope& sco
   return result;
 }
 
+StatusOr<internal::v1::SearchResponse> AskPipeline::Search(RequestContext& request,
+                                                           CallScope& scope,
+                                                           v1::SearchRequest search) const {
+  std::vector<internal::v1::SearchResponse> found;
+  for (const std::string& query : answer::SearchQueries(search.query(), kMaxQueries)) {
+    search.set_query(query);
+    ASSIGN_OR_RETURN(found.emplace_back(), SearchFor(request, scope, *deps_.retrieval, search));
+  }
+  request.record().mutable_attributes()->insert({"searches", std::to_string(found.size())});
+  return answer::MergeHits(found, search.top_k());
+}
+
 StatusOr<v1::AskResult> AskPipeline::Answer(RequestContext& request, CallScope& scope,
                                             const v1::AskRequest& ask) const {
   RETURN_IF_ERROR(request.Authorize(auth::actions::kAssistantAsk, ask.knowledge_base()));
@@ -71,8 +87,7 @@ StatusOr<v1::AskResult> AskPipeline::Answer(RequestContext& request, CallScope& 
   search.set_query(ask.question());
   search.set_top_k(ask.top_k() == 0 ? deps_.default_top_k : ask.top_k());
   attributes["top_k"] = std::to_string(search.top_k());
-  ASSIGN_OR_RETURN(const internal::v1::SearchResponse hits,
-                   SearchFor(request, scope, *deps_.retrieval, search));
+  ASSIGN_OR_RETURN(const internal::v1::SearchResponse hits, Search(request, scope, search));
 
   v1::AskRequest resolved = ask;
   resolved.set_model(model.id());

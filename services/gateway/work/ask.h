@@ -34,6 +34,9 @@ class AskPipeline {
  private:
   StatusOr<v1::AskResult> Answer(RequestContext& request, CallScope& scope,
                                  const v1::AskRequest& ask) const;
+  /// Searches for the question and for its parts.
+  StatusOr<internal::v1::SearchResponse> Search(RequestContext& request, CallScope& scope,
+                                                v1::SearchRequest search) const;
   const Dependencies deps_;
 };
 

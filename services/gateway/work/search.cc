@@ -1,5 +1,7 @@
 #include "services/gateway/work/search.h"
 
+#include <set>
+#include <string>
 #include <utility>
 
 #include "services/gateway/filters/digest.h"
@@ -38,14 +40,19 @@ StatusOr<internal::v1::SearchResponse> SearchFor(RequestContext& request, CallSc
                       {.param = "knowledge_base", .code = "knowledge_base_not_found"});
   }
   ASSIGN_OR_RETURN(internal::v1::SearchResponse response, std::move(found));
+  std::set<std::string> recorded;  // by an earlier search of the same request
+  for (const auto& chunk : request.record().chunks()) recorded.insert(chunk.chunk_id());
   for (const internal::v1::Hit& hit : response.hits()) {
+    if (recorded.contains(hit.chunk().chunk_id())) continue;
     store::v1::AuditChunk& chunk = *request.record().add_chunks();
     chunk.set_document_id(hit.chunk().document_id());
     chunk.set_document_version(hit.document_version());
     chunk.set_chunk_id(hit.chunk().chunk_id());
     chunk.set_sha256(Sha256Hex(hit.chunk().text()));
   }
-  attributes["search_complete"] = response.complete() ? "true" : "false";
+  // Of several searches all must be.
+  const bool complete = response.complete() && attributes["search_complete"] != "false";
+  attributes["search_complete"] = complete ? "true" : "false";
   return response;
 }
 
