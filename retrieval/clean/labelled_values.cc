@@ -1,7 +1,5 @@
 #include "retrieval/clean/labelled_values.h"
 
-#include <algorithm>
-
 #include "retrieval/clean/document_fields.h"
 
 namespace hadal::retrieval {
@@ -115,6 +113,22 @@ TextSpan Trim(std::u32string_view line, size_t begin, size_t end) {
   return {begin, end};
 }
 
+/// Where the value that begins at `begin` ends at the latest: before a wide gap, the next cell, or
+/// a label that nobody here knows ("V3.2 编制：…").
+size_t EndOfValue(std::u32string_view line, size_t begin, size_t end) {
+  size_t last_blank = end;
+  for (size_t i = begin; i < end; ++i) {
+    if (line[i] == U'|') return i;
+    if (line[i] == U':' && last_blank < end && !(line[i - 1] >= U'0' && line[i - 1] <= U'9')) {
+      return last_blank;
+    }
+    if (!IsBlank(line[i])) continue;
+    if (i + 1 < end && IsBlank(line[i + 1])) return i;
+    last_blank = i;
+  }
+  return end;
+}
+
 }  // namespace
 
 std::vector<LabelledValue> FindLabelledValues(std::u32string_view line) {
@@ -128,11 +142,9 @@ std::vector<LabelledValue> FindLabelledValues(std::u32string_view line) {
   }
   std::vector<LabelledValue> values;
   for (size_t i = 0; i < labels.size(); ++i) {
-    size_t end = i + 1 < labels.size() ? labels[i + 1].begin : line.size();
-    // The next cell begins another matter.
+    const size_t end = i + 1 < labels.size() ? labels[i + 1].begin : line.size();
     const size_t from = Trim(line, labels[i].value, end).begin;
-    end = std::min(end, line.find(U'|', from));
-    const TextSpan value = Trim(line, from, end);
+    const TextSpan value = Trim(line, from, EndOfValue(line, from, end));
     if (value.begin < value.end) values.push_back({labels[i].field, value});
   }
   return values;

@@ -98,6 +98,10 @@ TEST_F(DocumentFieldsTest, AManualSaysItInATableOrInLines) {
                           "有效期至：2027年12月31日"}),
               UnorderedElementsAre(Pair("contract_number", "qlht[2025]第015号"),
                                    Pair("date", "2025-01-02"), Pair("expiry_date", "2027-12-31")));
+  // Labels that nobody knows, and gaps, end a value too.
+  EXPECT_THAT(Normalized({"操作手册", "版本：V3.2 编制：监测组 更新日期：2025年2月10日",
+                          "编号：QL－CR－0217　　主责部门：审批部"}),
+              UnorderedElementsAre(Pair("version", "v3.2"), Pair("document_number", "ql-cr-0217")));
   EXPECT_THAT(Normalized({"Emergency plan", "Document No.: QL-ERP-4   Revision: 4",
                           "Effective date: 1 July 2025", "Classification: Confidential"}),
               UnorderedElementsAre(Pair("document_number", "ql-erp-4"), Pair("version", "4"),
