@@ -91,19 +91,20 @@ Status ReadFormerKeys(const toml::node& node, RetrievalConfig& config) {
 
 Status ReadEncryption(const toml::node& node, RetrievalConfig& config) {
   if (!node.is_table()) return InvalidArgument("retrieval.encryption must be a table");
-  for (const auto& [key, value] : *node.as_table()) {
-    if (key.str() == kFormerKeys) {
+  for (const auto& [name, value] : *node.as_table()) {
+    const std::string_view key = name.str();  // clang's lambdas capture no structured binding
+    if (key == kFormerKeys) {
       RETURN_IF_ERROR(ReadFormerKeys(value, config));
       continue;
     }
     const auto* const field =
         std::find_if(std::begin(kEncryptionFields), std::end(kEncryptionFields),
-                     [&key](const TextField& candidate) { return key.str() == candidate.key; });
+                     [&key](const TextField& candidate) { return key == candidate.key; });
     if (field == std::end(kEncryptionFields)) {
-      return InvalidArgument("unknown key retrieval.encryption.{}", key.str());
+      return InvalidArgument("unknown key retrieval.encryption.{}", key);
     }
     const auto text = value.value<std::string>();
-    if (!text) return InvalidArgument("retrieval.encryption.{} must be a string", key.str());
+    if (!text) return InvalidArgument("retrieval.encryption.{} must be a string", key);
     config.*(field->member) = *text;
   }
   return OkStatus();

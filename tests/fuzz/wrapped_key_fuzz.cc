@@ -6,7 +6,7 @@
 
 using hadal::auth::KeyRing;
 
-// A wrapped key opens only when it is the ring's own, byte for byte.
+// A wrapped key opens only when it is the ring's own, byte for byte, and in its context only.
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   static const KeyRing ring({*hadal::auth::NewMemoryMasterKey(
       hadal::auth::Secret(hadal::auth::Sha256("master")), "fuzzing")});
@@ -14,9 +14,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       {hadal::auth::AeadAlgorithm::kAes256Gcm, hadal::auth::Secret(std::string(32, 'k'))}, "c");
   const std::string input(reinterpret_cast<const char*>(data), size);
   static_cast<void>(ring.WrappedByFirst(input));
-  if (ring.Unwrap(input, "c").ok()) std::abort();
+  if (ring.Unwrap(input, "d").ok()) std::abort();
   // Behind a header that is right, so that more than the header is read.
-  if (ring.Unwrap(wrapped.substr(0, 10) + input, "c").ok()) std::abort();
+  if (ring.Unwrap(wrapped.substr(0, 10) + input, "d").ok()) std::abort();
   if (input.empty() || input.size() > wrapped.size()) return 0;
   std::string changed = wrapped;
   changed.replace(changed.size() - input.size(), input.size(), input);
