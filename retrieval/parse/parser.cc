@@ -12,7 +12,7 @@ namespace {
 
 ParseOutcome Unsupported(std::string_view what) {
   return Rejection("unsupported_format",
-                   fmt::format("the file is {}; readable now are PDF with text, DOCX, HTML, "
+                   fmt::format("the file is {}; readable now are PDF, DOCX, HTML, PNG, JPEG, TIFF, "
                                "Markdown and plain text: convert it to one of them",
                                what));
 }
@@ -65,12 +65,13 @@ bool NeedsExternalPrograms(std::string_view content) {
   return FindPdfSignature(content) != std::string_view::npos;
 }
 
-ParseOutcome ParseFile(std::string_view file_name, std::string_view content) {
+ParseOutcome ParseFile(std::string_view file_name, std::string_view content,
+                       const ParseOptions& options) {
   switch (DetectFileKind(file_name, content)) {
     case FileKind::kEmpty:
       return Rejection("empty", "the file is empty");
     case FileKind::kPdf:
-      return ParsePdf(content);
+      return ParsePdf(content, options);
     case FileKind::kHtml:
       return ParseHtml(content);
     case FileKind::kMarkdown:
@@ -86,7 +87,7 @@ ParseOutcome ParseFile(std::string_view file_name, std::string_view content) {
     case FileKind::kEmail:
       return Unsupported("a mail message (EML), whose support comes later");
     case FileKind::kImage:
-      return Unsupported("an image, whose text recognition comes later");
+      return ParseImage(content, options);
     case FileKind::kRtf:
       return Unsupported("a Rich Text (RTF) document");
     case FileKind::kArchive:

@@ -11,7 +11,7 @@ import sys
 from appliance import CORPUS, SHARED, ApplianceTest, main, require_corpus
 
 NOT_YET = {"xlsx": "unsupported_format", "pptx": "unsupported_format", "eml": "unsupported_format",
-           "csv": "unsupported_format", "pdf-scan": "no_text_layer"}
+           "csv": "unsupported_format"}
 MIN_RECALL_AT_5 = 0.75
 
 

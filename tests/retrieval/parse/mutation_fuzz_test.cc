@@ -122,6 +122,7 @@ TEST(MutationFuzzTest, PageReaderAndLayoutSurviveAnyCoordinates) {
         if (random() % 3 == 0) reader.AddLine("</line>");
       }
     }
+    for (PdfPage& page : reader.pages()) JoinWords(page);
     RemoveRunningText(reader.pages());
     DocumentBuilder builder("pdf");
     WritePages(reader.pages(), builder);
