@@ -129,7 +129,9 @@ TEST_F(PictureTest, DamagedPictureIsRefused) {
   StatusOr<internal::v1::ParseOutcome> outcome =
       RealPool()->Parse("a.png", png.substr(0, png.size() / 2));
   ASSERT_OK(outcome);
-  if (outcome->has_rejection()) EXPECT_EQ(outcome->rejection().code(), "unreadable_scan");
+  if (outcome->has_rejection()) {
+    EXPECT_EQ(outcome->rejection().code(), "unreadable_scan");
+  }
   outcome = RealPool()->Parse("a.png", png.substr(0, 40));
   ASSERT_OK(outcome);
   ASSERT_TRUE(outcome->has_rejection());

@@ -121,7 +121,9 @@ class StraceTest : public ::testing::Test {
     EXPECT_TRUE(trace.closed);
     EXPECT_TRUE(trace.outside.empty()) << trace.outside.front();
     EXPECT_TRUE(trace.network.empty()) << trace.network.front();
-    if (path.ends_with(".txt") || path.ends_with(".html")) EXPECT_EQ(trace.opened, 0);
+    if (path.ends_with(".txt") || path.ends_with(".html")) {
+      EXPECT_EQ(trace.opened, 0);
+    }
     opened_ += trace.opened;
   }
 
