@@ -40,6 +40,8 @@ pkg_check_modules(ARCHIVE REQUIRED IMPORTED_TARGET libarchive)
 pkg_check_modules(SECCOMP REQUIRED IMPORTED_TARGET libseccomp)
 # gumbo: HTML5 as browsers read it.
 pkg_check_modules(GUMBO REQUIRED IMPORTED_TARGET gumbo)
+# leptonica: decodes and cleans pictures of text in the sandboxed parser (text itself: tesseract).
+pkg_check_modules(LEPTONICA REQUIRED IMPORTED_TARGET lept)
 # cmark-gfm: Markdown with tables; its CMake config is not packaged, so by file.
 find_library(CMARK_GFM_LIB cmark-gfm REQUIRED)
 find_library(CMARK_GFM_EXT_LIB cmark-gfm-extensions REQUIRED)

@@ -9,7 +9,8 @@ runtime=(
   ca-certificates libgrpc++1.51 libprotobuf32 libabsl20220623 libssl3 libgcrypt20 libp11-kit0 librocksdb7.8
   libspdlog1.10 libfmt9 libicu72 libopencc1.1 libroaring0 libarchive13 libpugixml1v5 libgumbo1
   libcmark-gfm0.29.0.gfm.6 libcmark-gfm-extensions0.29.0.gfm.6 libseccomp2 libgomp1 libopenblas0-pthread
-  poppler-utils poppler-data python3 python3-pip unzip libopenmpi3 openmpi-bin
+  poppler-utils poppler-data liblept5 tesseract-ocr tesseract-ocr-chi-sim tesseract-ocr-chi-tra
+  tesseract-ocr-eng python3 python3-pip unzip libopenmpi3 openmpi-bin
 )
 build=(
   g++ cmake ninja-build ccache pkg-config
@@ -17,8 +18,8 @@ build=(
   libfaiss-dev libopenblas-dev librocksdb-dev libssl-dev libgcrypt20-dev libp11-kit-dev libboost-dev
   libspdlog-dev libfmt-dev nlohmann-json3-dev libtomlplusplus-dev libcli11-dev libicu-dev
   libopencc-dev libre2-dev libroaring-dev libarchive-dev libpugixml-dev libcmark-gfm-dev
-  libcmark-gfm-extensions-dev libgumbo-dev libseccomp-dev libgtest-dev libgmock-dev
-  libbenchmark-dev python3-venv iproute2 libopenmpi-dev softhsm2
+  libcmark-gfm-extensions-dev libgumbo-dev libleptonica-dev libseccomp-dev libgtest-dev libgmock-dev
+  libbenchmark-dev python3-venv iproute2 strace libopenmpi-dev softhsm2
 )
 fuzz=(clang libclang-rt-14-dev)
 

@@ -82,41 +82,40 @@ DocumentBuilder::DocumentBuilder(std::string_view format, DocumentLimits limits)
 
 std::string DocumentBuilder::CleanLine(std::string_view text) { return OneLine(text, removed_); }
 
-void DocumentBuilder::Add(Block::Kind kind, std::string text, int32_t page, int32_t level,
-                          int32_t table, bool header) {
-  if (text.empty() || full_) return;
+Block* DocumentBuilder::Add(Block::Kind kind, std::string text, const Place& place) {
+  if (text.empty() || full_) return nullptr;
   text_bytes_ += static_cast<int64_t>(text.size()) + 1;
   if (text_bytes_ > limits_.max_text_bytes || document_.blocks_size() >= limits_.max_blocks) {
     full_ = true;
-    return;
+    return nullptr;
   }
   Block* block = document_.add_blocks();
   block->set_kind(kind);
   block->set_text(std::move(text));
-  block->set_page(page);
-  block->set_heading_level(level);
-  block->set_table(table);
-  block->set_table_header(header);
+  block->set_page(place.page);
+  if (place.box.has_value()) *block->mutable_box() = *place.box;
+  return block;
 }
 
-void DocumentBuilder::AddParagraph(std::string_view text, int32_t page) {
-  Add(Block::PARAGRAPH, CleanLine(text), page, 0, 0, false);
+void DocumentBuilder::AddParagraph(std::string_view text, const Place& place) {
+  Add(Block::PARAGRAPH, CleanLine(text), place);
 }
 
-void DocumentBuilder::AddHeading(std::string_view text, int32_t level, int32_t page) {
-  Add(Block::HEADING, CleanLine(text), page, level < 1 ? 1 : level > 6 ? 6 : level, 0, false);
+void DocumentBuilder::AddHeading(std::string_view text, int32_t level, const Place& place) {
+  Block* block = Add(Block::HEADING, CleanLine(text), place);
+  if (block != nullptr) block->set_heading_level(level < 1 ? 1 : level > 6 ? 6 : level);
 }
 
-void DocumentBuilder::AddListItem(std::string_view text, int32_t page) {
-  Add(Block::LIST_ITEM, CleanLine(text), page, 0, 0, false);
+void DocumentBuilder::AddListItem(std::string_view text, const Place& place) {
+  Add(Block::LIST_ITEM, CleanLine(text), place);
 }
 
-void DocumentBuilder::AddCodeLine(std::string_view text, int32_t page) {
-  Add(Block::CODE, CleanLine(text), page, 0, 0, false);
+void DocumentBuilder::AddCodeLine(std::string_view text, const Place& place) {
+  Add(Block::CODE, CleanLine(text), place);
 }
 
 void DocumentBuilder::AddTableRow(const std::vector<std::string>& cells, int32_t table, bool header,
-                                  int32_t page) {
+                                  const Place& place) {
   std::string row;
   bool visible = false;
   for (size_t i = 0; i < cells.size(); ++i) {
@@ -125,7 +124,10 @@ void DocumentBuilder::AddTableRow(const std::vector<std::string>& cells, int32_t
     visible = visible || !cell.empty();
     row += cell;
   }
-  if (visible) Add(Block::TABLE_ROW, std::move(row), page, 0, table, header);
+  Block* block = visible ? Add(Block::TABLE_ROW, std::move(row), place) : nullptr;
+  if (block == nullptr) return;
+  block->set_table(table);
+  block->set_table_header(header);
 }
 
 void DocumentBuilder::AddDocument(const ParsedDocument& document, std::string_view name) {
@@ -135,7 +137,13 @@ void DocumentBuilder::AddDocument(const ParsedDocument& document, std::string_vi
         block.kind() == Block::HEADING ? std::min(block.heading_level() + 1, 6) : 0;
     const int32_t table = block.table() > 0 ? first_table + block.table() : 0;
     tables_ = std::max(tables_, table);
-    Add(block.kind(), block.text(), block.page(), level, table, block.table_header());
+    Place place(block.page());
+    if (block.has_box()) place.box = block.box();
+    Block* added = Add(block.kind(), block.text(), place);
+    if (added == nullptr) continue;
+    added->set_heading_level(level);
+    added->set_table(table);
+    added->set_table_header(block.table_header());
   }
   for (const std::string& warning : document.warnings()) Warn(fmt::format("{}: {}", name, warning));
 }

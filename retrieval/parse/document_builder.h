@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -10,6 +11,7 @@
 namespace hadal::retrieval {
 
 using internal::v1::Block;
+using internal::v1::Box;
 using internal::v1::ParsedDocument;
 using internal::v1::ParseOutcome;
 
@@ -28,6 +30,13 @@ struct RemovedCharacters {
   int64_t controls = 0;
 };
 
+/// Where a block stands; formats without pages leave it out.
+struct Place {
+  Place(int32_t on_page = 0) : page(on_page) {}  // NOLINT: a page alone is a place
+  int32_t page;                                  ///< 1-based
+  std::optional<Box> box;
+};
+
 /// Collects the blocks of a document in reading order and keeps each text a single clean line:
 /// white space from layout becomes one space (none for a line break inside Chinese), control and
 /// invisible format characters (zero width, bidirectional overrides, tag characters) are removed
@@ -37,13 +46,13 @@ class DocumentBuilder {
   explicit DocumentBuilder(std::string_view format, DocumentLimits limits = {});
 
   /// Each of these ignores a text without visible characters.
-  void AddParagraph(std::string_view text, int32_t page = 0);
-  void AddHeading(std::string_view text, int32_t level, int32_t page = 0);
-  void AddListItem(std::string_view text, int32_t page = 0);
-  void AddCodeLine(std::string_view text, int32_t page = 0);
+  void AddParagraph(std::string_view text, const Place& place = {});
+  void AddHeading(std::string_view text, int32_t level, const Place& place = {});
+  void AddListItem(std::string_view text, const Place& place = {});
+  void AddCodeLine(std::string_view text, const Place& place = {});
   /// Cells joined by " | "; a row of empty cells is ignored. `table` from NextTable().
   void AddTableRow(const std::vector<std::string>& cells, int32_t table, bool header,
-                   int32_t page = 0);
+                   const Place& place = {});
   int32_t NextTable() { return ++tables_; }
   /// The blocks of a file inside this one, behind what is there; its headings go one level down,
   /// its warnings say `name`.
@@ -65,8 +74,8 @@ class DocumentBuilder {
                       std::string_view empty_message = "the file has no text");
 
  private:
-  void Add(Block::Kind kind, std::string text, int32_t page, int32_t level, int32_t table,
-           bool header);
+  /// The block added, null when there is none.
+  Block* Add(Block::Kind kind, std::string text, const Place& place);
   std::string CleanLine(std::string_view text);
 
   const DocumentLimits limits_;

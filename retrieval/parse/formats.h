@@ -4,6 +4,7 @@
 
 #include "hadal/internal/v1/parse.pb.h"
 #include "retrieval/parse/document_builder.h"
+#include "retrieval/parser.h"
 
 /// One reader per format. Each takes the whole file and returns a document or a rejection.
 namespace hadal::retrieval {
@@ -14,8 +15,10 @@ ParseOutcome ParseText(std::string_view content);
 ParseOutcome ParseMarkdown(std::string_view content);
 /// HTML as browsers read it (gumbo); navigation, scripts and hidden elements are left out.
 ParseOutcome ParseHtml(std::string_view content);
-/// PDF with a text layer, read by the separate program pdftotext.
-ParseOutcome ParsePdf(std::string_view content);
+/// PDF, read by the separate program pdftotext; pages without text as the options say.
+ParseOutcome ParsePdf(std::string_view content, const ParseOptions& options);
+/// PNG, JPEG and TIFF, also with several pages: pictures of text.
+ParseOutcome ParseImage(std::string_view content, const ParseOptions& options);
 /// Office Open XML text documents.
 ParseOutcome ParseDocx(std::string_view content);
 
@@ -38,8 +41,9 @@ struct NestedFiles {
 /// heading with its name.
 ParseOutcome ParseEml(std::string_view content, NestedFiles& nested);
 
-/// Any format, for files inside files; as ParseFile().
-ParseOutcome ParseNested(std::string_view file_name, std::string_view content, NestedFiles& nested);
+/// Any format, for files inside files; as ParseFile(). Attachments are read without recognition.
+ParseOutcome ParseNested(std::string_view file_name, std::string_view content, NestedFiles& nested,
+                         const ParseOptions& options = {});
 
 /// The paragraphs of plain text already in UTF-8, appended to `builder`.
 void AppendText(std::string_view utf8, DocumentBuilder& builder);

@@ -13,8 +13,8 @@ namespace {
 ParseOutcome Unsupported(std::string_view what) {
   return Rejection(
       "unsupported_format",
-      fmt::format("the file is {}; readable are PDF with text, DOCX, XLSX, PPTX, HTML, "
-                  "Markdown, CSV, EML and plain text: convert it to one of them",
+      fmt::format("the file is {}; readable are PDF, DOCX, XLSX, PPTX, HTML, PNG, "
+                  "JPEG, TIFF, Markdown, CSV, EML and plain text: convert it to one of them",
                   what));
 }
 
@@ -77,18 +77,19 @@ bool NeedsExternalPrograms(std::string_view content) {
          content.find("JVBERi0") != std::string_view::npos;
 }
 
-ParseOutcome ParseFile(std::string_view file_name, std::string_view content) {
+ParseOutcome ParseFile(std::string_view file_name, std::string_view content,
+                       const ParseOptions& options) {
   NestedFiles nested;
-  return ParseNested(file_name, content, nested);
+  return ParseNested(file_name, content, nested, options);
 }
 
-ParseOutcome ParseNested(std::string_view file_name, std::string_view content,
-                         NestedFiles& nested) {
+ParseOutcome ParseNested(std::string_view file_name, std::string_view content, NestedFiles& nested,
+                         const ParseOptions& options) {
   switch (DetectFileKind(file_name, content)) {
     case FileKind::kEmpty:
       return Rejection("empty", "the file is empty");
     case FileKind::kPdf:
-      return ParsePdf(content);
+      return ParsePdf(content, options);
     case FileKind::kHtml:
       return ParseHtml(content);
     case FileKind::kMarkdown:
@@ -104,7 +105,7 @@ ParseOutcome ParseNested(std::string_view file_name, std::string_view content,
     case FileKind::kEmail:
       return ParseEml(content, nested);
     case FileKind::kImage:
-      return Unsupported("an image, whose text recognition comes later");
+      return ParseImage(content, options);
     case FileKind::kRtf:
       return Unsupported("a Rich Text (RTF) document");
     case FileKind::kArchive:

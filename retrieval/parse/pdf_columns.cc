@@ -1,7 +1,5 @@
 #include <algorithm>
 #include <cmath>
-#include <map>
-#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -13,7 +11,6 @@
 namespace hadal::retrieval {
 namespace {
 
-constexpr double kEdge = 0.12;    // share of the page's height where running text stands
 constexpr double kMinGutter = 8;  // points between two columns of text
 constexpr size_t kMinColumnLines = 5;
 constexpr double kMinFill = 0.5;          // median line of a text column against its width
@@ -70,30 +67,6 @@ bool IsTextColumn(const std::vector<PdfFragment>& fragments, double width) {
   const auto third = widths.begin() + static_cast<std::ptrdiff_t>(widths.size() / 3);
   std::nth_element(widths.begin(), third, widths.end(), std::greater<>());
   return *third >= kMinFill * width;
-}
-
-std::string Signature(const std::string& text) {
-  std::string signature;
-  for (const char c : text) {
-    if (c >= '0' && c <= '9') {
-      if (signature.empty() || signature.back() != '#') signature.push_back('#');
-    } else if (c != ' ') {
-      signature.push_back(c);
-    }
-  }
-  return signature;
-}
-
-bool IsPageNumber(const std::string& signature) {
-  static const std::set<std::string> kForms = {
-      "#",           "-#-",          "–#–",         "—#—",   "#/#",   "第#页",    "第#页共#页",
-      "第#页,共#页", "第#页，共#页", "第#页/共#页", "Page#", "page#", "Page#of#", "page#of#",
-      "共#页第#页",  "－#－",        "·#·",         "[#]",   "P.#",   "p.#",      "#of#"};
-  return kForms.contains(signature);
-}
-
-bool AtEdge(const PdfFragment& fragment, const PdfPage& page) {
-  return fragment.y1 < kEdge * page.height || fragment.y0 > (1 - kEdge) * page.height;
 }
 
 }  // namespace
@@ -154,37 +127,6 @@ std::vector<std::vector<PdfFragment>> SplitColumns(const PdfPage& page) {
     top = bottom;
   }
   return regions;
-}
-
-void RemoveRunningText(std::vector<PdfPage>& pages) {
-  std::map<std::string, std::set<int32_t>> edges;  // signature -> pages
-  std::map<std::string, std::set<int32_t>> large;  // text far larger than the rest
-  std::vector<PdfFragment> sample;
-  for (const PdfPage& page : pages) {
-    for (size_t i = 0; i < page.fragments.size() && sample.size() < 100'000; ++i) {
-      sample.push_back(page.fragments[i]);
-    }
-  }
-  if (sample.empty()) return;
-  const double huge = 2.5 * MedianHeight(sample);
-  for (const PdfPage& page : pages) {
-    for (const PdfFragment& fragment : page.fragments) {
-      if (AtEdge(fragment, page)) edges[Signature(fragment.text)].insert(page.number);
-      if (fragment.height() > huge) large[fragment.text].insert(page.number);
-    }
-  }
-  const size_t repeated = std::max<size_t>(2, (pages.size() * 2 + 4) / 5);
-  for (PdfPage& page : pages) {
-    std::erase_if(page.fragments, [&](const PdfFragment& fragment) {
-      if (fragment.height() > huge &&
-          large[fragment.text].size() >= std::max<size_t>(2, repeated)) {
-        return true;
-      }
-      if (!AtEdge(fragment, page)) return false;
-      const std::string signature = Signature(fragment.text);
-      return IsPageNumber(signature) || (signature != "#" && edges[signature].size() >= repeated);
-    });
-  }
 }
 
 Vocabulary CollectVocabulary(const std::vector<PdfPage>& pages) {

@@ -2,6 +2,8 @@
 #include <signal.h>
 #include <sys/wait.h>
 
+#include <algorithm>
+#include <cmath>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -11,13 +13,16 @@
 #include "retrieval/parse/formats.h"
 #include "retrieval/parse/pdf_layout.h"
 #include "retrieval/parse/pdf_page.h"
-#include "retrieval/parse/program_pipe.h"
+#include "retrieval/parse/pdf_programs.h"
+#include "retrieval/parse/pdf_visibility.h"
+#include "retrieval/parse/recognized_pages.h"
+#include "retrieval/parse/text_quality.h"
 
 namespace hadal::retrieval {
 namespace {
 
-// poppler is GPL: run as a program, never linked. The sandbox makes this one path visible.
-constexpr const char* kPdfToText = "/usr/bin/pdftotext";
+constexpr double kScanDpi = 300;
+constexpr double kMaxRenderedPixels = 40e6;
 
 /// Titles that programs fill in by themselves.
 bool IsUsefulTitle(std::string_view title) {
@@ -59,9 +64,40 @@ ParseOutcome RejectUnread(const ProgramResult& result) {
                    "copy or print it to a new PDF");
 }
 
+/// As good as recognition needs, less for a huge page.
+double RenderDpi(const PdfPage& page) {
+  const double square_inches = std::max(1.0, page.width * page.height / (72 * 72));
+  return std::min(kScanDpi, std::sqrt(kMaxRenderedPixels / square_inches));
+}
+
+ParseOutcome WriteDocument(std::string_view content, PdfPageReader& reader,
+                           const ParseOptions& options) {
+  std::vector<PdfPage>& pages = reader.pages();
+  DocumentBuilder builder("pdf");
+  builder.SetPages(static_cast<int32_t>(pages.size()));
+  if (IsUsefulTitle(reader.title())) builder.SetTitle(reader.title());
+  RemoveHiddenText(content, options.page_time, pages, builder);
+  std::vector<size_t> unread;
+  for (size_t i = 0; i < pages.size(); ++i) {
+    JoinWords(pages[i]);
+    if (!HasReadableText(pages[i])) {
+      pages[i].fragments.clear();
+      pages[i].aside.clear();
+      unread.push_back(i);
+    }
+  }
+  const PagePicture picture = [&](size_t i) -> StatusOr<RecognizedPage> {
+    const double dpi = RenderDpi(pages[i]);
+    ASSIGN_OR_RETURN(const std::string drawn,
+                     DrawPage(content, pages[i].number, dpi, options.page_time));
+    return RecognizePicture(drawn, 0, dpi, options.page_time);
+  };
+  return FinishPages(pages, unread, picture, options, builder);
+}
+
 }  // namespace
 
-ParseOutcome ParsePdf(std::string_view content) {
+ParseOutcome ParsePdf(std::string_view content, const ParseOptions& options) {
   const size_t signature = FindPdfSignature(content);
   content.remove_prefix(signature == std::string_view::npos ? 0 : signature);
   // Every complete PDF says near its end where its cross-reference table is.
@@ -88,18 +124,11 @@ ParseOutcome ParsePdf(std::string_view content) {
                      fmt::format("{}; PDF files need pdftotext: install poppler-utils",
                                  StatusMessage(result.status())));
   }
-  std::vector<PdfPage>& pages = reader.pages();
-  if (!WIFEXITED(result->wait_status) || WEXITSTATUS(result->wait_status) != 0 || pages.empty()) {
+  if (!WIFEXITED(result->wait_status) || WEXITSTATUS(result->wait_status) != 0 ||
+      reader.pages().empty()) {
     return RejectUnread(*result);
   }
-  DocumentBuilder builder("pdf");
-  builder.SetPages(static_cast<int32_t>(pages.size()));
-  if (IsUsefulTitle(reader.title())) builder.SetTitle(reader.title());
-  RemoveRunningText(pages);
-  WritePages(pages, builder);
-  return builder.Finish("no_text_layer",
-                        "the PDF has no text layer (a scan or pictures only); text recognition "
-                        "comes later, until then give it a text layer with OCR software");
+  return WriteDocument(content, reader, options);
 }
 
 }  // namespace hadal::retrieval

@@ -29,7 +29,7 @@ constexpr size_t kMaxTableFragments = 6000;
 struct FlowItem {
   PdfFragment line;
   std::vector<std::string> cells;  ///< a table row when not empty
-  int32_t page = 0;
+  const PdfPage* page = nullptr;
   int32_t column = 0;  ///< running number of the region
   int32_t table = 0;
   bool table_header = false;
@@ -81,7 +81,7 @@ BodyStyle MeasureBody(const std::vector<FlowItem>& flow) {
 }
 
 /// Appends a region's lines and table rows.
-void AppendRegion(std::vector<PdfFragment> fragments, int32_t page, int32_t column,
+void AppendRegion(std::vector<PdfFragment> fragments, const PdfPage& page, int32_t column,
                   const Vocabulary& vocabulary, int32_t& tables, std::vector<FlowItem>& flow) {
   double left = fragments[0].x0;
   double right = fragments[0].x1;
@@ -93,7 +93,7 @@ void AppendRegion(std::vector<PdfFragment> fragments, int32_t page, int32_t colu
   const std::vector<VisualRow> rows = GroupRows(std::move(fragments));
   for (size_t i = 0; i < rows.size();) {
     FlowItem item;
-    item.page = page;
+    item.page = &page;
     item.column = column;
     item.left = left;
     item.right = right;
@@ -101,9 +101,12 @@ void AppendRegion(std::vector<PdfFragment> fragments, int32_t page, int32_t colu
     if (end > i) {
       item.table = ++tables;
       item.table_header = true;
-      for (std::vector<std::string>& cells : ReadTableCells(rows, i, end, vocabulary)) {
-        item.line = rows[end - 1].fragments.back();
-        item.cells = std::move(cells);
+      for (TableRow& row : ReadTable(rows, i, end, vocabulary)) {
+        item.line.x0 = left;
+        item.line.x1 = right;
+        item.line.y0 = row.y0;
+        item.line.y1 = row.y1;
+        item.cells = std::move(row.cells);
         flow.push_back(item);
         item.table_header = false;
       }
@@ -125,9 +128,13 @@ std::vector<FlowItem> MakeFlow(const std::vector<PdfPage>& pages, const Vocabula
   int32_t column = 0;
   int32_t tables = 0;
   for (const PdfPage& page : pages) {
-    if (page.fragments.empty()) continue;
-    for (std::vector<PdfFragment>& region : SplitColumns(page)) {
-      AppendRegion(std::move(region), page.number, ++column, vocabulary, tables, flow);
+    if (!page.fragments.empty()) {
+      for (std::vector<PdfFragment>& region : SplitColumns(page)) {
+        AppendRegion(std::move(region), page, ++column, vocabulary, tables, flow);
+      }
+    }
+    for (const PdfFragment& line : page.aside) {
+      AppendRegion({line}, page, ++column, vocabulary, tables, flow);
     }
   }
   return flow;
@@ -136,6 +143,24 @@ std::vector<FlowItem> MakeFlow(const std::vector<PdfPage>& pages, const Vocabula
 bool EndsSentence(char32_t c) {
   return IsCjkTerminal(c) || c == '.' || c == '!' || c == '?' || c == ':' || c == ';' ||
          c == 0xFF1A || c == 0x201D || c == 0xFF09;
+}
+
+void Extend(const PdfFragment& line, Box& box) {
+  box.set_x0(std::min(box.x0(), static_cast<float>(line.x0)));
+  box.set_y0(std::min(box.y0(), static_cast<float>(line.y0)));
+  box.set_x1(std::max(box.x1(), static_cast<float>(line.x1)));
+  box.set_y1(std::max(box.y1(), static_cast<float>(line.y1)));
+}
+
+Place PlaceOf(const FlowItem& item) {
+  const PdfFragment shown = AsShown(*item.page, item.line);
+  Place place(item.page->number);
+  place.box.emplace();
+  place.box->set_x0(static_cast<float>(shown.x0));
+  place.box->set_y0(static_cast<float>(shown.y0));
+  place.box->set_x1(static_cast<float>(shown.x1));
+  place.box->set_y1(static_cast<float>(shown.y1));
+  return place;
 }
 
 /// Collects the lines of a paragraph or heading and writes it.
@@ -147,7 +172,7 @@ class ParagraphWriter {
   void Add(const FlowItem& item) {
     if (!item.cells.empty()) {
       Flush();
-      builder_.AddTableRow(item.cells, item.table, item.table_header, item.page);
+      builder_.AddTableRow(item.cells, item.table, item.table_header, PlaceOf(item));
       return;
     }
     if (last_.has_value() && !Continues(item)) {
@@ -157,9 +182,11 @@ class ParagraphWriter {
     if (!last_.has_value()) {
       text_ = item.line.text;
       first_ = item;
+      place_ = PlaceOf(item);
       lines_ = 1;
     } else {
       AppendWrapped(item.line.text, vocabulary_, text_);
+      if (item.page->number == place_.page) Extend(AsShown(*item.page, item.line), *place_.box);
       ++lines_;
     }
     last_ = item;
@@ -169,11 +196,11 @@ class ParagraphWriter {
     if (!last_.has_value()) return;
     const int level = HeadingLevel();
     if (level > 0) {
-      builder_.AddHeading(text_, level, first_.page);
+      builder_.AddHeading(text_, level, place_);
     } else if (StartsListItem(text_)) {
-      builder_.AddListItem(text_, first_.page);
+      builder_.AddListItem(text_, place_);
     } else {
-      builder_.AddParagraph(text_, first_.page);
+      builder_.AddParagraph(text_, place_);
     }
     last_.reset();
     text_.clear();
@@ -240,6 +267,7 @@ class ParagraphWriter {
   DocumentBuilder& builder_;
   std::string text_;
   FlowItem first_;
+  Place place_;
   std::optional<FlowItem> last_;
   int lines_ = 0;
   bool space_above_ = true;

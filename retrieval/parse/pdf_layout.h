@@ -12,7 +12,9 @@ namespace hadal::retrieval {
 /// between them. A page without columns comes out as one region.
 std::vector<std::vector<PdfFragment>> SplitColumns(const PdfPage& page);
 
-/// Removes what repeats at the edges of most pages (running titles), page numbers, and watermarks.
+/// Removes running titles and page numbers: lines at the edges of pages, apart from the body, that
+/// come again in the same place with the same text on other pages, numbers counting the pages or
+/// the same; and watermarks. What stands behind a line that does not repeat is body and stays.
 void RemoveRunningText(std::vector<PdfPage>& pages);
 
 /// Words inside lines, which no margin can have broken.

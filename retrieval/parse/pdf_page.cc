@@ -7,6 +7,7 @@
 
 #include "base/utf8.h"
 #include "retrieval/parse/characters.h"
+#include "retrieval/parse/pdf_programs.h"
 
 namespace hadal::retrieval {
 namespace {
@@ -14,17 +15,6 @@ namespace {
 constexpr size_t kMaxPages = 20'000;
 constexpr int64_t kMaxWords = 8'000'000;
 constexpr double kMaxCoordinate = 1e5;
-// Gaps inside a line, in heights of its letters. LibreOffice puts a fifth of an em (0.15 heights)
-// between Chinese and Latin letters, which is no space; columns of a table are further apart.
-constexpr double kAutoSpace = 0.2;
-constexpr double kColumnGap = 1.6;
-
-double NumberAttribute(std::string_view line, std::string_view name) {
-  const size_t at = line.find(name);
-  if (at == std::string_view::npos) return NAN;
-  const std::string digits(line.substr(at + name.size(), 32));
-  return std::strtod(digits.c_str(), nullptr);
-}
 
 /// The five entities of XML and numeric ones.
 std::string Unescape(std::string_view text) {
@@ -87,13 +77,15 @@ bool PdfPageReader::AddLine(std::string_view line) {
     return num_words_ <= kMaxWords;
   }
   if (line.starts_with("</line>")) {
-    EndLine();
+    line_open_ = false;
   } else if (line.starts_with("<page ")) {
     if (pages_.size() >= kMaxPages) return false;
+    line_open_ = false;
     PdfPage page;
     page.number = static_cast<int32_t>(pages_.size()) + 1;
-    page.width = NumberAttribute(line, "width=\"");
-    page.height = NumberAttribute(line, "height=\"");
+    page.width = NumberAttribute(line, " width=\"");
+    page.height = NumberAttribute(line, " height=\"");
+    if (!Plausible(page.width) || !Plausible(page.height)) page.width = page.height = 0;
     pages_.push_back(std::move(page));
   } else if (line.starts_with("<title>") && pages_.empty()) {
     title_ = Unescape(ElementText(line));
@@ -103,46 +95,17 @@ bool PdfPageReader::AddLine(std::string_view line) {
 
 void PdfPageReader::AddWord(std::string_view line) {
   ++num_words_;
-  Word word{NumberAttribute(line, "xMin=\""), NumberAttribute(line, "yMin=\""),
-            NumberAttribute(line, "xMax=\""), NumberAttribute(line, "yMax=\""),
-            SanitizeUtf8(Unescape(ElementText(line)))};
+  PdfWord word{NumberAttribute(line, " xMin=\""), NumberAttribute(line, " yMin=\""),
+               NumberAttribute(line, " xMax=\""), NumberAttribute(line, " yMax=\""),
+               SanitizeUtf8(Unescape(ElementText(line)))};
   if (pages_.empty() || word.text.empty() || !Plausible(word.x0) || !Plausible(word.y0) ||
       !Plausible(word.x1) || !Plausible(word.y1) || word.x1 < word.x0 || word.y1 <= word.y0) {
     return;
   }
-  words_.push_back(std::move(word));
-}
-
-void PdfPageReader::EndLine() {
-  PdfFragment fragment;
-  const auto flush = [&] {
-    if (HasVisible(fragment.text)) pages_.back().fragments.push_back(std::move(fragment));
-    fragment = PdfFragment();
-  };
-  for (Word& word : words_) {
-    const double height = word.y1 - word.y0;
-    if (!fragment.text.empty()) {
-      const double gap = word.x0 - fragment.x1;
-      if (gap > kColumnGap * height || gap < -2 * height) {
-        flush();
-      } else {
-        const bool cjk = IsCjk(LastChar(fragment.text)) || IsCjk(FirstChar(word.text));
-        if (gap > (cjk ? kAutoSpace : 0) * height) fragment.text += ' ';
-      }
-    }
-    if (fragment.text.empty()) {
-      fragment.x0 = word.x0;
-      fragment.y0 = word.y0;
-      fragment.y1 = word.y1;
-      fragment.first_word_width = word.x1 - word.x0;
-    }
-    fragment.x1 = std::max(fragment.x1, word.x1);
-    fragment.y0 = std::min(fragment.y0, word.y0);
-    fragment.y1 = std::max(fragment.y1, word.y1);
-    fragment.text += word.text;
-  }
-  if (!pages_.empty()) flush();
-  words_.clear();
+  std::vector<std::vector<PdfWord>>& lines = pages_.back().lines;
+  if (!line_open_) lines.emplace_back();
+  line_open_ = true;
+  lines.back().push_back(std::move(word));
 }
 
 }  // namespace hadal::retrieval

@@ -21,11 +21,26 @@ struct PdfFragment {
   double middle() const { return (y0 + y1) / 2; }
 };
 
+/// A word of a PDF page as it is shown; points, origin at the top left.
+struct PdfWord {
+  double x0 = 0;
+  double y0 = 0;
+  double x1 = 0;
+  double y1 = 0;
+  std::string text;
+};
+
 struct PdfPage {
+  /// How text ran on the page as it is shown before the page was turned so that it runs level.
+  enum Turn { kLevel, kDown, kLeft, kUp };
+
   int32_t number = 0;  ///< 1-based
-  double width = 0;
+  double width = 0;    ///< after the turn, as are all positions of fragments
   double height = 0;
+  Turn turn = kLevel;
+  std::vector<std::vector<PdfWord>> lines;  ///< as read; taken by JoinWords()
   std::vector<PdfFragment> fragments;
+  std::vector<PdfFragment> aside;  ///< lines across the direction of the rest, as in a margin
 };
 
 /// Reads the output of `pdftotext -bbox-layout`, one element a line. Trusts none of it: absurd
@@ -39,18 +54,20 @@ class PdfPageReader {
   const std::string& title() const { return title_; }
 
  private:
-  struct Word {
-    double x0, y0, x1, y1;
-    std::string text;
-  };
   void AddWord(std::string_view line);
-  void EndLine();
 
   std::vector<PdfPage> pages_;
-  std::vector<Word> words_;  // of the open line
+  bool line_open_ = false;
   std::string title_;
   int64_t num_words_ = 0;
 };
+
+/// Makes fragments of the page's words. A page whose text runs up, down or upside down is turned so
+/// that its lines are level (vertical Chinese too); what then still runs another way goes aside.
+void JoinWords(PdfPage& page);
+
+/// Where a fragment of a turned page stands on the page as it is shown.
+PdfFragment AsShown(const PdfPage& page, const PdfFragment& turned);
 
 /// Puts the two parts of a broken line together: a space, but none beside a Chinese character.
 void AppendJoined(std::string_view next, std::string& text);

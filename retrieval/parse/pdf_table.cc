@@ -140,6 +140,11 @@ std::string Lower(std::string word) {
   return word;
 }
 
+bool StandsBeside(const Cell& cell, const TableRow& row) {
+  const double overlap = std::min(row.y1, cell.y1) - std::max(row.y0, cell.y0);
+  return overlap >= 0.3 * std::min(row.y1 - row.y0, cell.y1 - cell.y0);
+}
+
 using ColumnFragments = std::vector<std::vector<PdfFragment>>;
 
 std::vector<Cell> MakeCells(ColumnFragments& by_column, const Vocabulary& vocabulary) {
@@ -242,9 +247,8 @@ void AppendWrapped(std::string_view next, const Vocabulary& vocabulary, std::str
   AppendJoined(next, text);
 }
 
-std::vector<std::vector<std::string>> ReadTableCells(const std::vector<VisualRow>& rows,
-                                                     size_t first, size_t last,
-                                                     const Vocabulary& vocabulary) {
+std::vector<TableRow> ReadTable(const std::vector<VisualRow>& rows, size_t first, size_t last,
+                                const Vocabulary& vocabulary) {
   const std::vector<Interval> columns = FindColumns(rows, first, last);
   ColumnFragments by_column(columns.size());
   for (size_t i = first; i < last; ++i) {
@@ -255,17 +259,14 @@ std::vector<std::vector<std::string>> ReadTableCells(const std::vector<VisualRow
   }
   std::vector<Cell> cells = MakeCells(by_column, vocabulary);
   std::sort(cells.begin(), cells.end(), [](const Cell& a, const Cell& b) { return a.y0 < b.y0; });
-  std::vector<std::vector<std::string>> table;
-  Interval row;
+  std::vector<TableRow> table;
   for (Cell& cell : cells) {
-    const double overlap = std::min(row.high, cell.y1) - std::max(row.low, cell.y0);
-    const double shorter = std::min(row.high - row.low, cell.y1 - cell.y0);
-    if (table.empty() || overlap < 0.3 * shorter) {
-      table.emplace_back(columns.size());
-      row = {cell.y0, cell.y1};
+    if (table.empty() || !StandsBeside(cell, table.back())) {
+      table.push_back({std::vector<std::string>(columns.size()), cell.y0, cell.y1});
     }
-    row.high = std::max(row.high, cell.y1);
-    std::string& text = table.back()[static_cast<size_t>(cell.column)];
+    TableRow& row = table.back();
+    row.y1 = std::max(row.y1, cell.y1);
+    std::string& text = row.cells[static_cast<size_t>(cell.column)];
     if (text.empty()) {
       text = std::move(cell.text);
     } else {

@@ -26,10 +26,16 @@ size_t FindTableEnd(const std::vector<VisualRow>& rows, size_t first);
 /// Lower-case Latin words of a document: tells "Immedia|te" from "Portable|detector".
 using Vocabulary = std::unordered_set<std::string>;
 
-/// The cells of rows [first, last) as a table: [table rows][columns].
-std::vector<std::vector<std::string>> ReadTableCells(const std::vector<VisualRow>& rows,
-                                                     size_t first, size_t last,
-                                                     const Vocabulary& vocabulary);
+/// One row of a table, however many lines high, and where it stands.
+struct TableRow {
+  std::vector<std::string> cells;  ///< one for each column, empty ones too
+  double y0 = 0;
+  double y1 = 0;
+};
+
+/// Rows [first, last) of lines as the rows of a table.
+std::vector<TableRow> ReadTable(const std::vector<VisualRow>& rows, size_t first, size_t last,
+                                const Vocabulary& vocabulary);
 
 /// As AppendJoined(), and a Latin word broken by a margin (with a hyphen, or in a narrow cell
 /// without one) becomes whole when the vocabulary knows it.

@@ -9,6 +9,7 @@
 #include <array>
 #include <cerrno>
 
+#include "absl/time/clock.h"
 #include "base/file.h"
 #include "base/subprocess.h"
 
@@ -45,30 +46,27 @@ class SigpipeIgnored {
   struct sigaction before_ = {};
 };
 
+/// What becomes of the output; false when the reader wants no more.
+using OutputSink = std::function<StatusOr<bool>(std::string_view)>;
+
 /// Cuts a stream into lines.
 class LineSplitter {
  public:
-  LineSplitter(const std::function<bool(std::string_view)>& on_line, const ProgramLimits& limits)
-      : on_line_(on_line), limits_(limits) {}
+  LineSplitter(const std::function<bool(std::string_view)>& on_line, size_t max_line_bytes)
+      : on_line_(on_line), max_line_bytes_(max_line_bytes) {}
 
-  /// False when the reader wants no more.
   StatusOr<bool> Feed(std::string_view data) {
-    total_ += data.size();
-    if (total_ > limits_.max_output_bytes) {
-      return ResourceExhausted("the program wrote more than {} MiB",
-                               limits_.max_output_bytes >> 20);
-    }
     while (!data.empty()) {
       const size_t newline = data.find('\n');
       pending_ += data.substr(0, newline);
-      if (pending_.size() > limits_.max_line_bytes) {
-        return ResourceExhausted("the program wrote a line of more than {} bytes",
-                                 limits_.max_line_bytes);
+      if (pending_.size() > max_line_bytes_) {
+        return ResourceExhausted("the program wrote a line of more than {} bytes", max_line_bytes_);
       }
       if (newline == std::string_view::npos) break;
       data.remove_prefix(newline + 1);
-      if (!on_line_(pending_)) return false;
+      const bool more = on_line_(pending_);
       pending_.clear();
+      if (!more) return false;
     }
     return true;
   }
@@ -78,22 +76,33 @@ class LineSplitter {
 
  private:
   const std::function<bool(std::string_view)>& on_line_;
-  const ProgramLimits& limits_;
+  const size_t max_line_bytes_;
   std::string pending_;
-  size_t total_ = 0;
 };
 
+/// Milliseconds until `deadline` for poll(): -1 for never.
+int PollTimeout(absl::Time deadline) {
+  if (deadline == absl::InfiniteFuture()) return -1;
+  const absl::Duration left = std::max(absl::ZeroDuration(), deadline - absl::Now());
+  return static_cast<int>(std::min<int64_t>(absl::ToInt64Milliseconds(left) + 1, 1 << 30));
+}
+
 /// Feeds and drains the three pipes until both outputs are closed.
-Status Exchange(Pipe& in, Pipe& out, Pipe& error, std::string_view input, LineSplitter& lines,
-                std::string& error_text) {
+Status Exchange(Pipe& in, Pipe& out, Pipe& error, std::string_view input, const OutputSink& sink,
+                const ProgramOptions& options, std::string& error_text) {
+  const absl::Time deadline = absl::Now() + options.time_limit;
   std::array<char, 64 * 1024> buffer;
+  size_t total = 0;
   while (out.read.valid() || error.read.valid()) {
     // poll() ignores entries whose descriptor is negative, as closed ones of ours are.
     std::array<pollfd, 3> polled = {
         {{in.write.get(), POLLOUT, 0}, {out.read.get(), POLLIN, 0}, {error.read.get(), POLLIN, 0}}};
-    if (::poll(polled.data(), polled.size(), -1) < 0) {
-      if (errno == EINTR) continue;
-      return ErrnoStatus("cannot wait for", "pipes");
+    const int ready = ::poll(polled.data(), polled.size(), PollTimeout(deadline));
+    if (ready < 0 && errno == EINTR) continue;
+    if (ready < 0) return ErrnoStatus("cannot wait for", "pipes");
+    if (absl::Now() >= deadline) {
+      return DeadlineExceeded("the program took longer than {}",
+                              absl::FormatDuration(options.time_limit));
     }
     if (polled[0].revents != 0) {
       const ssize_t n =
@@ -104,7 +113,12 @@ Status Exchange(Pipe& in, Pipe& out, Pipe& error, std::string_view input, LineSp
     if (polled[1].revents != 0) {
       const ssize_t n = ::read(out.read.get(), buffer.data(), buffer.size());
       if (n > 0) {
-        ASSIGN_OR_RETURN(const bool more, lines.Feed({buffer.data(), static_cast<size_t>(n)}));
+        total += static_cast<size_t>(n);
+        if (total > options.max_output_bytes) {
+          return ResourceExhausted("the program wrote more than {} MiB",
+                                   options.max_output_bytes >> 20);
+        }
+        ASSIGN_OR_RETURN(const bool more, sink({buffer.data(), static_cast<size_t>(n)}));
         if (!more) return OkStatus();
       } else if (n == 0 || errno != EINTR) {
         out.read.Reset();
@@ -120,38 +134,57 @@ Status Exchange(Pipe& in, Pipe& out, Pipe& error, std::string_view input, LineSp
       }
     }
   }
-  lines.Finish();
   return OkStatus();
+}
+
+StatusOr<ProgramResult> Run(const std::vector<std::string>& argv, std::string_view input,
+                            const OutputSink& sink, const ProgramOptions& options) {
+  const SigpipeIgnored sigpipe_ignored;
+  ASSIGN_OR_RETURN(Pipe in, MakePipe());
+  ASSIGN_OR_RETURN(Pipe out, MakePipe());
+  ASSIGN_OR_RETURN(Pipe error, MakePipe());
+  SubprocessOptions start;
+  start.argv = argv;
+  start.env = options.env;
+  start.stdin_fd = in.read.get();
+  start.stdout_fd = out.write.get();
+  start.stderr_fd = error.write.get();
+  start.die_with_parent = true;
+  ASSIGN_OR_RETURN(Subprocess process, Subprocess::Start(start));
+  in.read.Reset();
+  out.write.Reset();
+  error.write.Reset();
+  ::fcntl(in.write.get(), F_SETFL, O_NONBLOCK);
+  ProgramResult result;
+  RETURN_IF_ERROR(Exchange(in, out, error, input, sink, options, result.error_text));
+  out.read.Reset();
+  error.read.Reset();
+  in.write.Reset();
+  result.wait_status = *process.Wait();
+  return result;
 }
 
 }  // namespace
 
 StatusOr<ProgramResult> RunProgram(const std::vector<std::string>& argv, std::string_view input,
                                    const std::function<bool(std::string_view)>& on_line,
-                                   const ProgramLimits& limits) {
-  const SigpipeIgnored sigpipe_ignored;
-  ASSIGN_OR_RETURN(Pipe in, MakePipe());
-  ASSIGN_OR_RETURN(Pipe out, MakePipe());
-  ASSIGN_OR_RETURN(Pipe error, MakePipe());
-  SubprocessOptions options;
-  options.argv = argv;
-  options.stdin_fd = in.read.get();
-  options.stdout_fd = out.write.get();
-  options.stderr_fd = error.write.get();
-  options.die_with_parent = true;
-  ASSIGN_OR_RETURN(Subprocess process, Subprocess::Start(options));
-  in.read.Reset();
-  out.write.Reset();
-  error.write.Reset();
-  ::fcntl(in.write.get(), F_SETFL, O_NONBLOCK);
-  ProgramResult result;
-  LineSplitter lines(on_line, limits);
-  RETURN_IF_ERROR(Exchange(in, out, error, input, lines, result.error_text));
-  out.read.Reset();
-  error.read.Reset();
-  in.write.Reset();
-  result.wait_status = *process.Wait();
+                                   const ProgramOptions& options) {
+  LineSplitter lines(on_line, options.max_line_bytes);
+  ASSIGN_OR_RETURN(
+      const ProgramResult result,
+      Run(
+          argv, input, [&](std::string_view data) { return lines.Feed(data); }, options));
+  lines.Finish();
   return result;
+}
+
+StatusOr<ProgramResult> RunProgramInto(const std::vector<std::string>& argv, std::string_view input,
+                                       std::string& output, const ProgramOptions& options) {
+  const auto append = [&](std::string_view data) -> StatusOr<bool> {
+    output += data;
+    return true;
+  };
+  return Run(argv, input, append, options);
 }
 
 }  // namespace hadal::retrieval

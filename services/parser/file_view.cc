@@ -79,9 +79,21 @@ Status ErrnoPrecondition(std::string_view what) {
 
 }  // namespace
 
-std::vector<std::string> ProgramPaths() {
-  return {"/usr/bin/pdftotext", "/usr/lib",          "/usr/lib64", "/lib", "/lib64",
-          "/etc/ld.so.cache",   "/usr/share/poppler"};
+std::vector<std::string> ProgramPaths(bool recognition) {
+  std::vector<std::string> paths = {"/usr/bin/pdftotext",
+                                    "/usr/bin/pdftohtml",
+                                    "/usr/bin/pdftoppm",
+                                    "/usr/lib",
+                                    "/usr/lib64",
+                                    "/lib",
+                                    "/lib64",
+                                    "/etc/ld.so.cache",
+                                    "/usr/share/poppler"};
+  if (recognition) {
+    paths.push_back("/usr/bin/tesseract");
+    paths.push_back("/usr/share/tesseract-ocr");
+  }
+  return paths;
 }
 
 Status EnterFileView(const std::vector<std::string>& visible) {

@@ -7,9 +7,10 @@
 
 namespace hadal::parser {
 
-/// Files pdftotext needs: itself, its libraries, the loader's cache and poppler's tables of
-/// Chinese, Japanese and Korean characters.
-std::vector<std::string> ProgramPaths();
+/// Files the readers of PDF need: poppler's programs, their libraries, the loader's cache and
+/// poppler's tables of Chinese, Japanese and Korean characters; for text recognition also tesseract
+/// and its language data.
+std::vector<std::string> ProgramPaths(bool recognition);
 
 /// Changes the root directory into an empty, read-only file system of its own with only `visible`
 /// (absolute paths) in it, read-only. The process must be in a mount namespace of its own and have

@@ -19,14 +19,14 @@ int SelfTest() {
       return 1;
     }
     for (const hadal::parser::SelfTestResult& result : *results) {
-      // pdftotext's own libraries are all that can be seen where programs may run.
+      // The programs' own libraries are all that can be seen where programs may run.
       const bool harmless = allow_programs && result.attempt == "list the root folder";
       escapes += !result.blocked && !harmless;
       fmt::print("{} {} ({}): {}\n",
                  result.blocked ? "blocked"
                  : harmless     ? "allowed"
                                 : "OPEN",
-                 result.attempt, allow_programs ? "with pdftotext" : "plain", result.how);
+                 result.attempt, allow_programs ? "with programs" : "plain", result.how);
     }
   }
   return escapes == 0 ? 0 : 1;
@@ -44,6 +44,9 @@ int main(int argc, char** argv) {
   app.add_option("--max-output-bytes", options.max_output_bytes, "largest outcome written");
   app.add_option("--memory-bytes", options.memory_bytes, "address space of each process");
   app.add_option("--cpu-seconds", options.cpu_seconds, "processor time of each process");
+  app.add_flag("--recognize", options.recognize, "read scans and pictures with tesseract");
+  app.add_option("--max-recognized-pages", options.max_recognized_pages, "of one file");
+  app.add_option("--page-seconds", options.page_seconds, "for one attempt to recognize a page");
   app.add_flag("--self-test", self_test,
                "try what a hijacked parser would try; exit 0 if all fails");
   CLI11_PARSE(app, argc, argv);

@@ -48,7 +48,8 @@ ParseOutcome ParseInSandbox(const ParseProcessOptions& options, const std::strin
   sandbox.address_space_bytes = options.memory_bytes;
   // Room for the file on its way to pdftotext is in pipes, so the output is all it may write.
   sandbox.file_size_bytes = options.max_output_bytes + kMiB;
-  sandbox.allow_programs = retrieval::NeedsExternalPrograms(content);
+  sandbox.allow_recognition = options.recognize;
+  sandbox.allow_programs = options.recognize || retrieval::NeedsExternalPrograms(content);
   const StatusOr<SandboxReport> report = CloseSandbox(sandbox);
   if (!report.ok()) {
     return Rejection("sandbox_unavailable",
@@ -57,7 +58,11 @@ ParseOutcome ParseInSandbox(const ParseProcessOptions& options, const std::strin
   if (!report->files_isolated() || !report->network_namespace) {
     for (const std::string& reason : report->missing) LogWarning("sandbox without {}", reason);
   }
-  return retrieval::ParseFile(options.file_name, content);
+  retrieval::ParseOptions parse;
+  parse.recognize = options.recognize;
+  parse.max_recognized_pages = options.max_recognized_pages;
+  parse.page_time = absl::Seconds(options.page_seconds);
+  return retrieval::ParseFile(options.file_name, content, parse);
 }
 
 ParseOutcome MakeOutcome(const ParseProcessOptions& options) {

@@ -11,6 +11,9 @@ struct ParseProcessOptions {
   int64_t max_output_bytes = int64_t{64} << 20;
   int64_t memory_bytes = int64_t{1} << 30;
   int64_t cpu_seconds = 60;
+  bool recognize = false;
+  int32_t max_recognized_pages = 500;
+  int64_t page_seconds = 60;
 };
 
 /// Reads a file from descriptor 0, closes the sandbox, parses and writes one serialized

@@ -77,31 +77,19 @@ bool WaitForEnd(pid_t pid, absl::Time deadline) {
   }
 }
 
-class ParserPoolImpl : public ParserPool {
+/// A bounded number of places, and of callers that wait for one. Thread-safe.
+class Places {
  public:
-  explicit ParserPoolImpl(const ParserPoolOptions& options) : options_(options) {}
+  Places(int32_t places, int32_t max_waiting) : places_(places), max_waiting_(max_waiting) {}
 
-  StatusOr<ParseOutcome> Parse(std::string_view file_name, std::string_view content) override {
-    if (static_cast<int64_t>(content.size()) > options_.max_file_bytes) {
-      return Rejection("too_large", fmt::format("the file has {} bytes, the limit is {}; split it",
-                                                content.size(), options_.max_file_bytes));
-    }
-    RETURN_IF_ERROR(Enter());
-    StatusOr<ParseOutcome> outcome = ParseAlone(file_name, content);
-    Leave();
-    return outcome;
-  }
-
- private:
   Status Enter() ABSL_LOCKS_EXCLUDED(mu_) {
     absl::MutexLock lock(&mu_);
-    if (waiting_ >= options_.max_waiting) {
+    if (waiting_ >= max_waiting_) {
       return ResourceExhausted("{} files wait to be parsed already; try again later", waiting_);
     }
     ++waiting_;
-    const auto has_place = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
-      return running_ < options_.max_processes;
-    };
+    const auto has_place = [this]()
+                               ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) { return running_ < places_; };
     mu_.Await(absl::Condition(&has_place));
     --waiting_;
     ++running_;
@@ -113,15 +101,70 @@ class ParserPoolImpl : public ParserPool {
     --running_;
   }
 
-  StatusOr<ParseOutcome> ParseAlone(std::string_view file_name, std::string_view content) const {
+ private:
+  const int32_t places_;
+  const int32_t max_waiting_;
+  absl::Mutex mu_;
+  int32_t running_ ABSL_GUARDED_BY(mu_) = 0;
+  int32_t waiting_ ABSL_GUARDED_BY(mu_) = 0;
+};
+
+class ParserPoolImpl : public ParserPool {
+ public:
+  explicit ParserPoolImpl(const ParserPoolOptions& options)
+      : options_(options),
+        places_(options.max_processes, options.max_waiting),
+        recognition_places_(options.recognition.max_processes, options.max_waiting) {}
+
+  StatusOr<ParseOutcome> Parse(std::string_view file_name, std::string_view content) override {
+    if (static_cast<int64_t>(content.size()) > options_.max_file_bytes) {
+      return Rejection("too_large", fmt::format("the file has {} bytes, the limit is {}; split it",
+                                                content.size(), options_.max_file_bytes));
+    }
+    ASSIGN_OR_RETURN(ParseOutcome outcome,
+                     ParseIn(places_, file_name, content, {false, options_.time_limit}));
+    const RecognitionOptions& recognition = options_.recognition;
+    if (outcome.pages_to_recognize() == 0 || recognition.max_processes == 0) return outcome;
+    const int64_t pages = std::min(outcome.pages_to_recognize(), recognition.max_pages);
+    const Run run{true, std::min(recognition.file_time_limit,
+                                 options_.time_limit + recognition.page_time * pages)};
+    return ParseIn(recognition_places_, file_name, content, run);
+  }
+
+ private:
+  /// One process' work.
+  struct Run {
+    bool recognize;
+    absl::Duration time_limit;
+  };
+
+  StatusOr<ParseOutcome> ParseIn(Places& places, std::string_view file_name,
+                                 std::string_view content, const Run& run) {
+    RETURN_IF_ERROR(places.Enter());
+    StatusOr<ParseOutcome> outcome = ParseAlone(file_name, content, run);
+    places.Leave();
+    return outcome;
+  }
+
+  StatusOr<ParseOutcome> ParseAlone(std::string_view file_name, std::string_view content,
+                                    const Run& run) const {
     ASSIGN_OR_RETURN(const UniqueFd input, SealedInput(content));
     ASSIGN_OR_RETURN(const UniqueFd output, MemoryFile("hadal-output"));
     SubprocessOptions start;
-    const int64_t seconds = std::max<int64_t>(1, absl::ToInt64Seconds(options_.time_limit));
+    const int64_t seconds = std::max<int64_t>(1, absl::ToInt64Seconds(run.time_limit));
     start.argv = {options_.program, "--max-file-bytes=" + std::to_string(options_.max_file_bytes),
                   "--max-output-bytes=" + std::to_string(options_.max_output_bytes),
                   "--memory-bytes=" + std::to_string(options_.memory_bytes),
                   "--cpu-seconds=" + std::to_string(seconds + 1)};
+    if (run.recognize) {
+      const RecognitionOptions& recognition = options_.recognition;
+      const int64_t page_seconds =
+          absl::ToInt64Seconds(absl::Ceil(recognition.page_time, absl::Seconds(1)));
+      start.argv.insert(
+          start.argv.end(),
+          {"--recognize", "--max-recognized-pages=" + std::to_string(recognition.max_pages),
+           "--page-seconds=" + std::to_string(page_seconds)});
+    }
     const std::string name = SafeName(file_name);
     if (!name.empty()) start.argv.push_back("--file-name=" + name);
     start.stdin_fd = input.get();
@@ -129,7 +172,7 @@ class ParserPoolImpl : public ParserPool {
     start.new_session = true;
     start.die_with_parent = true;
     ASSIGN_OR_RETURN(Subprocess process, Subprocess::Start(start));
-    const bool ended = WaitForEnd(process.pid(), absl::Now() + options_.time_limit);
+    const bool ended = WaitForEnd(process.pid(), absl::Now() + run.time_limit);
     // The whole group: programs the parser started must not outlive it. Its filter keeps them from
     // leaving the group.
     ::kill(-process.pid(), SIGKILL);
@@ -137,7 +180,7 @@ class ParserPoolImpl : public ParserPool {
     if (!ended) {
       return Rejection("timeout",
                        fmt::format("parsing the file took longer than {}; it was given up",
-                                   absl::FormatDuration(options_.time_limit)));
+                                   absl::FormatDuration(run.time_limit)));
     }
     if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) return Crashed(status);
     return ReadOutcome(output.get());
@@ -190,9 +233,8 @@ class ParserPoolImpl : public ParserPool {
   }
 
   const ParserPoolOptions options_;
-  absl::Mutex mu_;
-  int32_t running_ ABSL_GUARDED_BY(mu_) = 0;
-  int32_t waiting_ ABSL_GUARDED_BY(mu_) = 0;
+  Places places_;
+  Places recognition_places_;
 };
 
 }  // namespace
@@ -206,6 +248,12 @@ StatusOr<std::unique_ptr<ParserPool>> ParserPool::Create(const ParserPoolOptions
     return InvalidArgument(
         "the parser pool needs at least one process, one waiting place and a "
         "time limit above zero");
+  }
+  const RecognitionOptions& recognition = options.recognition;
+  if (recognition.max_processes < 0 || recognition.max_pages < 1 ||
+      recognition.page_time <= absl::ZeroDuration() ||
+      recognition.file_time_limit <= absl::ZeroDuration()) {
+    return InvalidArgument("text recognition needs pages and times above zero");
   }
   return std::unique_ptr<ParserPool>(new ParserPoolImpl(options));
 }

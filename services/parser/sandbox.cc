@@ -50,6 +50,12 @@ Status MapUser(uid_t uid, gid_t gid) {
   return WriteProcFile("/proc/self/gid_map", fmt::format("0 {} 1", gid));
 }
 
+/// What may be read and run.
+std::vector<std::string> VisiblePaths(const SandboxOptions& options) {
+  return options.allow_programs ? ProgramPaths(options.allow_recognition)
+                                : std::vector<std::string>();
+}
+
 /// Namespaces for network, mounts and the rest; through a user namespace when not root.
 void EnterNamespaces(const SandboxOptions& options, SandboxReport& report) {
   const uid_t uid = ::geteuid();
@@ -68,8 +74,7 @@ void EnterNamespaces(const SandboxOptions& options, SandboxReport& report) {
         StatusMessage(ErrnoStatus("namespaces refused to user", std::to_string(uid))));
   }
   if (!mounts) return;
-  const Status viewed =
-      EnterFileView(options.allow_programs ? ProgramPaths() : std::vector<std::string>());
+  const Status viewed = EnterFileView(VisiblePaths(options));
   report.file_view = viewed.ok();
   if (!viewed.ok()) report.missing.push_back("file view: " + StatusMessage(viewed));
 }
@@ -154,8 +159,7 @@ StatusOr<SandboxReport> CloseSandbox(const SandboxOptions& options) {
   if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) {
     return FailedPrecondition("cannot give up new privileges (PR_SET_NO_NEW_PRIVS)");
   }
-  const Status landlocked =
-      RestrictByLandlock(options.allow_programs ? ProgramPaths() : std::vector<std::string>());
+  const Status landlocked = RestrictByLandlock(VisiblePaths(options));
   report.landlock = landlocked.ok();
   if (!landlocked.ok()) report.missing.push_back(StatusMessage(landlocked));
   if (uid == 0) DropUser(report);

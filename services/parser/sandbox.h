@@ -14,7 +14,8 @@ struct SandboxOptions {
   int64_t file_size_bytes = int64_t{128} << 20;    ///< what it may write, its output included
   int32_t max_processes = 8;
   int32_t max_open_files = 64;
-  bool allow_programs = false;  ///< pdftotext may be run; without it no file can be opened at all
+  bool allow_programs = false;  ///< poppler's may be run; without it no file can be opened at all
+  bool allow_recognition = false;  ///< tesseract may be run too
 };
 
 /// What stands between the process and the machine once CloseSandbox() returned. seccomp and the

@@ -72,7 +72,7 @@ constexpr const char* kAlways[] = {"read",
                                    "exit_group",
                                    "membarrier"};
 
-/// Starting pdftotext, reading its libraries and talking to it through pipes.
+/// Starting the readers of PDF, reading their libraries and talking to them through pipes.
 constexpr const char* kPrograms[] = {
     "fork",  "vfork",      "execve", "wait4",     "waitid",     "pipe",     "pipe2",      "dup",
     "dup2",  "dup3",       "access", "faccessat", "faccessat2", "readlink", "readlinkat", "stat",

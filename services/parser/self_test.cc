@@ -80,7 +80,7 @@ std::vector<Attempt> Attempts(pid_t parent) {
 
 StatusOr<std::vector<SelfTestResult>> RunSelfTest(bool allow_programs) {
   SandboxOptions options;
-  options.allow_programs = allow_programs;
+  options.allow_programs = options.allow_recognition = allow_programs;
   std::vector<SelfTestResult> results;
   for (const Attempt& attempt : Attempts(::getpid())) {
     const pid_t pid = ::fork();

@@ -15,6 +15,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     if (!reader.AddLine(rest.substr(0, end))) return 0;
     rest.remove_prefix(std::min(rest.size(), end + 1));
   }
+  for (hadal::retrieval::PdfPage& page : reader.pages()) hadal::retrieval::JoinWords(page);
   hadal::retrieval::RemoveRunningText(reader.pages());
   hadal::retrieval::DocumentBuilder builder("pdf");
   hadal::retrieval::WritePages(reader.pages(), builder);

@@ -9,6 +9,7 @@ import pathlib
 import struct
 import sys
 import zipfile
+import zlib
 
 GOLDEN = pathlib.Path(__file__).parent.parent / "golden"
 
@@ -191,6 +192,22 @@ SLIDE = (b'<sld><cSld><spTree><sp><nvSpPr><nvPr><ph type="title"/></nvPr></nvSpP
          b"</txBody></tc></tr></tbl></graphicData></graphic></graphicFrame></spTree></cSld></sld>")
 
 
+def png():
+    def chunk(kind, data):
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+    rows = b"".join(b"\0" + bytes([255, 0] * 16) for _ in range(32))
+    return (b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", 32, 32, 8, 0, 0, 0, 0)) +
+            chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b""))
+
+
+def tiff():
+    entries = [(256, 4, 16), (257, 4, 16), (258, 3, 8), (259, 3, 1), (262, 3, 1), (273, 4, 8),
+               (278, 4, 16), (279, 4, 256)]
+    directory = struct.pack("<H", len(entries))
+    directory += b"".join(struct.pack("<HHII", tag, kind, 1, value) for tag, kind, value in entries)
+    return b"II*\0" + struct.pack("<I", 264) + bytes(range(256)) + directory + bytes(4)
+
+
 def seeds():
     yield "gguf_fuzz", "qwen2", dense_gguf("qwen2")
     yield "gguf_fuzz", "llama", dense_gguf("llama")
@@ -223,6 +240,11 @@ def seeds():
     yield "cell_format_fuzz", "date", struct.pack("<d", 45750.7) + b"yyyy/mm/dd [h]:mm:ss.0 AM/PM aaaa"
     yield "xlsx_fuzz", "sheet", SHEET
     yield "pptx_fuzz", "slide", SLIDE
+    yield "ocr_page_fuzz", "page", ("4\t1\t1\t1\t1\t0\t100\t200\t600\t40\t-1\t\n"
+                                    "5\t1\t1\t1\t1\t1\t100\t200\t80\t40\t93.5\t名称\n"
+                                    "5\t1\t1\t1\t1\t2\t400\t200\t80\t40\t91\t1份\n").encode()
+    yield "image_fuzz", "png", png()
+    yield "image_fuzz", "tiff", tiff()
     yield "pdf_page_fuzz", "page", ('<page width="595" height="842">\n<word xMin="50" yMin="60" xMax="90" '
                                     'yMax="72">Title</word>\n</page>\n').encode()
 

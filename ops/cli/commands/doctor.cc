@@ -106,6 +106,8 @@ Status RunDoctor(const Invocation& invocation) {
       CheckProcessor(),
       CheckDisk(invocation),
       CheckTool("pdf text", {"pdftotext", "-v"}, "install poppler-utils"),
+      CheckTool("text recognition", {"tesseract", "--version"},
+                "install tesseract-ocr and tesseract-ocr-chi-sim"),
       CheckTool("parser sandbox", {invocation.bin_folder + "/hadal-parser", "--self-test"},
                 "see docs/operate/sandbox.md"),
       CheckServices(invocation)};

@@ -7,6 +7,7 @@
 #include "base/utf8.h"
 #include "retrieval/chunker.h"
 #include "retrieval/parse/formats.h"
+#include "retrieval/parse/ocr_page.h"
 #include "retrieval/parse/pdf_layout.h"
 #include "retrieval/parse/pdf_page.h"
 #include "retrieval/parser.h"
@@ -147,11 +148,49 @@ TEST(MutationFuzzTest, PageReaderAndLayoutSurviveAnyCoordinates) {
         if (random() % 3 == 0) reader.AddLine("</line>");
       }
     }
+    for (PdfPage& page : reader.pages()) JoinWords(page);
     RemoveRunningText(reader.pages());
     DocumentBuilder builder("pdf");
     WritePages(reader.pages(), builder);
     const auto outcome = builder.Finish();
     if (outcome.has_document()) Check(outcome);
+  }
+}
+
+TEST(MutationFuzzTest, RecognitionReaderAndLayoutSurviveAnything) {
+  std::mt19937 random(kSeed);
+  for (int turn = 0; turn < kTurns; ++turn) {
+    SCOPED_TRACE(turn);
+    OcrPageReader reader;
+    for (size_t n = random() % 100; n > 0; --n) {
+      const std::string row = std::to_string(4 + random() % 2) + "\t1\t1\t1\t1\t1\t" +
+                              std::to_string(random() % 2500) + "\t" +
+                              std::to_string(random() % 60 * 50) + "\t300\t40\t90\t时限 20,";
+      reader.AddLine(Mutate(row, random));
+    }
+    std::vector<PdfPage> pages = {reader.ToPage(0.24)};
+    RemoveRunningText(pages);
+    DocumentBuilder builder("image");
+    WritePages(pages, builder);
+    const auto outcome = builder.Finish();
+    if (outcome.has_document()) Check(outcome);
+  }
+}
+
+TEST(MutationFuzzTest, PictureHeadersSurviveMutations) {
+  std::mt19937 random(kSeed);
+  using namespace std::string_literals;
+  const std::string seeds[] = {
+      "\x89PNG\r\n\x1A\n\0\0\0\x0DIHDR\0\0\0\x20\0\0\0\x20\x08\0\0\0\0CRC!\0\0\0\0IENDCRC!"s,
+      "\xFF\xD8\xFF\xE0\0\x10JFIF\0\1\1\1\0\x48\0\x48\0\0\xFF\xC0\0\x0B\x08\0\x20\0\x20\1"s,
+      "II*\0\x08\0\0\0\2\0\0\1\3\0\1\0\0\0\x20\0\0\0\1\1\3\0\1\0\0\0\x20\0\0\0\0\0\0\0"s};
+  for (const std::string& seed : seeds) {
+    for (int turn = 0; turn < kTurns; ++turn) {
+      SCOPED_TRACE(turn);
+      // Whatever it says, a picture is not read here: it is counted, or refused with a reason.
+      const std::string content = Mutate(seed, random);
+      if (!NeedsExternalPrograms(content)) Check(ParseFile("a.png", content));
+    }
   }
 }
 

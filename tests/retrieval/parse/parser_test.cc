@@ -13,7 +13,7 @@ namespace {
 using namespace std::string_literals;
 
 TEST(ParserTest, ContentDecidesNotTheName) {
-  EXPECT_EQ(Shown(ParseFile("a.pdf", "\x89PNG\r\n\x1A\n....")), "! unsupported_format");
+  EXPECT_EQ(Shown(ParseFile("a.pdf", "\x89PNG\r\n\x1A\n....")), "! damaged");
   EXPECT_EQ(Shown(ParseFile("a.txt", "<!DOCTYPE html><p>x</p>")), "P x\n");
   EXPECT_EQ(Shown(ParseFile("a.md", "# x")), "H1 x\n");
   EXPECT_EQ(Shown(ParseFile("a.txt", "# x")), "P # x\n");

@@ -134,6 +134,7 @@ TEST(PdfPageReaderTest, ReadsWordsAndSurvivesNonsense) {
   }
   EXPECT_EQ(reader.title(), "A & B");
   ASSERT_EQ(reader.pages().size(), 1u);
+  JoinWords(reader.pages()[0]);
   ASSERT_EQ(reader.pages()[0].fragments.size(), 1u);
   EXPECT_EQ(reader.pages()[0].fragments[0].text, "3小时 <内>");
 }

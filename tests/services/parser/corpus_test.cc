@@ -1,11 +1,14 @@
 #include <gtest/gtest.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
 #include "base/file.h"
+#include "base/utf8.h"
 #include "retrieval/chunker.h"
 #include "tests/retrieval/parse/mail_writer.h"
 #include "tests/services/parser/shared_corpus.h"
@@ -18,7 +21,46 @@ using internal::v1::ParsedDocument;
 using internal::v1::ParseOutcome;
 using nlohmann::json;
 
-bool IsSupported(const std::string& format) { return format != "pdf-scan"; }
+/// Where tesseract is not installed, scans are refused.
+bool CanRecognize() { return ::access("/usr/bin/tesseract", X_OK) == 0; }
+
+/// Edits that make `text` of `reference`, by characters.
+size_t EditDistance(const std::u32string& reference, const std::u32string& text) {
+  std::vector<size_t> row(text.size() + 1);
+  for (size_t i = 0; i <= text.size(); ++i) row[i] = i;
+  for (size_t r = 1; r <= reference.size(); ++r) {
+    size_t diagonal = row[0];
+    row[0] = r;
+    for (size_t i = 1; i <= text.size(); ++i) {
+      const size_t replaced = diagonal + (reference[r - 1] != text[i - 1]);
+      diagonal = row[i];
+      row[i] = std::min({replaced, row[i] + 1, row[i - 1] + 1});
+    }
+  }
+  return row.back();
+}
+
+std::u32string Characters(std::string_view utf8) {
+  std::u32string characters;
+  while (!utf8.empty()) {
+    const DecodedChar c = DecodeUtf8(utf8);
+    characters.push_back(c.code_point);
+    utf8.remove_prefix(c.size_bytes);
+  }
+  return characters;
+}
+
+/// Reference text without its marks of pages, folded.
+std::string FoldedReference(const std::string& reference) {
+  std::string text;
+  for (size_t at = 0; at < reference.size();) {
+    const size_t end = std::min(reference.find('\n', at), reference.size());
+    const std::string line = reference.substr(at, end - at);
+    if (!line.starts_with("=== page")) text += line + "\n";
+    at = end + 1;
+  }
+  return Fold(text);
+}
 
 /// As the scorer's: the sentence, or each of the row's cells, stands in `text`.
 bool Covers(const std::string& folded, const json& support) {
@@ -73,7 +115,7 @@ class CorpusTest : public ::testing::Test {
 
 TEST_F(CorpusTest, ReadsEverySupportedFormatAndNamesTheOthers) {
   for (const auto& [id, outcome] : outcomes_) {
-    if (IsSupported(formats_[id])) {
+    if (formats_[id] != "pdf-scan" || CanRecognize()) {
       EXPECT_TRUE(outcome.has_document()) << id << ": " << outcome.rejection().message();
     } else {
       EXPECT_TRUE(outcome.has_rejection()) << id;
@@ -113,6 +155,7 @@ TEST_F(CorpusTest, FindsSupportsInTheTextAndWholeInOneChunk) {
 /// numbers, which the reference leaves out, do not.
 TEST_F(CorpusTest, AgreesWithTheReferenceTextLineByLine) {
   for (const auto& [id, extracted] : documents_) {
+    if (formats_[id] == "pdf-scan") continue;  // by characters, below
     ASSERT_OK_AND_ASSIGN(const std::string reference, ReadFile(root_ + "/text/" + id + ".txt"));
     int lines = 0;
     int found = 0;
@@ -156,6 +199,53 @@ TEST_F(CorpusTest, ReadsAPdfAttachedToAMail) {
   EXPECT_EQ(outcome->document().warnings_size(), 0) << outcome->document().warnings(0);
   const std::string text = Fold(retrieval::ExtractedText(outcome->document()));
   EXPECT_NE(text.find(documents_["S-EN-04"].text), std::string::npos);
+}
+
+/// Character errors of scans, tables and headings included.
+TEST_F(CorpusTest, RecognizesScans) {
+  if (!CanRecognize()) GTEST_SKIP() << "tesseract is not installed";
+  constexpr double kMaxErrorRate = 0.08;
+  int scans = 0;
+  for (const auto& [id, extracted] : documents_) {
+    if (formats_[id] != "pdf-scan") continue;
+    ++scans;
+    ASSERT_OK_AND_ASSIGN(const std::string reference, ReadFile(root_ + "/text/" + id + ".txt"));
+    const std::u32string expected = Characters(FoldedReference(reference));
+    const std::u32string found = Characters(extracted.text);
+    const double rate =
+        static_cast<double>(EditDistance(expected, found)) / static_cast<double>(expected.size());
+    std::cout << id << ": character error rate " << rate << " of " << expected.size() << "\n";
+    EXPECT_LT(rate, kMaxErrorRate) << id;
+    for (const internal::v1::Block& block : extracted.document.blocks()) {
+      EXPECT_GT(block.page(), 0) << block.text();
+      EXPECT_LT(block.box().y0(), block.box().y1()) << block.text();
+    }
+  }
+  EXPECT_GT(scans, 0);
+}
+
+/// Paragraphs stand in the order of the reference, also where a page has two columns.
+TEST_F(CorpusTest, ReadsColumnsInOrder) {
+  for (const auto& [id, extracted] : documents_) {
+    if (formats_[id] != "pdf") continue;
+    ASSERT_OK_AND_ASSIGN(const std::string reference, ReadFile(root_ + "/text/" + id + ".txt"));
+    const std::string expected = FoldedReference(reference);
+    size_t last = 0;
+    int placed = 0;
+    int out_of_order = 0;
+    for (const internal::v1::Block& block : extracted.document.blocks()) {
+      const std::string text = Fold(block.text());
+      const size_t at = text.size() < 60 ? std::string::npos : expected.find(text);
+      if (at == std::string::npos || expected.find(text, at + 1) != std::string::npos) continue;
+      ++placed;
+      out_of_order += at < last;
+      last = at;
+    }
+    std::cout << id << ": " << placed << " long blocks placed, " << out_of_order
+              << " out of order\n";
+    EXPECT_GT(placed, 5) << id;
+    EXPECT_EQ(out_of_order, 0) << id;
+  }
 }
 
 TEST_F(CorpusTest, LeavesTrackedDeletionsOut) {

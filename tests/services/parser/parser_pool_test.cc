@@ -163,6 +163,80 @@ TEST_F(ParserPoolTest, TooManyWaitingCallersAreTurnedAway) {
   EXPECT_GE(refused, 1);
 }
 
+/// The program's answers: to a scan first, to a scan with recognition, to anything else.
+class RecognitionTest : public ParserPoolTest {
+ protected:
+  void SetUp() override {
+    ParserPoolTest::SetUp();
+    options_.max_processes = 1;
+    ParseOutcome scan;
+    scan.mutable_rejection()->set_code("no_text_layer");
+    scan.set_pages_to_recognize(3);
+    Write("scan", scan);
+    ParseOutcome text;
+    text.mutable_document()->add_blocks()->set_text("read");
+    Write("text", text);
+  }
+
+  void Write(const std::string& name, const ParseOutcome& outcome) {
+    ASSERT_OK(WriteFileAtomic(folder_->path() + "/" + name, outcome.SerializeAsString(), 0644));
+  }
+
+  /// `before` runs before a scan is recognized.
+  void Answer(const std::string& before) {
+    const std::string cat = "cat " + folder_->path();
+    Impostor("case \"$*\" in *--recognize*) " + before + "; " + cat + "/text;; *scan.pdf*) " + cat +
+             "/scan;; *) " + cat + "/text;; esac");
+  }
+
+  static std::string Code(const StatusOr<ParseOutcome>& outcome) {
+    return outcome.ok() && outcome->has_rejection() ? outcome->rejection().code() : "";
+  }
+};
+
+TEST_F(RecognitionTest, ScansAreParsedAgain) {
+  Answer("true");
+  StatusOr<ParseOutcome> outcome = Pool()->Parse("scan.pdf", "x");
+  ASSERT_OK(outcome);
+  ASSERT_TRUE(outcome->has_document());
+  EXPECT_EQ(outcome->document().blocks(0).text(), "read");
+}
+
+TEST_F(RecognitionTest, CanBeSwitchedOff) {
+  options_.recognition.max_processes = 0;
+  Answer("true");
+  EXPECT_EQ(Code(Pool()->Parse("scan.pdf", "x")), "no_text_layer");
+}
+
+TEST_F(RecognitionTest, ScansKeepNoOtherFileWaiting) {
+  const std::string started = folder_->path() + "/started";
+  const std::string release = folder_->path() + "/release";
+  Answer("touch " + started + "; while [ ! -e " + release + " ]; do sleep 0.02; done");
+  const std::unique_ptr<ParserPool> pool = Pool();
+  std::atomic<bool> done = false;
+  std::thread scan([&] {
+    EXPECT_EQ(Code(pool->Parse("scan.pdf", "x")), "");
+    done = true;
+  });
+  for (int i = 0; i < 3000 && !ReadFile(started).ok(); ++i) absl::SleepFor(absl::Milliseconds(10));
+  StatusOr<ParseOutcome> text = pool->Parse("a.txt", "x");
+  ASSERT_OK(text);
+  EXPECT_TRUE(text->has_document());
+  EXPECT_FALSE(done);
+  ASSERT_OK(WriteFileAtomic(release, "", 0644));
+  scan.join();
+}
+
+TEST_F(RecognitionTest, HasATimeOfItsOwnThatGrowsWithThePages) {
+  options_.time_limit = absl::Milliseconds(300);
+  options_.recognition.page_time = absl::Minutes(1);
+  Answer("sleep 1");  // longer than a file without scans may take
+  EXPECT_EQ(Code(Pool()->Parse("scan.pdf", "x")), "");
+  options_.recognition.file_time_limit = absl::Milliseconds(300);
+  Answer("sleep 600");
+  EXPECT_EQ(Code(Pool()->Parse("scan.pdf", "x")), "timeout");
+}
+
 TEST_F(ParserPoolTest, MissingProgramIsFoundAtOnce) {
   options_.program = folder_->path() + "/absent";
   EXPECT_STATUS(ParserPool::Create(options_), kNotFound, "absent");

@@ -1,0 +1,15 @@
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+#include "retrieval/parse/image_header.h"
+#include "retrieval/parse/page_image.h"
+
+/// A picture as uploaded: our reader of headers, then leptonica's decoders and our cleaning.
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  const std::string_view content(reinterpret_cast<const char*>(data), size);
+  const auto pages = hadal::retrieval::ReadImagePages(content);
+  if (!pages.ok() || pages->front().width * pages->front().height > 1'000'000) return 0;
+  (void)hadal::retrieval::PreparePageImage(content, 0);
+  return 0;
+}
