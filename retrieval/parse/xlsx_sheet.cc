@@ -152,7 +152,8 @@ class SheetReader {
     }
     const char* value = Child(node, "v").text().get();
     if (*value == '\0') {
-      losses_.missing_formulas += static_cast<bool>(Child(node, "f"));
+      // A formula may well have given an empty text.
+      losses_.missing_formulas += type != "str" && Child(node, "f");
       return false;
     }
     if (type == "s") {

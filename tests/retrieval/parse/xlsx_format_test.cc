@@ -176,7 +176,9 @@ TEST(XlsxFormatTest, WhiteLettersMayStandOnPaintFromElsewhere) {
 
 TEST(XlsxFormatTest, FormulasThatWereNeverComputedAreReported) {
   const ParseOutcome outcome = ParseXlsx(MakeXlsx(
-      {{"表", "", Data(Row(1, Text("A1", "合计") + "<c r=\"B1\"><f>SUM(A1:A9)</f></c>"))}}));
+      {{"表", "",
+        Data(Row(1, Text("A1", "合计") + "<c r=\"B1\"><f>SUM(A1:A9)</f></c>"
+                                         "<c r=\"C1\" t=\"str\"><f>\"\"</f><v></v></c>"))}}));
   EXPECT_EQ(Shown(outcome), "H1 表\nP 合计\n");
   EXPECT_THAT(outcome.document().warnings(), ElementsAre(HasSubstr("1 formulas")));
 }
