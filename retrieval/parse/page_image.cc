@@ -147,22 +147,17 @@ void EraseRules(Pix* gray, Pix* ink, double letter) {
   }
 }
 
-/// Turns text lines level; returns the angle in radians.
-double Deskew(PixPtr& gray, PixPtr& ink) {
+/// Turns text lines level, by a few degrees at most.
+PixPtr Deskew(PixPtr gray, Pix* ink) {
   float degrees = 0;
   float confidence = 0;
-  if (pixFindSkew(ink.get(), &degrees, &confidence) != 0 || confidence < kMinSkewConfidence ||
+  if (pixFindSkew(ink, &degrees, &confidence) != 0 || confidence < kMinSkewConfidence ||
       std::abs(degrees) < kMinSkew) {
-    return 0;
+    return gray;
   }
   const float radians = degrees * static_cast<float>(M_PI) / 180;
   PixPtr level(pixRotate(gray.get(), radians, L_ROTATE_AREA_MAP, L_BRING_IN_WHITE, 0, 0));
-  if (level == nullptr) return 0;
-  PixPtr level_ink = FindInk(level.get());
-  if (level_ink == nullptr) return 0;
-  gray = std::move(level);
-  ink = std::move(level_ink);
-  return radians;
+  return level == nullptr ? std::move(gray) : std::move(level);
 }
 
 StatusOr<std::string> ToPnm(Pix* pix) {
@@ -196,7 +191,7 @@ StatusOr<PageImage> PreparePageImage(std::string_view content, int index) {
     ink = FindInk(gray.get());
     letter *= page.scale;
   }
-  page.skew = Deskew(gray, ink);
+  gray = Deskew(std::move(gray), ink.get());
   ink = FindInk(gray.get(), kFaintInk);
   EraseRules(gray.get(), ink.get(), letter);
   ink = FindInk(gray.get());

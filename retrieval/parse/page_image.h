@@ -12,7 +12,6 @@ namespace hadal::retrieval {
 struct PageImage {
   std::string pgm;   ///< empty when the page is blank
   double scale = 1;  ///< pixels of `pgm` for one of the original
-  double skew = 0;   ///< radians by which it was turned clockwise about its centre
   double width = 0;  ///< of the original, pixels
   double height = 0;
 };

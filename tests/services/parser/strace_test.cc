@@ -152,6 +152,7 @@ TEST_F(StraceTest, NorWhileTextIsRecognized) {
   for (const auto& entry : LoadLines(root + "/manifest.jsonl")) {
     if (entry["format"] == "pdf-scan") Check(root + "/" + entry["file"].get<std::string>(), true);
   }
+  EXPECT_GT(opened_, 0);
   for (const char* hostile : {"picture-named.pdf", "xref-loop.pdf", "noise.docx", "password.pdf"}) {
     Check(root + "/hostile/" + hostile, true);
   }
