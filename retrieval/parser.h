@@ -13,8 +13,8 @@ namespace hadal::retrieval {
 /// Not thread-safe; one file per process.
 internal::v1::ParseOutcome ParseFile(std::string_view file_name, std::string_view content);
 
-/// Whether ParseFile() would run a separate program (pdftotext) for this content. A plain search in
-/// the first kilobyte: safe on hostile bytes before the sandbox is closed.
+/// Whether ParseFile() would run a separate program (pdftotext) for this content: for a PDF, or a
+/// mail with one in it. Plain searches, safe on hostile bytes before the sandbox is closed.
 bool NeedsExternalPrograms(std::string_view content);
 
 }  // namespace hadal::retrieval
