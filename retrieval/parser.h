@@ -23,8 +23,8 @@ struct ParseOptions {
 internal::v1::ParseOutcome ParseFile(std::string_view file_name, std::string_view content,
                                      const ParseOptions& options = {});
 
-/// Whether ParseFile() would run separate programs (pdftotext) for this content. A plain search in
-/// the first kilobyte: safe on hostile bytes before the sandbox is closed.
+/// Whether ParseFile() would run separate programs (pdftotext) for this content: for a PDF, or a
+/// mail with one in it. Plain searches, safe on hostile bytes before the sandbox is closed.
 bool NeedsExternalPrograms(std::string_view content);
 
 }  // namespace hadal::retrieval

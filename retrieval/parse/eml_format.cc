@@ -76,13 +76,13 @@ class MailReader {
     }
   }
 
-  /// The same text in several forms, plainest first: the last that yields something is taken.
+  /// The same text in several forms, plainest first: the last that yields text is taken. An
+  /// invitation (.ics) among them is a file, not the text.
   void ReadAlternative(const MimePart& part) {
     for (auto form = part.parts.rbegin(); form != part.parts.rend(); ++form) {
       const int32_t blocks = builder_.num_blocks();
-      const size_t attachments = attachments_.size();
       ReadPart(*form);
-      if (builder_.num_blocks() > blocks || attachments_.size() > attachments) return;
+      if (builder_.num_blocks() > blocks) return;
     }
   }
 

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/utf8.h"
+#include "retrieval/parse/characters.h"
 #include "retrieval/parse/charset.h"
 #include "retrieval/parse/formats.h"
 #include "retrieval/parse/html_tree.h"
@@ -148,10 +149,13 @@ PageSurvey Survey(const GumboNode* root) {
           in_style = element.tag == GUMBO_TAG_STYLE;
           in_title = element.tag == GUMBO_TAG_TITLE && survey.title.empty() &&
                      element.tag_namespace == GUMBO_NAMESPACE_HTML;
-          if (IsMain(element)) survey.visibility.SetHasMain();
-          if (IsMain(element)) AddAll(open, survey.around_main);
+          if (IsMain(element)) {
+            survey.visibility.SetHasMain();
+            AddAll(open, survey.around_main);
+          }
           if (element.tag == GUMBO_TAG_H1 && around_heading.empty()) around_heading = open;
-          if (element.tag == GUMBO_TAG_LINK && Attribute(element, "rel") == "stylesheet") {
+          if (element.tag == GUMBO_TAG_LINK &&
+              LowerAscii(Attribute(element, "rel")).find("stylesheet") != std::string::npos) {
             survey.visibility.SetHasMoreStyles();
           }
           if (element.tag == GUMBO_TAG_TABLE) {

@@ -96,6 +96,7 @@ std::string_view Attribute(const GumboElement& element, const char* name) {
 }
 
 void HtmlVisibility::AddStyleSheet(std::string_view css) {
+  if (css.find("@import") != std::string_view::npos) knows_paint_ = false;
   int depth = 0;
   size_t selector_start = 0;
   for (size_t i = 0; i < css.size(); ++i) {

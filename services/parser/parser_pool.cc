@@ -128,7 +128,13 @@ class ParserPoolImpl : public ParserPool {
     const int64_t pages = std::min(outcome.pages_to_recognize(), recognition.max_pages);
     const Run run{true, std::min(recognition.file_time_limit,
                                  options_.time_limit + recognition.page_time * pages)};
-    return ParseIn(recognition_places_, file_name, content, run);
+    ASSIGN_OR_RETURN(ParseOutcome recognized,
+                     ParseIn(recognition_places_, file_name, content, run));
+    if (recognized.has_document() || !outcome.has_document()) return recognized;
+    // A few scanned pages take a long document's text with them no more than they must.
+    outcome.mutable_document()->add_warnings("pages without text could not be recognized: " +
+                                             recognized.rejection().message());
+    return outcome;
   }
 
  private:

@@ -79,6 +79,10 @@ TEST(EmlFormatTest, AlternativesTakeTheFormWithStructure) {
       "\r\n<table><tr><th>=E4=B8=AD</th><th>b</th></tr></table>";
   EXPECT_THAT(Shown(ParseFile("m", Mail(Multipart("alternative", "x", {plain, html}), ""))),
               HasSubstr("example\nTH 中 | b\n"));
+  const std::string invitation = "Content-Type: text/calendar; name=a.ics\r\n\r\nBEGIN";
+  EXPECT_THAT(
+      Shown(ParseFile("m", Mail(Multipart("alternative", "x", {plain, html, invitation}), ""))),
+      HasSubstr("example\nTH 中 | b\nH1 Attachment: a.ics\n"));
   EXPECT_THAT(
       Shown(ParseFile(
           "m",

@@ -57,6 +57,7 @@ TEST(HtmlFormatTest, WhiteLettersOnPaintAreSeen) {
   EXPECT_EQ(shown("<style>.a .b{background:navy}</style>", ""), "P x\nP w\n");
   EXPECT_EQ(shown("<style>@media screen{p{background:navy}}</style>", ""), "P x\nP w\n");
   EXPECT_EQ(shown("<link rel=stylesheet href=a.css>", ""), "P x\nP w\n");
+  EXPECT_EQ(shown("<style>@import url(a.css);</style>", ""), "P x\nP w\n");
 }
 
 TEST(HtmlFormatTest, FramesByTheirNames) {

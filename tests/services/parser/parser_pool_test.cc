@@ -208,6 +208,20 @@ TEST_F(RecognitionTest, CanBeSwitchedOff) {
   EXPECT_EQ(Code(Pool()->Parse("scan.pdf", "x")), "no_text_layer");
 }
 
+TEST_F(RecognitionTest, WhatWasReadWithoutItIsKeptWhenItFails) {
+  ParseOutcome mixed;
+  mixed.mutable_document()->add_blocks()->set_text("text pages");
+  mixed.set_pages_to_recognize(1);
+  Write("scan", mixed);
+  Answer("exit 5");
+  StatusOr<ParseOutcome> outcome = Pool()->Parse("scan.pdf", "x");
+  ASSERT_OK(outcome);
+  ASSERT_TRUE(outcome->has_document());
+  EXPECT_EQ(outcome->document().blocks(0).text(), "text pages");
+  ASSERT_EQ(outcome->document().warnings_size(), 1);
+  EXPECT_NE(outcome->document().warnings(0).find("exit status 5"), std::string::npos);
+}
+
 TEST_F(RecognitionTest, ScansKeepNoOtherFileWaiting) {
   const std::string started = folder_->path() + "/started";
   const std::string release = folder_->path() + "/release";
