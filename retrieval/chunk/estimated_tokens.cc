@@ -15,6 +15,7 @@ int32_t EstimatedTokens::Of(std::string_view text) {
   while (!text.empty()) {
     const DecodedChar c = DecodeUtf8(text);
     text.remove_prefix(c.size_bytes);
+    if (c.code_point == '\n') continue;  // such vocabularies fold it into the next word's blank
     ++(IsCjk(c.code_point) ? cjk : other);
   }
   return static_cast<int32_t>(
