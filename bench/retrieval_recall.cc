@@ -227,7 +227,9 @@ Status Run(const Options& options) {
   pool_options.program = options.parser;
   ASSIGN_OR_RETURN(std::shared_ptr<parser::ParserPool> parsers,
                    parser::ParserPool::Create(pool_options));
-  const retrieval_service::Ingest ingest({}, std::move(parsers));
+  ASSIGN_OR_RETURN(std::shared_ptr<const retrieval::TextFolder> folding,
+                   retrieval::TextFolder::Create());
+  const retrieval_service::Ingest ingest({}, std::move(parsers), std::move(folding));
   RETURN_IF_ERROR(AddDocuments(options, ingest, *embedder, *store));
   return Ask(options, *store);
 }
