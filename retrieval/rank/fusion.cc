@@ -10,62 +10,52 @@
 namespace hadal::retrieval {
 namespace {
 
-constexpr size_t kLanguages = 256;
-constexpr uint16_t kNoVector = kLanguages;  // a group of its own, apart from every language
 constexpr double kSmallest = 1e-9;
 
-struct Moments {
-  double count = 0;
-  double sum = 0;
-  double squares = 0;  // around the mean, second pass
+}  // namespace
 
-  double mean() const { return count > 0 ? sum / count : 0; }
-  double deviation() const { return count > 0 ? std::sqrt(squares / count) : 0; }
-};
-
-// Standard scores within each language. A language with one chunk, or with equal cosines, has no
-// deviation of its own: its chunks stand at its mean, 0.
-std::vector<double> ScaleWithinLanguages(absl::Span<const float> dense,
-                                         absl::Span<const uint16_t> language) {
-  std::array<Moments, kLanguages + 1> moments{};
+LanguageScaling::LanguageScaling(absl::Span<const float> dense, absl::Span<const uint16_t> group) {
+  CHECK(dense.size() == group.size());
+  std::array<double, kNoVector + 1> counts{};
   for (size_t i = 0; i < dense.size(); ++i) {
-    moments[language[i]].count += 1;
-    moments[language[i]].sum += dense[i];
+    counts[group[i]] += 1;
+    means_[group[i]] += dense[i];
   }
+  for (size_t g = 0; g < counts.size(); ++g) {
+    if (counts[g] > 0) means_[g] /= counts[g];
+  }
+  std::array<double, kNoVector + 1> squares{};  // around the mean
   for (size_t i = 0; i < dense.size(); ++i) {
-    const double difference = dense[i] - moments[language[i]].mean();
-    moments[language[i]].squares += difference * difference;
+    const double difference = dense[i] - means_[group[i]];
+    squares[group[i]] += difference * difference;
   }
-  std::vector<double> scaled(dense.size());
-  for (size_t i = 0; i < dense.size(); ++i) {
-    const Moments& own = moments[language[i]];
-    const double deviation = language[i] == kNoVector ? 0.0 : own.deviation();
-    scaled[i] = deviation > kSmallest ? (dense[i] - own.mean()) / deviation : 0.0;
+  for (size_t g = 0; g < kNoVector; ++g) {
+    const double deviation = counts[g] > 0 ? std::sqrt(squares[g] / counts[g]) : 0;
+    factors_[g] = deviation > kSmallest ? 1 / deviation : 0;
   }
-  return scaled;
 }
 
-}  // namespace
+double Fusion::Score(double scaled, double lexical, bool has_vector) const {
+  const double share = best_lexical > kSmallest ? lexical / best_lexical : 0.0;
+  double dense = best_dense > kSmallest ? scaled / best_dense : 0.0;
+  if (!has_vector) dense = share * share;
+  return options.dense_weight * dense + (1.0 - options.dense_weight) * share;
+}
 
 std::vector<double> FuseScores(absl::Span<const float> dense, absl::Span<const float> lexical,
                                absl::Span<const uint8_t> language, const FusionOptions& options,
                                absl::Span<const uint32_t> without_vector) {
   CHECK(dense.size() == lexical.size() && dense.size() == language.size());
+  if (dense.empty()) return {};
   std::vector<uint16_t> group(language.begin(), language.end());
-  for (const uint32_t i : without_vector) group[i] = kNoVector;
-  std::vector<double> fused = ScaleWithinLanguages(dense, group);
-  if (fused.empty()) return fused;
-  const double best_dense = *std::max_element(fused.begin(), fused.end());
-  const double best_lexical = *std::max_element(lexical.begin(), lexical.end());
-  const double dense_factor = best_dense > kSmallest ? options.dense_weight / best_dense : 0.0;
-  const double lexical_factor =
-      best_lexical > kSmallest ? (1.0 - options.dense_weight) / best_lexical : 0.0;
+  for (const uint32_t i : without_vector) group[i] = LanguageScaling::kNoVector;
+  const LanguageScaling scaling(dense, group);
+  std::vector<double> fused(dense.size());
+  for (size_t i = 0; i < fused.size(); ++i) fused[i] = scaling(dense[i], group[i]);
+  const Fusion fusion = {options, *std::max_element(fused.begin(), fused.end()),
+                         *std::max_element(lexical.begin(), lexical.end())};
   for (size_t i = 0; i < fused.size(); ++i) {
-    fused[i] = fused[i] * dense_factor + lexical[i] * lexical_factor;
-  }
-  for (const uint32_t i : without_vector) {
-    const double share = best_lexical > kSmallest ? lexical[i] / best_lexical : 0.0;
-    fused[i] += options.dense_weight * share * share;
+    fused[i] = fusion.Score(fused[i], lexical[i], group[i] != LanguageScaling::kNoVector);
   }
   return fused;
 }

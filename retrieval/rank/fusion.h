@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <vector>
 
@@ -13,14 +14,45 @@ struct FusionOptions {
   double dense_weight = 0.7;
 };
 
-/// One score per chunk from the two channels. dense [n] cosines; lexical [n] BM25; language [n]
-/// small numbers, one per language. Cosines are scaled within each language to mean 0 and deviation
-/// 1 over these n chunks: multilingual-e5 prefers passages in the question's language by more than
-/// the right passage differs from a wrong one, so unscaled the other language is never found. Both
-/// channels are then divided by their best value. The chunks at the indexes `without_vector` have
-/// no cosine yet: they take no part in the scaling, and the square of their lexical share stands in
-/// for the dense one, which finds them as BM25 would and costs those with vectors little
-/// (docs/measurements/retrieval.md). All n chunks must be ones the reader may see.
+/// Makes the cosines of each language comparable: mean 0 and deviation 1 over the chunks given.
+/// multilingual-e5 prefers passages in the question's language by more than the right passage
+/// differs from a wrong one, so unscaled the other language is never found. A language with one
+/// chunk, or with equal cosines, has no deviation of its own: its chunks stand at its mean, 0.
+class LanguageScaling {
+ public:
+  /// The group of chunks that have no cosine yet, apart from every language.
+  static constexpr uint16_t kNoVector = 256;
+
+  /// dense [n] cosines; group [n] a small number per language, or kNoVector. All of them must be of
+  /// chunks that the reader may see.
+  LanguageScaling(absl::Span<const float> dense, absl::Span<const uint16_t> group);
+
+  /// Never falls when the cosine grows. 0 for kNoVector.
+  double operator()(double cosine, uint16_t group) const {
+    return (cosine - means_[group]) * factors_[group];
+  }
+
+ private:
+  std::array<double, kNoVector + 1> means_{};
+  std::array<double, kNoVector + 1> factors_{};  // 1 / deviation, or 0
+};
+
+/// The fused score of one chunk. Both channels are divided by their best value over all chunks that
+/// the reader may see.
+struct Fusion {
+  FusionOptions options;
+  double best_dense = 0;    ///< of the scaled cosines
+  double best_lexical = 0;  ///< of BM25
+
+  /// Never falls when either grows. scaled: from LanguageScaling. A chunk without a vector has the
+  /// square of its lexical share in the place of the dense one, which finds it as BM25 would and
+  /// costs those with vectors little (docs/measurements/retrieval.md).
+  double Score(double scaled, double lexical, bool has_vector) const;
+};
+
+/// One score per chunk from the two channels: LanguageScaling, then Fusion. dense [n] cosines;
+/// lexical [n] BM25; language [n] small numbers, one per language; the chunks at the indexes
+/// `without_vector` have no cosine yet. All n chunks must be ones the reader may see.
 std::vector<double> FuseScores(absl::Span<const float> dense, absl::Span<const float> lexical,
                                absl::Span<const uint8_t> language,
                                const FusionOptions& options = {},
