@@ -1,6 +1,7 @@
 #include "retrieval/index/allowed_slots.h"
 
 #include <algorithm>
+#include <array>
 
 namespace hadal::retrieval {
 namespace {
@@ -21,6 +22,29 @@ AllowedSlots::AllowedSlots(const ::Roaring& slots, uint64_t terms, const Segment
   for (const uint32_t slot : slots_) words_[slot / 64] |= uint64_t{1} << (slot % 64);
   for (size_t i = 1; i < words_.size(); ++i) {
     before_[i] = before_[i - 1] + static_cast<uint32_t>(std::popcount(words_[i - 1]));
+  }
+  CountLanguages(segment.languages());
+}
+
+void AllowedSlots::CountLanguages(absl::Span<const uint8_t> languages) {
+  std::array<uint32_t, 256> counts{};
+  for (const uint32_t slot : slots_) ++counts[languages[slot]];
+  std::array<uint32_t, 256> passed{};
+  std::array<LanguageShare*, 256> shares{};
+  languages_.reserve(counts.size());
+  for (size_t language = 0; language < counts.size(); ++language) {
+    if (counts[language] == 0) continue;
+    languages_.push_back({static_cast<uint8_t>(language), counts[language], {}});
+    shares[language] = &languages_.back();
+  }
+  for (const uint32_t slot : slots_) {
+    const uint8_t language = languages[slot];
+    LanguageShare& share = *shares[language];
+    const uint64_t taken = share.sample.size();
+    const uint64_t wanted = std::min(share.slots, kSample);
+    if (taken < wanted && passed[language]++ >= taken * share.slots / wanted) {
+      share.sample.push_back(slot);
+    }
   }
 }
 

@@ -34,15 +34,27 @@ class AllowedSlots {
     return before_[slot / 64] + static_cast<uint32_t>(std::popcount(below));
   }
 
+  /// The allowed slots of a language: how many, and up to kSample of them, evenly spaced.
+  struct LanguageShare {
+    uint8_t language = 0;
+    uint32_t slots = 0;
+    std::vector<uint32_t> sample;
+  };
+  static constexpr uint32_t kSample = 4096;
+  const std::vector<LanguageShare>& languages() const { return languages_; }
+
   /// How many allowed slots hold the term.
   uint64_t CountWith(TermId term, const PostingList& postings) const;
 
   size_t bytes() const;
 
  private:
+  void CountLanguages(absl::Span<const uint8_t> languages);
+
   std::vector<uint32_t> slots_;
   std::vector<uint64_t> words_;
   std::vector<uint32_t> before_;  // allowed slots in the words before
+  std::vector<LanguageShare> languages_;
   CollectionStatistics statistics_;
   const bool all_;
 

@@ -6,6 +6,7 @@
 #include "base/check.h"
 #include "base/log.h"
 #include "retrieval/index/fused_search.h"
+#include "retrieval/index/graph_search.h"
 #include "retrieval/index/label_classes.h"
 
 namespace hadal::retrieval {
@@ -199,7 +200,8 @@ IndexResult BaseIndex::Search(const IndexQuery& query, size_t k, const AccessFil
     first = part.end();
     parts.push_back(std::move(part));
   }
-  return SearchExactly(query, k, parts);
+  return first <= options_.exact_chunks ? SearchExactly(query, k, parts)
+                                        : SearchGraphs(query, k, parts);
 }
 
 BaseIndex::Generation BaseIndex::generation() const {

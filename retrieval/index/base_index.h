@@ -26,6 +26,10 @@ struct BaseIndexOptions {
   std::string embedding_model;
   int64_t seal_chunks = 131'072;  ///< most chunks of a sealed segment; 1 to 16,777,216
   double max_dead_share = 0.2;    ///< a segment with more dead slots is written anew
+  /// Readers of at most so many chunks are answered exactly; others' candidates come from the
+  /// graphs, where there are any.
+  uint64_t exact_chunks = 100'000;
+  uint32_t graph_chunks = 16'384;  ///< a language of so many in a segment gets a graph; 0: none
   /// Seals the files; null: they are plain.
   std::shared_ptr<const SectionCipher> cipher;
 };

@@ -130,10 +130,10 @@ StatusOr<std::vector<std::unique_ptr<SealedSegment>>> BaseIndex::WriteFiles(
     ASSIGN_OR_RETURN(const uint64_t sequence, folder_->NextSequence());
     const SegmentIdentity identity = {options_.dim, options_.embedding_model, sequence};
     const std::string path = folder_->PathOf(sequence);
-    const SectionCipher* cipher = options_.cipher.get();
-    RETURN_IF_ERROR(WriteSegment(path, identity, group, names, cipher));
+    const WriteOptions write = {names, options_.graph_chunks, options_.cipher.get()};
+    RETURN_IF_ERROR(WriteSegment(path, identity, group, write));
     ASSIGN_OR_RETURN(std::unique_ptr<SealedSegment> segment,
-                     SealedSegment::Open(path, identity, cipher));
+                     SealedSegment::Open(path, identity, write.cipher));
     written.push_back(std::move(segment));
   }
   // A change without a new file is one, too.

@@ -9,6 +9,23 @@
 
 namespace hadal::retrieval {
 
+std::vector<float> ExactCosines(absl::Span<const float> query, absl::Span<const SearchPart> parts,
+                                absl::Span<const size_t> positions) {
+  std::vector<float> cosines(positions.size());
+  std::vector<uint32_t> slots;
+  size_t first = 0;
+  for (const SearchPart& part : parts) {
+    slots.clear();
+    for (size_t i = first; i < positions.size() && positions[i] < part.end(); ++i) {
+      slots.push_back(part.slot(positions[i]));
+    }
+    const VectorRows rows = part.segment->rows();
+    FastestScoreRows()(rows.vectors, rows.dim, query.data(), slots, cosines.data() + first);
+    first += slots.size();  // a row without a vector is all zeros
+  }
+  return cosines;
+}
+
 DenseScan::DenseScan(absl::Span<const float> query, absl::Span<const SearchPart> parts)
     : query_(query),
       parts_(parts),
@@ -50,25 +67,10 @@ void DenseScan::ScanPart(const SearchPart& part) {
 }
 
 void DenseScan::Refine(absl::Span<const size_t> positions) {
-  std::vector<uint32_t> slots;
-  std::vector<float> scores;
-  size_t first = 0;
-  for (const SearchPart& part : parts_) {
-    slots.clear();
-    size_t end = first;
-    for (; end < positions.size() && positions[end] < part.end(); ++end) {
-      slots.push_back(part.slot(positions[end]));
-    }
-    scores.resize(slots.size());
-    const VectorRows rows = part.segment->rows();
-    FastestScoreRows()(rows.vectors, rows.dim, query_.data(), slots, scores.data());
-    for (size_t i = 0; i < scores.size(); ++i) {
-      const size_t position = positions[first + i];
-      if (groups_[position] == LanguageScaling::kNoVector) continue;
-      cosines_[position] = scores[i];
-      bounds_[position] = 0;
-    }
-    first = end;
+  const std::vector<float> exact = ExactCosines(query_, parts_, positions);
+  for (size_t i = 0; i < positions.size(); ++i) {
+    cosines_[positions[i]] = exact[i];
+    bounds_[positions[i]] = 0;
   }
 }
 

@@ -9,6 +9,10 @@
 
 namespace hadal::retrieval {
 
+/// float32's cosines of chosen positions, ascending: [positions]. 0 without a vector.
+std::vector<float> ExactCosines(absl::Span<const float> query, absl::Span<const SearchPart> parts,
+                                absl::Span<const size_t> positions);
+
 /// The cosines of one query with all positions: by codes at first, each with a bound of its
 /// distance from float32's, and float32's own where Refine() was asked for them. The query and the
 /// parts must outlive it. Thread-compatible.

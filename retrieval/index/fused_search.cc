@@ -7,13 +7,14 @@
 
 #include "retrieval/index/dense_scan.h"
 #include "retrieval/index/lexical_search.h"
+#include "retrieval/index/ranking.h"
 
 namespace hadal::retrieval {
 namespace {
 
 // So few are refined at once: codes would save less than a millisecond.
 constexpr size_t kRefineAll = 4096;
-// Lexical scores known exactly, at least; all others are at most the last of these.
+// Lexical scores known beforehand, at least; all others are at most the last of these.
 constexpr size_t kLexicalHits = 200;
 // Bounds are computed in another order than scores.
 constexpr double kRounding = 1e-6;
@@ -37,33 +38,18 @@ class ExactSearch {
     for (const LexicalHit& hit : hits) lexical_[hit.position] = hit.score;
     const bool all_known = hits.size() < std::max(2 * k, kLexicalHits);
     lexical_of_others_ = all_known ? 0 : hits.back().score;
-    fusion_ = {options, 0, hits.empty() ? 0 : hits.front().score};
-    fusion_.best_dense = BestScaled();
+    fusion_.emplace(options, BestScaled(), hits.empty() ? 0 : hits.front().score);
   }
 
   IndexResult Run() {
     const std::vector<size_t> positions = Contenders();
     dense_.Refine(positions);
-    const std::vector<LexicalScore> lexical = lexical_search_.Score(positions);
-    IndexResult result;
-    size_t part = 0;
-    for (size_t i = 0; i < positions.size(); ++i) {
-      const size_t position = positions[i];
-      while (position >= parts_[part].end()) ++part;
-      const float cosine = dense_.cosines()[position];
-      const uint16_t group = dense_.groups()[position];
-      const double score = fusion_.Score((*scaling_)(cosine, group), lexical[i].score,
-                                         group != LanguageScaling::kNoVector);
-      const uint64_t number = parts_[part].segment->numbers()[parts_[part].slot(position)];
-      result.best.push_back({number, score, cosine, lexical[i].score, lexical[i].coverage});
+    std::vector<Contender> contenders;
+    for (const size_t i : positions) {
+      contenders.push_back({i, dense_.cosines()[i], dense_.groups()[i]});
     }
-    const auto better = [](const Candidate& a, const Candidate& b) {
-      return a.score != b.score ? a.score > b.score : a.number < b.number;
-    };
-    const size_t kept = std::min(k_, result.best.size());
-    std::partial_sort(result.best.begin(), result.best.begin() + static_cast<std::ptrdiff_t>(kept),
-                      result.best.end(), better);
-    result.best.resize(kept);
+    IndexResult result;
+    result.best = Rank(contenders, k_, parts_, lexical_search_, *scaling_, *fusion_);
     result.chunks_allowed = static_cast<int64_t>(dense_.size());
     result.chunks_pending = dense_.without_vector();
     result.examined = result.chunks_allowed - result.chunks_pending;
@@ -93,8 +79,8 @@ class ExactSearch {
 
   double Score(size_t i, float bound, float lexical) const {
     const uint16_t group = dense_.groups()[i];
-    return fusion_.Score((*scaling_)(double{dense_.cosines()[i]} + bound, group), lexical,
-                         group != LanguageScaling::kNoVector);
+    return fusion_->Score((*scaling_)(double{dense_.cosines()[i]} + bound, group), lexical,
+                          group != LanguageScaling::kNoVector);
   }
 
   /// Positions, ascending, without those that k others surely surpass.
@@ -127,7 +113,7 @@ class ExactSearch {
   std::optional<LanguageScaling> scaling_;
   std::vector<float> lexical_;  // by position: of the best ones; 0 of the others
   float lexical_of_others_ = 0;
-  Fusion fusion_;
+  std::optional<Fusion> fusion_;
 };
 
 }  // namespace

@@ -1,6 +1,7 @@
 #include "retrieval/index/lexical_search.h"
 
 #include <algorithm>
+#include <functional>
 #include <limits>
 #include <numeric>
 
@@ -149,8 +150,8 @@ class LexicalSearch::Accumulator {
         list.Decode(b, block);
         for (uint32_t i = 0; i < block.size; ++i) {
           const uint32_t slot = block.slots[i];
-          if (!part.allowed->contains(slot)) continue;
-          Add(part.first + part.allowed->position(slot),
+          if (!part.allowed->all() && !part.allowed->contains(slot)) continue;
+          Add(part.first + (part.allowed->all() ? slot : part.allowed->position(slot)),
               term.idf * search_.saturation_(block.counts[i], lengths[slot]));
         }
         next = std::upper_bound(next, slots.end(), list.blocks()[b].last_slot);
@@ -195,13 +196,20 @@ class LexicalSearch::Accumulator {
   }
 
   /// The k-th best sum so far, a little less.
-  double Threshold() {
+  double Threshold() const {
     if (candidates_.size() < k_ || k_ == 0) return 0;
-    std::vector<float> sums(candidates_.size());
-    for (size_t i = 0; i < sums.size(); ++i) sums[i] = sums_[candidates_[i]];
-    std::nth_element(sums.begin(), sums.begin() + static_cast<std::ptrdiff_t>(k_ - 1), sums.end(),
-                     std::greater<>());
-    return sums[k_ - 1] * slack_;
+    std::vector<float> best;  // the smallest first
+    for (const size_t position : candidates_) {
+      const float sum = sums_[position];
+      if (best.size() == k_ && sum <= best.front()) continue;
+      if (best.size() == k_) {
+        std::pop_heap(best.begin(), best.end(), std::greater<>());
+        best.pop_back();
+      }
+      best.push_back(sum);
+      std::push_heap(best.begin(), best.end(), std::greater<>());
+    }
+    return best.front() * slack_;
   }
 
   const LexicalSearch& search_;

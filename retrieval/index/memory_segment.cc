@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/check.h"
+#include "retrieval/index/graph.h"
 #include "retrieval/index/row_codes.h"
 
 namespace hadal::retrieval {
@@ -11,6 +12,8 @@ uint32_t Segment::FirstSlot(uint64_t number) const {
   const absl::Span<const uint64_t> all = numbers();
   return static_cast<uint32_t>(std::lower_bound(all.begin(), all.end(), number) - all.begin());
 }
+
+absl::Span<const Graph> Segment::graphs() const { return {}; }
 
 MemorySegment::MemorySegment(int32_t dim) : dim_(static_cast<size_t>(dim)) { CHECK(dim > 0); }
 

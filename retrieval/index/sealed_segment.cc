@@ -1,6 +1,7 @@
 #include "retrieval/index/sealed_segment.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <utility>
 
@@ -43,6 +44,7 @@ StatusOr<std::unique_ptr<SealedSegment>> SealedSegment::Open(const std::string& 
   RETURN_IF_ERROR(segment->Check());
   RETURN_IF_ERROR(segment->CheckTerms());
   RETURN_IF_ERROR(segment->ReadLanguages());
+  RETURN_IF_ERROR(segment->ReadGraphs());
   return segment;
 }
 
@@ -113,6 +115,23 @@ Status SealedSegment::ReadLanguages() {
   });
   if (!known || language_names_.size() > kMaxLanguages || !name.empty()) {
     return DataLoss("the languages of {} are impossible", path_);
+  }
+  return OkStatus();
+}
+
+Status SealedSegment::ReadGraphs() {
+  absl::Span<const uint8_t> bytes = file_->parts()[Section::kGraphs];
+  std::array<bool, kMaxLanguages> seen{};
+  while (!bytes.empty()) {
+    StatusOr<Graph> graph = Graph::Take(bytes, *this);
+    if (!graph.ok()) return Annotate(graph.status(), path_);
+    const uint8_t language = languages_[graph->slots()[0]];
+    const auto nodes = static_cast<std::ptrdiff_t>(graph->nodes());
+    if (std::exchange(seen[language], true) ||
+        std::count(languages_.begin(), languages_.end(), language) != nodes) {
+      return DataLoss("a graph of {} is not over the chunks of one language", path_);
+    }
+    graphs_.push_back(*std::move(graph));
   }
   return OkStatus();
 }

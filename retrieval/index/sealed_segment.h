@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "retrieval/index/graph.h"
 #include "retrieval/index/segment.h"
 #include "retrieval/index/segment_file.h"
 
@@ -30,6 +31,7 @@ class SealedSegment final : public Segment {
   absl::Span<const uint32_t> lengths() const override { return lengths_; }
   absl::Span<const uint8_t> languages() const override { return languages_; }
   VectorRows rows() const override;
+  absl::Span<const Graph> graphs() const override { return graphs_; }
   PostingList Postings(TermId term) const override;
   void ForEachTerm(const std::function<void(TermId, const PostingList&)>& visit) const override;
 
@@ -46,6 +48,7 @@ class SealedSegment final : public Segment {
   Status Check() const;
   Status CheckTerms() const;
   Status ReadLanguages();
+  Status ReadGraphs();
   PostingList ListOf(size_t term) const;
 
   std::string path_;
@@ -58,6 +61,7 @@ class SealedSegment final : public Segment {
   absl::Span<const PostingBlock> blocks_;
   std::vector<uint8_t> languages_;  // translated
   std::vector<std::string> language_names_;
+  std::vector<Graph> graphs_;
 };
 
 }  // namespace hadal::retrieval

@@ -11,6 +11,8 @@
 
 namespace hadal::retrieval {
 
+class Graph;
+
 /// The vectors of a segment, by slot: codes for the scan, float32 for the candidates.
 struct VectorRows {
   size_t dim = 0;
@@ -32,6 +34,8 @@ class Segment {
   virtual absl::Span<const uint32_t> lengths() const = 0;  ///< terms of a chunk
   virtual absl::Span<const uint8_t> languages() const = 0;
   virtual VectorRows rows() const = 0;
+  /// Over all slots of a language each, for languages of many slots.
+  virtual absl::Span<const Graph> graphs() const;
   /// [slots] nonzero where there is a vector; empty: everywhere.
   virtual absl::Span<const uint8_t> embedded() const { return {}; }
   virtual PostingList Postings(TermId term) const = 0;

@@ -1,10 +1,12 @@
 #include "retrieval/index/segment_writer.h"
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 #include <limits>
 
 #include "base/check.h"
+#include "retrieval/index/graph.h"
 #include "retrieval/index/row_codes.h"
 #include "retrieval/index/sealed_segment.h"
 
@@ -35,12 +37,12 @@ class Gatherer {
               [](const Origin& a, const Origin& b) { return a.number < b.number; });
   }
 
-  Status Write(const std::string& path, absl::Span<const std::string> language_names,
-               const SectionCipher* cipher) {
+  Status Write(const std::string& path, const WriteOptions& options) {
     GatherRows();
     GatherPostings();
+    if (options.graph_chunks > 0) BuildGraphs(options.graph_chunks);
     std::string names;
-    for (const std::string& name : language_names) {
+    for (const std::string& name : options.language_names) {
       names.append(name.c_str());  // without what is behind a zero byte
       names.push_back('\0');
     }
@@ -58,7 +60,8 @@ class Gatherer {
     parts[Section::kTerms] = AsBytes(terms_);
     parts[Section::kBlocks] = AsBytes(blocks_);
     parts[Section::kPostings] = AsBytes(packed_);
-    return WriteSegmentFile(path, identity_, parts, cipher);
+    parts[Section::kGraphs] = AsBytes(graphs_);
+    return WriteSegmentFile(path, identity_, parts, options.cipher);
   }
 
  private:
@@ -137,6 +140,18 @@ class Gatherer {
     }
   }
 
+  void BuildGraphs(uint32_t least) {
+    std::array<std::vector<uint32_t>, 256> slots;
+    for (uint32_t slot = 0; slot < languages_.size(); ++slot) {
+      slots[languages_[slot]].push_back(slot);
+    }
+    const VectorRows rows = {dim_,           vectors_.data(), codes_.data(),
+                             scales_.data(), errors_.data(),  max_norm_};
+    for (const std::vector<uint32_t>& of_language : slots) {
+      if (of_language.size() >= least) BuildGraph(rows, of_language, graphs_);
+    }
+  }
+
   const SegmentIdentity& identity_;
   const absl::Span<const ChosenSlots> chosen_;
   const size_t dim_;
@@ -152,14 +167,14 @@ class Gatherer {
   std::vector<TermEntry> terms_;
   std::vector<PostingBlock> blocks_;
   std::string packed_;
+  std::string graphs_;
 };
 
 }  // namespace
 
 Status WriteSegment(const std::string& path, const SegmentIdentity& identity,
-                    absl::Span<const ChosenSlots> chosen,
-                    absl::Span<const std::string> language_names, const SectionCipher* cipher) {
-  return Gatherer(identity, chosen).Write(path, language_names, cipher);
+                    absl::Span<const ChosenSlots> chosen, const WriteOptions& options) {
+  return Gatherer(identity, chosen).Write(path, options);
 }
 
 void CopyChunks(const Segment& from, absl::Span<const uint32_t> slots, MemorySegment& to) {

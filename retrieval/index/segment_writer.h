@@ -17,12 +17,16 @@ struct ChosenSlots {
   std::vector<uint32_t> slots;
 };
 
+struct WriteOptions {
+  absl::Span<const std::string> language_names;  ///< by the segments' language numbers
+  uint32_t graph_chunks = 0;                     ///< a language of so many gets a graph; 0: none
+  const SectionCipher* cipher = nullptr;
+};
+
 /// Writes the chunks of all `chosen` as one sealed segment, ascending by number; no number may come
-/// twice. language_names: by the segments' language numbers. Its memory is about twice what it
-/// writes.
+/// twice. Its memory is about twice what it writes.
 Status WriteSegment(const std::string& path, const SegmentIdentity& identity,
-                    absl::Span<const ChosenSlots> chosen,
-                    absl::Span<const std::string> language_names, const SectionCipher* cipher);
+                    absl::Span<const ChosenSlots> chosen, const WriteOptions& options);
 
 /// Adds the chosen chunks to `to`, with their vectors if they have one.
 void CopyChunks(const Segment& from, absl::Span<const uint32_t> slots, MemorySegment& to);

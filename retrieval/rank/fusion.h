@@ -23,9 +23,11 @@ class LanguageScaling {
   /// The group of chunks that have no cosine yet, apart from every language.
   static constexpr uint16_t kNoVector = 256;
 
-  /// dense [n] cosines; group [n] a small number per language, or kNoVector. All of them must be of
-  /// chunks that the reader may see.
-  LanguageScaling(absl::Span<const float> dense, absl::Span<const uint16_t> group);
+  /// dense [n] cosines; group [n] a small number per language, or kNoVector; weights [n] how many
+  /// chunks each stands for, when they are a sample, or none. All of them must be of chunks that
+  /// the reader may see.
+  LanguageScaling(absl::Span<const float> dense, absl::Span<const uint16_t> group,
+                  absl::Span<const float> weights = {});
 
   /// Never falls when the cosine grows. 0 for kNoVector.
   double operator()(double cosine, uint16_t group) const {
@@ -39,15 +41,24 @@ class LanguageScaling {
 
 /// The fused score of one chunk. Both channels are divided by their best value over all chunks that
 /// the reader may see.
-struct Fusion {
-  FusionOptions options;
-  double best_dense = 0;    ///< of the scaled cosines
-  double best_lexical = 0;  ///< of BM25
+class Fusion {
+ public:
+  /// best_dense: of the scaled cosines; best_lexical: of BM25.
+  Fusion(const FusionOptions& options, double best_dense, double best_lexical);
 
   /// Never falls when either grows. scaled: from LanguageScaling. A chunk without a vector has the
   /// square of its lexical share in the place of the dense one, which finds it as BM25 would and
   /// costs those with vectors little (docs/measurements/retrieval.md).
-  double Score(double scaled, double lexical, bool has_vector) const;
+  double Score(double scaled, double lexical, bool has_vector) const {
+    const double share = lexical * by_best_lexical_;
+    const double dense = has_vector ? scaled * by_best_dense_ : share * share;
+    return dense_weight_ * dense + (1.0 - dense_weight_) * share;
+  }
+
+ private:
+  double dense_weight_;
+  double by_best_dense_;
+  double by_best_lexical_;
 };
 
 /// One score per chunk from the two channels: LanguageScaling, then Fusion. dense [n] cosines;

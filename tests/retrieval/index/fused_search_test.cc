@@ -45,13 +45,14 @@ std::vector<Candidate> ScoreAll(const IndexQuery& query, absl::Span<const Search
   for (size_t i = 0; i < all.size(); ++i) all[i] = i;
   dense.Refine(all);
   const std::vector<LexicalScore> lexical = LexicalSearch(query.terms, parts).Score(all);
-  Fusion fusion;
-  fusion.best_dense = -1e9;
+  double best_dense = -1e9;
+  double best_lexical = 0;
   for (size_t i = 0; i < all.size(); ++i) {
     const double scaled = scaling(dense.cosines()[i], dense.groups()[i]);
-    fusion.best_dense = std::max(fusion.best_dense, scaled);
-    fusion.best_lexical = std::max<double>(fusion.best_lexical, lexical[i].score);
+    best_dense = std::max(best_dense, scaled);
+    best_lexical = std::max<double>(best_lexical, lexical[i].score);
   }
+  const Fusion fusion(FusionOptions(), best_dense, best_lexical);
   std::vector<Candidate> candidates;
   for (size_t i = 0; i < all.size(); ++i) {
     const uint16_t group = dense.groups()[i];

@@ -31,7 +31,8 @@ class LexicalSearchTest : public ::testing::Test {
     for (uint32_t slot = 0; slot < early.size(); ++slot) all[slot] = slot;
     const SegmentIdentity identity = {1, "m", 1};
     const std::string path = folder_->path() + "/sealed";
-    ASSERT_OK(WriteSegment(path, identity, {{{&early, all}}}, {{""}}, nullptr));
+    const std::vector<std::string> names = {""};
+    ASSERT_OK(WriteSegment(path, identity, {{{&early, all}}}, {.language_names = names}));
     ASSERT_OK_AND_ASSIGN(sealed_, SealedSegment::Open(path, identity, nullptr));
   }
 
