@@ -4,23 +4,80 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/log.h"
+#include "retrieval/index/fused_search.h"
+#include "retrieval/index/graph_search.h"
+#include "retrieval/index/label_classes.h"
 
 namespace hadal::retrieval {
 namespace {
 
-// All filters' slot lists of one base together; beyond it the cache starts afresh. 64 MiB hold
-// eight filters over a million chunks, or thousands over ten thousand.
-constexpr size_t kMaxCachedBytes = size_t{64} << 20;
+constexpr int64_t kMaxSealChunks = 1 << 24;
+constexpr size_t kMaxModelBytes = 255;
 // Below it dead slots cost less than a rebuild.
-constexpr uint64_t kMinDeadSlots = 1024;
+constexpr uint32_t kMinDeadSlots = 1024;
+
+Status CheckOptions(const BaseIndexOptions& options) {
+  if (options.dim < 1 || options.embedding_model.size() > kMaxModelBytes ||
+      options.seal_chunks < 1 || options.seal_chunks > kMaxSealChunks ||
+      !(options.max_dead_share > 0 && options.max_dead_share <= 1)) {
+    return InvalidArgument(
+        "an index of {} dimensions, a model's name of {} bytes, {} chunks a segment and a dead "
+        "share of {}: expected at least 1, at most {}, 1 to {}, and above 0 to 1",
+        options.dim, options.embedding_model.size(), options.seal_chunks, options.max_dead_share,
+        kMaxModelBytes, kMaxSealChunks);
+  }
+  return OkStatus();
+}
 
 }  // namespace
 
-BaseIndex::BaseIndex(int32_t dim)
-    : dim_(dim),
-      dense_(std::make_unique<DenseIndex>(dim)),
-      labels_(std::make_unique<LabelClasses>()),
-      languages_{""} {}
+BaseIndex::Member::Member(std::unique_ptr<MemorySegment> owned)
+    : memory(std::move(owned)), state(*memory) {}
+
+BaseIndex::Member::Member(std::unique_ptr<SealedSegment> owned)
+    : sealed(std::move(owned)), state(*sealed) {}
+
+const Segment& BaseIndex::Member::segment() const {
+  return memory != nullptr ? static_cast<const Segment&>(*memory) : *sealed;
+}
+
+BaseIndex::BaseIndex(const BaseIndexOptions& options, std::unique_ptr<SegmentFolder> folder)
+    : options_(options), folder_(std::move(folder)), languages_{""} {
+  members_.push_back(std::make_unique<Member>(std::make_unique<MemorySegment>(options.dim)));
+}
+
+StatusOr<std::unique_ptr<BaseIndex>> BaseIndex::Open(const BaseIndexOptions& options) {
+  RETURN_IF_ERROR(CheckOptions(options));
+  std::unique_ptr<SegmentFolder> folder;
+  if (!options.folder.empty()) {
+    ASSIGN_OR_RETURN(folder, SegmentFolder::Open(options.folder));
+  }
+  std::unique_ptr<BaseIndex> index(new BaseIndex(options, std::move(folder)));
+  if (index->folder_ != nullptr) RETURN_IF_ERROR(index->OpenFiles());
+  return index;
+}
+
+Status BaseIndex::OpenFiles() {
+  ASSIGN_OR_RETURN(const std::vector<SegmentFolder::File> files, folder_->List());
+  std::vector<std::string> useless;
+  absl::MutexLock lock(&mu_);
+  for (const SegmentFolder::File& file : files) {
+    StatusOr<std::unique_ptr<SealedSegment>> segment = SealedSegment::Open(
+        file.path, {options_.dim, options_.embedding_model, file.sequence}, options_.cipher.get());
+    if (segment.ok()) {
+      TranslateLanguages(**segment);
+      members_.insert(members_.begin(), std::make_unique<Member>(*std::move(segment)));
+    } else if (absl::IsDataLoss(segment.status()) || absl::IsFailedPrecondition(segment.status())) {
+      LogWarning("an index file is of no use and will be built anew from the store: {}",
+                 StatusMessage(segment.status()));
+      useless.push_back(file.path);
+    } else {
+      return segment.status();  // no descriptors, no permission: the file may be good
+    }
+  }
+  return folder_->Remove(useless);
+}
 
 uint8_t BaseIndex::InternLanguage(const std::string& language) {
   const auto it = std::find(languages_.begin(), languages_.end(), language);
@@ -30,139 +87,143 @@ uint8_t BaseIndex::InternLanguage(const std::string& language) {
   return static_cast<uint8_t>(languages_.size() - 1);
 }
 
+void BaseIndex::TranslateLanguages(SealedSegment& segment) {
+  std::vector<uint8_t> numbers;
+  for (const std::string& name : segment.language_names()) {
+    numbers.push_back(InternLanguage(name));
+  }
+  segment.TranslateLanguages(numbers);
+}
+
+BaseIndex::Missing BaseIndex::Reconcile(absl::Span<const LiveRange> live) {
+  Missing missing;
+  absl::MutexLock lock(&mu_);
+  CHECK(open().segment().size() == 0);
+  for (const LiveRange& range : live) {
+    std::vector<ChunkRange> gaps = {range.chunks};
+    for (auto it = members_.rbegin(); it != members_.rend(); ++it) {  // newest first
+      Member* const member = it->get();
+      const absl::Span<const uint64_t> numbers = member->segment().numbers();
+      std::vector<ChunkRange> still_missing;
+      for (const ChunkRange& gap : gaps) {
+        const uint32_t first = member->segment().FirstSlot(gap.first);
+        const uint32_t end = member->segment().FirstSlot(gap.end());
+        member->state.Revive(first, end, range.label);
+        uint64_t next = gap.first;
+        for (uint32_t slot = first; slot < end; ++slot) {
+          if (numbers[slot] > next) still_missing.push_back({next, numbers[slot] - next});
+          next = numbers[slot] + 1;
+        }
+        if (next < gap.end()) still_missing.push_back({next, gap.end() - next});
+      }
+      gaps = std::move(still_missing);
+    }
+    missing.chunks.insert(missing.chunks.end(), gaps.begin(), gaps.end());
+  }
+  return missing;
+}
+
+template <typename Change>
+void BaseIndex::ForSlots(ChunkRange range, const Change& change) {
+  if (range.count == 0) return;
+  for (const std::unique_ptr<Member>& member : members_) {
+    const uint32_t first = member->segment().FirstSlot(range.first);
+    const uint32_t end = member->segment().FirstSlot(range.end());
+    if (first < end) change(*member, first, end);
+  }
+}
+
 void BaseIndex::Replace(ChunkRange removed, const Label& label,
                         absl::Span<const IndexedChunk> added, absl::Span<const float> vectors) {
-  const bool embedded = !vectors.empty();
-  CHECK(!embedded || vectors.size() == added.size() * static_cast<size_t>(dim_));
+  const size_t dim = static_cast<size_t>(options_.dim);
+  CHECK(vectors.empty() || vectors.size() == added.size() * dim);
   absl::MutexLock lock(&mu_);
-  RemoveRange(removed);
-  if (embedded) dense_->Add(vectors);
-  for (const IndexedChunk& chunk : added) {
-    CHECK(slots_.empty() || slots_.back().number < chunk.number);
-    const uint32_t slot = static_cast<uint32_t>(slots_.size());
-    const uint32_t label_class = labels_->Add(label, slot, chunk.terms.length);
-    if (label_class == class_labels_.size()) class_labels_.push_back(label);
-    slots_.push_back({chunk.number, label_class, InternLanguage(chunk.language), true, embedded});
-    if (!embedded) dense_->AddEmpty();
-    lexical_.Add(slot, chunk.terms);
+  ForSlots(removed,
+           [](Member& member, uint32_t first, uint32_t end) { member.state.Kill(first, end); });
+  MemorySegment& segment = *open().memory;
+  const uint32_t first = segment.size();
+  for (size_t i = 0; i < added.size(); ++i) {
+    const absl::Span<const float> vector =
+        vectors.empty() ? vectors : vectors.subspan(i * dim, dim);
+    segment.Add(added[i].number, InternLanguage(added[i].language), added[i].terms, vector);
   }
-  CompactIfWorthIt();
-  absl::MutexLock cache_lock(&cache_mu_);
-  cache_.clear();
-  cached_bytes_ = 0;
+  open().state.Revive(first, segment.size(), label);
+  CompactOpen();
+}
+
+void BaseIndex::CompactOpen() {
+  Member& old = open();
+  const uint32_t dead = old.state.dead_slots();
+  if (dead < kMinDeadSlots || dead * 2 < old.segment().size()) return;
+  auto fresh = std::make_unique<Member>(std::make_unique<MemorySegment>(options_.dim));
+  std::vector<uint32_t> kept;
+  for (uint32_t slot = 0; slot < old.segment().size(); ++slot) {
+    if (old.state.live(slot)) kept.push_back(slot);
+  }
+  CopyChunks(old.segment(), kept, *fresh->memory);
+  for (uint32_t slot = 0; slot < kept.size(); ++slot) {
+    fresh->state.Revive(slot, slot + 1, old.state.label(kept[slot]));
+  }
+  members_.back() = std::move(fresh);
 }
 
 void BaseIndex::SetVectors(ChunkRange chunks, absl::Span<const float> vectors) {
-  const size_t dim = static_cast<size_t>(dim_);
+  const size_t dim = static_cast<size_t>(options_.dim);
   CHECK(vectors.size() == chunks.count * dim);
   absl::MutexLock lock(&mu_);
-  for (auto it = FirstSlot(chunks.first);
-       it != slots_.end() && it->number < chunks.first + chunks.count; ++it) {
-    const uint32_t slot = static_cast<uint32_t>(it - slots_.begin());
-    dense_->Set(slot, vectors.subspan((it->number - chunks.first) * dim, dim));
-    it->embedded = true;
-  }
+  ForSlots(chunks, [&](Member& member, uint32_t first, uint32_t end) {
+    if (member.memory == nullptr) return;
+    for (uint32_t slot = first; slot < end; ++slot) {
+      if (member.memory->HasVector(slot)) continue;
+      const uint64_t row = member.memory->numbers()[slot] - chunks.first;
+      member.memory->SetVector(slot, vectors.subspan(row * dim, dim));
+    }
+  });
 }
 
-std::vector<BaseIndex::Slot>::iterator BaseIndex::FirstSlot(uint64_t number) {
-  const auto below = [](const Slot& slot, uint64_t wanted) { return slot.number < wanted; };
-  return std::lower_bound(slots_.begin(), slots_.end(), number, below);
-}
-
-void BaseIndex::RemoveRange(ChunkRange range) {
-  auto it = FirstSlot(range.first);
-  for (; it != slots_.end() && it->number < range.first + range.count; ++it) {
-    if (!it->live) continue;
-    const uint32_t slot = static_cast<uint32_t>(it - slots_.begin());
-    labels_->Remove(it->label_class, slot, lexical_.length(slot));
-    it->live = false;
-    ++dead_slots_;
-  }
-}
-
-void BaseIndex::CompactIfWorthIt() {
-  if (dead_slots_ < kMinDeadSlots || dead_slots_ * 2 < slots_.size()) return;
-  std::vector<uint32_t> new_slot(slots_.size(), AllowedSlots::kNone);
-  std::vector<Slot> kept;
-  auto dense = std::make_unique<DenseIndex>(dim_);
-  auto labels = std::make_unique<LabelClasses>();
-  std::vector<Label> class_labels;
-  for (uint32_t slot = 0; slot < slots_.size(); ++slot) {
-    if (!slots_[slot].live) continue;
-    const uint32_t renumbered = static_cast<uint32_t>(kept.size());
-    new_slot[slot] = renumbered;
-    dense->Add(dense_->row(slot));
-    Slot moved = slots_[slot];
-    const Label& label = class_labels_[moved.label_class];
-    moved.label_class = labels->Add(label, renumbered, lexical_.length(slot));
-    if (moved.label_class == class_labels.size()) class_labels.push_back(label);
-    kept.push_back(moved);
-  }
-  lexical_.Renumber(new_slot, static_cast<uint32_t>(kept.size()));
-  dense_ = std::move(dense);
-  labels_ = std::move(labels);
-  class_labels_ = std::move(class_labels);
-  slots_ = std::move(kept);
-  dead_slots_ = 0;
-}
-
-std::shared_ptr<const AllowedSlots> BaseIndex::Allowed(const AccessFilter& filter) const {
-  const std::string key = CanonicalKey(filter.clearance, filter.compartments, filter.groups);
-  {
-    absl::MutexLock lock(&cache_mu_);
-    const auto it = cache_.find(key);
-    if (it != cache_.end()) return it->second;
-  }
-  const LabelClasses::Opened opened = labels_->Open(filter);
-  auto allowed = std::make_shared<AllowedSlots>();
-  allowed->statistics = opened.statistics;
-  allowed->slots.resize(opened.statistics.chunks);
-  opened.slots.toUint32Array(allowed->slots.data());
-  allowed->position.assign(slots_.size(), AllowedSlots::kNone);
-  for (size_t i = 0; i < allowed->slots.size(); ++i) {
-    allowed->position[allowed->slots[i]] = static_cast<uint32_t>(i);
-  }
-  const size_t bytes =
-      key.size() + (allowed->slots.size() + allowed->position.size()) * sizeof(uint32_t);
-  absl::MutexLock lock(&cache_mu_);
-  if (cached_bytes_ + bytes > kMaxCachedBytes) {
-    cache_.clear();
-    cached_bytes_ = 0;
-  }
-  if (bytes <= kMaxCachedBytes && cache_.emplace(key, allowed).second) cached_bytes_ += bytes;
-  return allowed;
+void BaseIndex::SetLabel(ChunkRange chunks, const Label& label) {
+  absl::MutexLock lock(&mu_);
+  ForSlots(chunks, [&](Member& member, uint32_t first, uint32_t end) {
+    member.state.Relabel(first, end, label);
+  });
 }
 
 IndexResult BaseIndex::Search(const IndexQuery& query, size_t k, const AccessFilter& filter) const {
+  CHECK(query.vector.size() == static_cast<size_t>(options_.dim));
+  const std::string key = CanonicalKey(filter.clearance, filter.compartments, filter.groups);
   absl::ReaderMutexLock lock(&mu_);
-  const std::shared_ptr<const AllowedSlots> allowed = Allowed(filter);
-  IndexResult result;
-  result.chunks_allowed = static_cast<int64_t>(allowed->slots.size());
-  if (allowed->slots.empty()) return result;
-  const std::vector<float> dense = dense_->Score(query.vector, allowed->slots);
-  const LexicalScores lexical = lexical_.Score(query.terms, *allowed);
-  std::vector<uint8_t> language(allowed->slots.size());
-  std::vector<uint32_t> without_vector;
-  for (size_t i = 0; i < language.size(); ++i) {
-    const Slot& slot = slots_[allowed->slots[i]];
-    language[i] = slot.language;
-    if (!slot.embedded) without_vector.push_back(static_cast<uint32_t>(i));
+  std::vector<SearchPart> parts;
+  size_t first = 0;
+  for (const std::unique_ptr<Member>& member : members_) {
+    SearchPart part = {&member->segment(), member->state.Allowed(filter, key), first};
+    if (part.allowed->size() == 0) continue;
+    first = part.end();
+    parts.push_back(std::move(part));
   }
-  result.chunks_pending = static_cast<int64_t>(without_vector.size());
-  const std::vector<double> fused =
-      FuseScores(dense, lexical.score, lexical.coverage, language, without_vector);
-  const auto best = std::max_element(lexical.score.begin(), lexical.score.end());
-  const bool weak = lexical.coverage[best - lexical.score.begin()] < kWeakCoverage;
-  for (const uint32_t i : weak ? BestOfLanguages(fused, language, k) : BestIndexes(fused, k)) {
-    result.best.push_back({slots_[allowed->slots[i]].number, fused[i], dense[i], lexical.score[i],
-                           lexical.coverage[i]});
+  return first <= options_.exact_chunks ? SearchExactly(query, k, parts)
+                                        : SearchGraphs(query, k, parts);
+}
+
+BaseIndex::Generation BaseIndex::generation() const {
+  Generation generation;
+  if (folder_ == nullptr) return generation;
+  absl::ReaderMutexLock lock(&mu_);
+  generation.number = folder_->generation();
+  for (const std::unique_ptr<Member>& member : members_) {
+    if (member->sealed == nullptr) continue;
+    const std::string& path = member->sealed->path();
+    generation.files.push_back(path.substr(path.rfind('/') + 1));
+    generation.dead_slots += member->state.dead_slots();
   }
-  return result;
+  std::sort(generation.files.begin(), generation.files.end());
+  return generation;
 }
 
 int64_t BaseIndex::live_chunks() const {
   absl::ReaderMutexLock lock(&mu_);
-  return static_cast<int64_t>(slots_.size() - dead_slots_);
+  int64_t live = 0;
+  for (const std::unique_ptr<Member>& member : members_) live += member->state.live_slots();
+  return live;
 }
 
 }  // namespace hadal::retrieval

@@ -30,14 +30,14 @@ std::string CanonicalKey(Classification level, std::vector<std::string> compartm
   return key;
 }
 
-uint32_t LabelClasses::Add(const Label& label, uint32_t slot, uint32_t length) {
+uint32_t LabelClasses::Add(const Label& label, uint32_t first, uint32_t end, uint64_t terms) {
   const auto [it, inserted] =
       ids_.emplace(CanonicalKey(label.classification, label.compartments, label.groups),
                    static_cast<uint32_t>(classes_.size()));
   if (inserted) classes_.push_back({label, {}, 0});
   Class& own = classes_[it->second];
-  own.slots.add(slot);
-  own.terms += length;
+  own.slots.addRange(first, end);
+  own.terms += terms;
   return it->second;
 }
 

@@ -15,8 +15,9 @@ namespace hadal::retrieval {
 /// a class and not once a chunk, and the slots it opens are a union of bitmaps. Thread-compatible.
 class LabelClasses {
  public:
-  /// Puts a live slot under `label`; `length` is its number of terms. Returns the class.
-  uint32_t Add(const Label& label, uint32_t slot, uint32_t length);
+  /// Puts the live slots first..end-1 under `label`; `terms` is their lengths' sum. Returns the
+  /// class.
+  uint32_t Add(const Label& label, uint32_t first, uint32_t end, uint64_t terms);
   /// The slot is in no class any more.
   void Remove(uint32_t class_id, uint32_t slot, uint32_t length);
 
@@ -26,7 +27,7 @@ class LabelClasses {
   };
   Opened Open(const AccessFilter& filter) const;
 
-  size_t size() const { return classes_.size(); }
+  const Label& label(uint32_t class_id) const { return classes_[class_id].label; }
 
  private:
   struct Class {

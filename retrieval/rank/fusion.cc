@@ -13,25 +13,42 @@ namespace {
 constexpr double kSmallest = 1e-9;
 constexpr double kDenseWeight = 0.75;
 constexpr double kCoverageWeight = 0.6;
-constexpr size_t kLanguageStep = 3;
 
 }  // namespace
 
-LanguageScaling::LanguageScaling(absl::Span<const float> dense, absl::Span<const uint16_t> group) {
-  CHECK(dense.size() == group.size());
+LanguageScaling::LanguageScaling(absl::Span<const float> dense, absl::Span<const uint16_t> group,
+                                 absl::Span<const float> weights) {
+  CHECK(dense.size() == group.size() && (weights.empty() || weights.size() == dense.size()));
+  const auto weight = [&weights](size_t i) { return weights.empty() ? 1.0 : double{weights[i]}; };
+  // By runs of one group, as documents are: a sum stays in a register.
+  const auto for_runs = [&group](const auto& visit) {
+    for (size_t first = 0, end = 0; first < group.size(); first = end) {
+      while (end < group.size() && group[end] == group[first]) ++end;
+      visit(group[first], first, end);
+    }
+  };
   std::array<double, kNoVector + 1> counts{};
-  for (size_t i = 0; i < dense.size(); ++i) {
-    counts[group[i]] += 1;
-    means_[group[i]] += dense[i];
-  }
+  for_runs([&](uint16_t g, size_t first, size_t end) {
+    double count = 0;
+    double sum = 0;
+    for (size_t i = first; i < end; ++i) {
+      count += weight(i);
+      sum += weight(i) * dense[i];
+    }
+    counts[g] += count;
+    means_[g] += sum;
+  });
   for (size_t g = 0; g < counts.size(); ++g) {
     if (counts[g] > 0) means_[g] /= counts[g];
   }
   std::array<double, kNoVector + 1> squares{};  // around the mean
-  for (size_t i = 0; i < dense.size(); ++i) {
-    const double difference = dense[i] - means_[group[i]];
-    squares[group[i]] += difference * difference;
-  }
+  for_runs([&](uint16_t g, size_t first, size_t end) {
+    double sum = 0;
+    for (size_t i = first; i < end; ++i) {
+      sum += weight(i) * (dense[i] - means_[g]) * (dense[i] - means_[g]);
+    }
+    squares[g] += sum;
+  });
   for (size_t g = 0; g < kNoVector; ++g) {
     const double deviation = counts[g] > 0 ? std::sqrt(squares[g] / counts[g]) : 0;
     factors_[g] = deviation > kSmallest ? 1 / deviation : 0;

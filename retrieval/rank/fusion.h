@@ -22,9 +22,11 @@ class LanguageScaling {
   /// The group of chunks that have no cosine yet, apart from every language.
   static constexpr uint16_t kNoVector = 256;
 
-  /// dense [n] cosines; group [n] a small number per language, or kNoVector. All of them must be of
-  /// chunks that the reader may see.
-  LanguageScaling(absl::Span<const float> dense, absl::Span<const uint16_t> group);
+  /// dense [n] cosines; group [n] a small number per language, or kNoVector; weights [n] how many
+  /// chunks each stands for, when they are a sample, or none. All of them must be of chunks that
+  /// the reader may see.
+  LanguageScaling(absl::Span<const float> dense, absl::Span<const uint16_t> group,
+                  absl::Span<const float> weights = {});
 
   /// Never falls when the cosine grows. 0 for kNoVector.
   double operator()(double cosine, uint16_t group) const {
@@ -64,6 +66,9 @@ std::vector<double> FuseScores(absl::Span<const float> dense, absl::Span<const f
 
 /// Indexes of the `k` best scores, best first; among equals the lower index first.
 std::vector<uint32_t> BestIndexes(absl::Span<const double> scores, size_t k);
+
+/// See BestOfLanguages().
+inline constexpr size_t kLanguageStep = 3;
 
 /// The same, where at least every third place is one of another language than the first, as far as
 /// there are any: nobody can word a question so that it shares words with a passage in another

@@ -13,8 +13,12 @@ namespace hadal::retrieval {
 
 /// A term of the lexical index. CJK terms are exact (the code points themselves), words are a
 /// 62-bit hash: two different words among ten million share one with probability 1e-5, and a
-/// collision can only change a rank. Never written to disk.
+/// collision can only change a rank. Index files hold them.
 using TermId = uint64_t;
+
+/// To be raised whenever a text gives other terms than before: index files of another format are
+/// built anew.
+constexpr uint32_t kTermFormat = 1;
 
 /// The distinct terms of a text.
 struct TermCounts {

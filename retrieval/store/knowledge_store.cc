@@ -161,7 +161,7 @@ StatusOr<KnowledgeBaseInfo> KnowledgeStoreImpl::CreateBase(const std::string& id
   base.record.set_embedding_model(embedder_->model_id());
   base.record.set_embedding_dim(embedder_->dim());
   base.record.set_number(static_cast<uint32_t>(number));
-  base.index = std::make_shared<BaseIndex>(embedder_->dim());
+  ASSIGN_OR_RETURN(base.index, BaseIndex::Open({.dim = embedder_->dim()}));
   Database::Batch batch;
   RETURN_IF_ERROR(NextSequence(batch).status());
   RETURN_IF_ERROR(CreateDataKey(base.record, batch));

@@ -19,11 +19,10 @@ using store::v1::KnowledgeBaseRecord;
 class BaseLoader {
  public:
   BaseLoader(const Database& database, const Tokenizer& tokenizer, const KnowledgeBaseRecord& base)
-      : database_(database), tokenizer_(tokenizer), base_(base) {
-    loaded_.index = std::make_unique<BaseIndex>(base.embedding_dim());
-  }
+      : database_(database), tokenizer_(tokenizer), base_(base) {}
 
   StatusOr<LoadedBase> Run() {
+    ASSIGN_OR_RETURN(loaded_.index, BaseIndex::Open({.dim = base_.embedding_dim()}));
     RETURN_IF_ERROR(ReadDocuments());
     RETURN_IF_ERROR(ReadPending());
     next_ = documents_.begin();

@@ -208,6 +208,23 @@ def tiff():
     return b"II*\0" + struct.pack("<I", 264) + bytes(range(256)) + directory + bytes(4)
 
 
+def segment():
+    """Two chunks of four dimensions with one term; the target puts the checksums right."""
+    block = struct.pack("<IIIIHBB", 1, 0, 2, 3, 2, 0, 1)  # slots 0 and 1, counts 1 and 2
+    sections = [struct.pack("<QQ", 7, 9), struct.pack("<II", 3, 4), bytes([0, 1]), b"\0zh\0",
+                struct.pack("<8f", 1, 0, 0, 0, 0, 1, 0, 0), bytes([127] + [0] * 64 + [127] + [0] * 62),
+                struct.pack("<2f", 1 / 127, 1 / 127), bytes(8), struct.pack("<QII", 0x4E2D, 0, 2),
+                block, bytes([2]) + bytes(8), b""]
+    head = 56 + 256 + 24 * len(sections)
+    offset = (head + 63) // 64 * 64
+    table, body = b"", b""
+    for content in sections:
+        table += struct.pack("<QQII", offset + len(body), len(content), 0, 0)
+        body += content + bytes(-len(content) % 64)
+    header = b"HADALSEG" + struct.pack("<IIQQIIIIfI", 1, 0, 1, offset + len(body), 4, 2, 1, 0, 1.0, 0)
+    return (header + b"m".ljust(256, b"\0") + table).ljust(offset, b"\0") + body
+
+
 def seeds():
     yield "gguf_fuzz", "qwen2", dense_gguf("qwen2")
     yield "gguf_fuzz", "llama", dense_gguf("llama")
@@ -245,6 +262,7 @@ def seeds():
                                     "5\t1\t1\t1\t1\t2\t400\t200\t80\t40\t91\t1份\n").encode()
     yield "image_fuzz", "png", png()
     yield "image_fuzz", "tiff", tiff()
+    yield "segment_fuzz", "two", segment()
     yield "pdf_page_fuzz", "page", ('<page width="595" height="842">\n<word xMin="50" yMin="60" xMax="90" '
                                     'yMax="72">Title</word>\n</page>\n').encode()
 

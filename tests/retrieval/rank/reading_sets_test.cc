@@ -6,8 +6,8 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
-#include "retrieval/index/lexical_index.h"
-#include "retrieval/rank/fusion.h"
+#include "retrieval/index/lexical_search.h"
+#include "retrieval/index/memory_segment.h"
 #include "retrieval/rank/tokens.h"
 #include "tests/support/paths.h"
 #include "tests/support/status_matchers.h"
@@ -34,10 +34,15 @@ class ReadingSet {
 
   Recall Measure() const {
     Recall recall;
+    ::Roaring all;
+    all.addRange(0, segment_.size());
+    const SearchPart part = {
+        &segment_, std::make_shared<const AllowedSlots>(all, total_terms_, segment_), 0};
     for (const auto& [question, slot] : questions_) {
-      const LexicalScores scores = index_.Score(tokenizer_.QueryTerms(question), allowed_);
-      const std::vector<double> as_double(scores.score.begin(), scores.score.end());
-      const std::vector<uint32_t> best = BestIndexes(as_double, 5);
+      const LexicalSearch search(tokenizer_.QueryTerms(question), {&part, 1});
+      std::vector<size_t> best;
+      for (const LexicalHit& hit : search.Best(5)) best.push_back(hit.position);
+      if (best.empty()) continue;
       recall.first += best.front() == slot;
       recall.fifth += std::find(best.begin(), best.end(), slot) != best.end();
     }
@@ -46,26 +51,23 @@ class ReadingSet {
     return recall;
   }
 
-  size_t paragraphs() const { return allowed_.slots.size(); }
+  size_t paragraphs() const { return segment_.size(); }
   size_t questions() const { return questions_.size(); }
 
  private:
   void AddParagraph(const nlohmann::json& paragraph) {
-    const uint32_t slot = static_cast<uint32_t>(allowed_.slots.size());
+    const uint32_t slot = segment_.size();
     const TermCounts counts = tokenizer_.Count(paragraph.at("context").get<std::string>());
-    index_.Add(slot, counts);
-    allowed_.slots.push_back(slot);
-    allowed_.position.push_back(slot);
-    ++allowed_.statistics.chunks;
-    allowed_.statistics.terms += counts.length;
+    segment_.Add(slot, 0, counts, {});
+    total_terms_ += counts.length;
     for (const auto& question : paragraph.at("qas")) {
       questions_.emplace_back(question.at("question").get<std::string>(), slot);
     }
   }
 
   const Tokenizer& tokenizer_;
-  LexicalIndex index_;
-  AllowedSlots allowed_;
+  MemorySegment segment_{1};
+  uint64_t total_terms_ = 0;
   std::vector<std::pair<std::string, uint32_t>> questions_;
 };
 
