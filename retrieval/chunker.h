@@ -9,6 +9,9 @@
 
 namespace hadal::retrieval {
 
+/// Raised when the same blocks may be cut otherwise than before.
+inline constexpr int32_t kChunkerVersion = 1;
+
 struct ChunkerOptions {
   int32_t target_chars = 400;   ///< CJK characters; other letters weigh a third
   int32_t max_chars = 600;

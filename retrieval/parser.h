@@ -1,11 +1,15 @@
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 
 #include "hadal/internal/v1/parse.pb.h"
 
 namespace hadal::retrieval {
+
+/// Raised when a file may be read otherwise than before: kept files are then worth reading again.
+inline constexpr int32_t kParserVersion = 1;
 
 /// Reads one file's bytes into blocks. The format is found from the content; `file_name` is a hint
 /// only. Never fails otherwise than by a ParseRejection. Meant to run inside the sandbox of

@@ -47,9 +47,26 @@ void BaseIndex::Replace(ChunkRange removed, const Label& label,
     lexical_.Add(slot, chunk.terms);
   }
   CompactIfWorthIt();
+  ForgetAllowed();
+}
+
+void BaseIndex::ForgetAllowed() {
   absl::MutexLock cache_lock(&cache_mu_);
   cache_.clear();
   cached_bytes_ = 0;
+}
+
+void BaseIndex::SetLabel(ChunkRange chunks, const Label& label) {
+  absl::MutexLock lock(&mu_);
+  for (auto it = FirstSlot(chunks.first);
+       it != slots_.end() && it->number < chunks.first + chunks.count; ++it) {
+    if (!it->live || class_labels_[it->label_class] == label) continue;
+    const uint32_t slot = static_cast<uint32_t>(it - slots_.begin());
+    labels_->Remove(it->label_class, slot, lexical_.length(slot));
+    it->label_class = labels_->Add(label, slot, lexical_.length(slot));
+    if (it->label_class == class_labels_.size()) class_labels_.push_back(label);
+  }
+  ForgetAllowed();
 }
 
 void BaseIndex::SetVectors(ChunkRange chunks, absl::Span<const float> vectors) {

@@ -67,9 +67,13 @@ class BaseIndex {
   /// passed over.
   void SetVectors(ChunkRange chunks, absl::Span<const float> vectors) ABSL_LOCKS_EXCLUDED(mu_);
 
+  /// What the chunks demand of their reader from now on. Chunks that left are passed over.
+  void SetLabel(ChunkRange chunks, const Label& label) ABSL_LOCKS_EXCLUDED(mu_);
+
   IndexResult Search(const IndexQuery& query, size_t k, const AccessFilter& filter) const
       ABSL_LOCKS_EXCLUDED(mu_);
 
+  int32_t dim() const { return dim_; }
   int64_t live_chunks() const ABSL_LOCKS_EXCLUDED(mu_);
 
  private:
@@ -83,6 +87,7 @@ class BaseIndex {
 
   /// The first slot of `number` or above.
   std::vector<Slot>::iterator FirstSlot(uint64_t number) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void ForgetAllowed() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) ABSL_LOCKS_EXCLUDED(cache_mu_);
   void RemoveRange(ChunkRange range) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   /// Rebuilds without dead slots once they outnumber the live ones.
   void CompactIfWorthIt() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);

@@ -1,18 +1,19 @@
 #include "retrieval/store/database.h"
 
 #include <rocksdb/cache.h>
-#include <rocksdb/db.h>
 #include <rocksdb/filter_policy.h>
+#include <rocksdb/snapshot.h>
 #include <rocksdb/table.h>
-#include <rocksdb/write_batch.h>
 #include <sys/statvfs.h>
 
+#include <algorithm>
 #include <array>
 #include <utility>
 
 #include "base/file.h"
 #include "base/hex.h"
 #include "retrieval/store/checksum.h"
+#include "retrieval/store/rocks_database.h"
 #include "retrieval/store/rocks_logger.h"
 
 namespace hadal::retrieval {
@@ -26,14 +27,8 @@ constexpr int kMaxOpenFiles = 512;
 // Keeps table files readable by older builds of ours; RocksDB 7's newest is 5.
 constexpr uint32_t kTableFormat = 5;
 
-constexpr std::array<const char*, kTables> kNames = {"default", "documents", "chunks", "vectors"};
-
-rocksdb::Slice AsSlice(std::string_view text) { return {text.data(), text.size()}; }
-std::string_view AsView(const rocksdb::Slice& slice) { return {slice.data(), slice.size()}; }
-
-std::string DescribeKey(Table table, std::string_view key) {
-  return fmt::format("{}/{}", kNames[static_cast<size_t>(table)], HexEncode(key));
-}
+constexpr std::array<const char*, kTables> kNames = {"default", "documents", "chunks", "vectors",
+                                                     "files"};
 
 std::string Seal(std::string_view key, std::string_view value) {
   const uint32_t crc = Crc32c(value, Crc32c(key));
@@ -65,6 +60,56 @@ StatusOr<std::string_view> Unseal(Table table, std::string_view key, std::string
         DescribeKey(table, key), computed, stored);
   }
   return value;
+}
+
+rocksdb::DBOptions BuildOptions(rocksdb::Env* env) {
+  rocksdb::DBOptions options;
+  if (env != nullptr) options.env = env;
+  options.create_if_missing = true;
+  options.create_missing_column_families = true;
+  options.paranoid_checks = true;
+  options.info_log = std::make_shared<RocksLogger>();
+  options.max_open_files = kMaxOpenFiles;
+  options.max_total_wal_size = kMaxWalBytes;
+  options.track_and_verify_wals_in_manifest = true;
+  // A record cut short at the log's end was never acknowledged; damage anywhere else is an error,
+  // where the default would silently drop what came after it.
+  options.wal_recovery_mode = rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords;
+  return options;
+}
+
+rocksdb::ReadOptions ReadOptionsAt(const rocksdb::Snapshot* snapshot) {
+  rocksdb::ReadOptions options;
+  options.verify_checksums = true;
+  options.snapshot = snapshot;
+  return options;
+}
+
+class SnapshotReader final : public DatabaseReader {
+ public:
+  SnapshotReader(const RocksDatabase& database, rocksdb::DB& db)
+      : database_(database), snapshot_(&db) {}
+  StatusOr<std::string> Get(Table table, std::string_view key) const override {
+    return database_.GetAt(snapshot_.snapshot(), table, key);
+  }
+  Status Scan(Table table, std::string_view prefix, std::string_view begin,
+              const Visit& visit) const override {
+    return database_.ScanAt(snapshot_.snapshot(), table, prefix, begin, visit);
+  }
+
+ private:
+  const RocksDatabase& database_;
+  mutable rocksdb::ManagedSnapshot snapshot_;
+};
+
+}  // namespace
+
+std::string_view WithoutChecksum(std::string_view sealed) {
+  return sealed.substr(0, sealed.size() - std::min(sealed.size(), kChecksumBytes));
+}
+
+std::string DescribeKey(Table table, std::string_view key) {
+  return fmt::format("{}/{}", kNames[static_cast<size_t>(table)], HexEncode(key));
 }
 
 Status FromRocks(const rocksdb::Status& status, const std::string& what) {
@@ -107,23 +152,6 @@ rocksdb::ColumnFamilyOptions FamilyOptions(Table table,
   return options;
 }
 
-rocksdb::DBOptions BuildOptions() {
-  rocksdb::DBOptions options;
-  options.create_if_missing = true;
-  options.create_missing_column_families = true;
-  options.paranoid_checks = true;
-  options.info_log = std::make_shared<RocksLogger>();
-  options.max_open_files = kMaxOpenFiles;
-  options.max_total_wal_size = kMaxWalBytes;
-  options.track_and_verify_wals_in_manifest = true;
-  // A record cut short at the log's end was never acknowledged; damage anywhere else is an error,
-  // where the default would silently drop what came after it.
-  options.wal_recovery_mode = rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords;
-  return options;
-}
-
-}  // namespace
-
 void Database::Batch::Put(Table table, std::string_view key, std::string_view value) {
   changes_.push_back({Kind::kPut, table, std::string(key), Seal(key, value)});
   bytes_ += static_cast<int64_t>(key.size() + value.size() + kChecksumBytes);
@@ -139,97 +167,90 @@ void Database::Batch::DeleteRange(Table table, std::string_view begin, std::stri
   bytes_ += static_cast<int64_t>(begin.size() + end.size());
 }
 
-class RocksDatabase final : public Database {
- public:
-  RocksDatabase(DatabaseOptions options, std::unique_ptr<rocksdb::DB> db,
-                std::vector<rocksdb::ColumnFamilyHandle*> families)
-      : options_(std::move(options)), db_(std::move(db)), families_(std::move(families)) {}
+RocksDatabase::~RocksDatabase() {
+  for (rocksdb::ColumnFamilyHandle* family : families_) db_->DestroyColumnFamilyHandle(family);
+  const rocksdb::Status closed = db_->Close();
+  closed.PermitUncheckedError();
+}
 
-  ~RocksDatabase() override {
-    for (rocksdb::ColumnFamilyHandle* family : families_) {
-      db_->DestroyColumnFamilyHandle(family);
-    }
-    const rocksdb::Status closed = db_->Close();
-    closed.PermitUncheckedError();
+StatusOr<std::string> RocksDatabase::GetAt(const rocksdb::Snapshot* snapshot, Table table,
+                                           std::string_view key) const {
+  rocksdb::PinnableSlice sealed;
+  const rocksdb::Status status =
+      db_->Get(ReadOptionsAt(snapshot), Family(table), AsSlice(key), &sealed);
+  if (status.IsNotFound()) return NotFound("no key {}", DescribeKey(table, key));
+  RETURN_IF_ERROR(FromRocks(status, "reading key " + DescribeKey(table, key)));
+  ASSIGN_OR_RETURN(const std::string_view value, Unseal(table, key, AsView(sealed)));
+  return std::string(value);
+}
+
+Status RocksDatabase::ScanAt(const rocksdb::Snapshot* snapshot, Table table,
+                             std::string_view prefix, std::string_view begin,
+                             const Visit& visit) const {
+  std::unique_ptr<rocksdb::Iterator> it(db_->NewIterator(ReadOptionsAt(snapshot), Family(table)));
+  for (it->Seek(AsSlice(begin < prefix ? prefix : begin)); it->Valid(); it->Next()) {
+    const std::string_view key = AsView(it->key());
+    if (!key.starts_with(prefix)) break;
+    ASSIGN_OR_RETURN(const std::string_view value, Unseal(table, key, AsView(it->value())));
+    ASSIGN_OR_RETURN(const bool more, visit(key, value));
+    if (!more) return OkStatus();
   }
+  return FromRocks(it->status(), "scanning keys " + DescribeKey(table, prefix));
+}
 
-  StatusOr<std::string> Get(Table table, std::string_view key) const override {
-    rocksdb::PinnableSlice sealed;
-    const rocksdb::Status status = db_->Get(ReadOptions(), Family(table), AsSlice(key), &sealed);
-    if (status.IsNotFound()) return NotFound("no key {}", DescribeKey(table, key));
-    RETURN_IF_ERROR(FromRocks(status, "reading key " + DescribeKey(table, key)));
-    ASSIGN_OR_RETURN(const std::string_view value, Unseal(table, key, AsView(sealed)));
-    return std::string(value);
+StatusOr<std::string> RocksDatabase::Get(Table table, std::string_view key) const {
+  return GetAt(nullptr, table, key);
+}
+
+Status RocksDatabase::Scan(Table table, std::string_view prefix, std::string_view begin,
+                           const Visit& visit) const {
+  return ScanAt(nullptr, table, prefix, begin, visit);
+}
+
+Status RocksDatabase::Commit(const Batch& batch) {
+  const int64_t reserve = options_.min_free_bytes;
+  RETURN_IF_ERROR(CheckRoom(batch.bytes(), batch.uses_reserve_ ? reserve / 2 : reserve));
+  rocksdb::WriteBatch writes;
+  for (const Batch::Change& change : batch.changes_) {
+    RETURN_IF_ERROR(FromRocks(Append(change, writes), "preparing a write"));
   }
+  rocksdb::WriteOptions write_options;
+  write_options.sync = true;
+  return FromRocks(db_->Write(write_options, &writes), "writing to " + options_.path);
+}
 
-  Status Scan(Table table, std::string_view prefix, std::string_view begin,
-              const Visit& visit) const override {
-    std::unique_ptr<rocksdb::Iterator> it(db_->NewIterator(ReadOptions(), Family(table)));
-    for (it->Seek(AsSlice(begin < prefix ? prefix : begin)); it->Valid(); it->Next()) {
-      const std::string_view key = AsView(it->key());
-      if (!key.starts_with(prefix)) break;
-      ASSIGN_OR_RETURN(const std::string_view value, Unseal(table, key, AsView(it->value())));
-      ASSIGN_OR_RETURN(const bool more, visit(key, value));
-      if (!more) return OkStatus();
-    }
-    return FromRocks(it->status(), "scanning keys " + DescribeKey(table, prefix));
+std::unique_ptr<const DatabaseReader> RocksDatabase::Snapshot() const {
+  return std::make_unique<SnapshotReader>(*this, *db_);
+}
+
+rocksdb::Status RocksDatabase::Append(const Batch::Change& change,
+                                      rocksdb::WriteBatch& writes) const {
+  rocksdb::ColumnFamilyHandle* family = Family(change.table);
+  switch (change.kind) {
+    case Batch::Kind::kPut:
+      return writes.Put(family, AsSlice(change.key), AsSlice(change.value));
+    case Batch::Kind::kDelete:
+      return writes.Delete(family, AsSlice(change.key));
+    case Batch::Kind::kDeleteRange:
+      return writes.DeleteRange(family, AsSlice(change.key), AsSlice(change.value));
   }
+  return rocksdb::Status::InvalidArgument("unknown change");
+}
 
-  Status Commit(const Batch& batch) override {
-    RETURN_IF_ERROR(CheckRoom(batch.bytes()));
-    rocksdb::WriteBatch writes;
-    for (const Batch::Change& change : batch.changes_) {
-      RETURN_IF_ERROR(FromRocks(Append(change, writes), "preparing a write"));
-    }
-    rocksdb::WriteOptions write_options;
-    write_options.sync = true;
-    return FromRocks(db_->Write(write_options, &writes), "writing to " + options_.path);
+// A write costs its bytes in the log and once more in a table before the log goes.
+Status RocksDatabase::CheckRoom(int64_t bytes, int64_t reserve) const {
+  struct statvfs file_system {};
+  if (statvfs(options_.path.c_str(), &file_system) != 0) {
+    return ErrnoStatus("statvfs", options_.path);
   }
-
- private:
-  static rocksdb::ReadOptions ReadOptions() {
-    rocksdb::ReadOptions options;
-    options.verify_checksums = true;
-    return options;
-  }
-
-  rocksdb::ColumnFamilyHandle* Family(Table table) const {
-    return families_[static_cast<size_t>(table)];
-  }
-
-  rocksdb::Status Append(const Batch::Change& change, rocksdb::WriteBatch& writes) const {
-    rocksdb::ColumnFamilyHandle* family = Family(change.table);
-    switch (change.kind) {
-      case Batch::Kind::kPut:
-        return writes.Put(family, AsSlice(change.key), AsSlice(change.value));
-      case Batch::Kind::kDelete:
-        return writes.Delete(family, AsSlice(change.key));
-      case Batch::Kind::kDeleteRange:
-        return writes.DeleteRange(family, AsSlice(change.key), AsSlice(change.value));
-    }
-    return rocksdb::Status::InvalidArgument("unknown change");
-  }
-
-  // A write costs its bytes in the log and once more in a table before the log goes.
-  Status CheckRoom(int64_t bytes) const {
-    struct statvfs file_system {};
-    if (statvfs(options_.path.c_str(), &file_system) != 0) {
-      return ErrnoStatus("statvfs", options_.path);
-    }
-    const int64_t available =
-        static_cast<int64_t>(file_system.f_bavail) * static_cast<int64_t>(file_system.f_frsize);
-    if (available - 2 * bytes >= options_.min_free_bytes) return OkStatus();
-    return ResourceExhausted(
-        "{} has {} MiB free; this write needs {} MiB above the reserve of {} MiB: free some disk "
-        "space and try again",
-        options_.path, available >> 20, (2 * bytes + (1 << 20) - 1) >> 20,
-        options_.min_free_bytes >> 20);
-  }
-
-  const DatabaseOptions options_;
-  const std::unique_ptr<rocksdb::DB> db_;
-  const std::vector<rocksdb::ColumnFamilyHandle*> families_;
-};
+  const int64_t available =
+      static_cast<int64_t>(file_system.f_bavail) * static_cast<int64_t>(file_system.f_frsize);
+  if (available - 2 * bytes >= reserve) return OkStatus();
+  return ResourceExhausted(
+      "{} has {} MiB free; this write needs {} MiB above the reserve of {} MiB: free some disk "
+      "space and try again",
+      options_.path, available >> 20, (2 * bytes + (1 << 20) - 1) >> 20, reserve >> 20);
+}
 
 StatusOr<std::unique_ptr<Database>> Database::Open(const DatabaseOptions& options) {
   RETURN_IF_ERROR(MakeDirectories(options.path, 0700));
@@ -242,7 +263,7 @@ StatusOr<std::unique_ptr<Database>> Database::Open(const DatabaseOptions& option
   std::vector<rocksdb::ColumnFamilyHandle*> families;
   rocksdb::DB* db = nullptr;
   const rocksdb::Status status =
-      rocksdb::DB::Open(BuildOptions(), options.path, descriptors, &families, &db);
+      rocksdb::DB::Open(BuildOptions(options.env), options.path, descriptors, &families, &db);
   RETURN_IF_ERROR(FromRocks(status, "opening the store in " + options.path));
   return std::unique_ptr<Database>(
       new RocksDatabase(options, std::unique_ptr<rocksdb::DB>(db), std::move(families)));

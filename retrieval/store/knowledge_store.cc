@@ -1,10 +1,14 @@
+#include <fmt/ranges.h>
+
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "base/utf8.h"
 #include "retrieval/store/knowledge_store_impl.h"
 #include "retrieval/store/loader.h"
 #include "retrieval/store/records.h"
+#include "retrieval/store/version_rules.h"
 
 namespace hadal::retrieval {
 namespace {
@@ -13,11 +17,14 @@ using store::v1::KnowledgeBaseRecord;
 
 constexpr size_t kMaxBaseIdBytes = 63;
 constexpr size_t kMaxDescriptionBytes = 4096;
+constexpr int32_t kMaxKeptVersions = 10'000;
 
 bool IsBaseIdChar(char c, bool first) {
   if ((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9')) return true;
   return !first && (c == '_' || c == '-');
 }
+
+}  // namespace
 
 Status CheckBaseId(const std::string& id) {
   bool valid = !id.empty() && id.size() <= kMaxBaseIdBytes;
@@ -29,10 +36,13 @@ Status CheckBaseId(const std::string& id) {
       SanitizeUtf8(id.substr(0, 80)), kMaxBaseIdBytes);
 }
 
-}  // namespace
-
 Status UnknownBase(const std::string& id) {
   return NotFound("no knowledge base '{}'; `hadal kb ls` shows those there are", id);
+}
+
+KnowledgeBaseInfo InfoOfBase(const Base& base) {
+  return {base.record.id(), base.record.description(),     base.documents,
+          base.chunks,      base.record.created_unix_ms(), base.record.keep_versions()};
 }
 
 // The same words whether the document is absent or only hidden from this reader.
@@ -45,7 +55,7 @@ StatusOr<std::unique_ptr<KnowledgeStore>> KnowledgeStore::Open(const KnowledgeSt
                                                                std::shared_ptr<const Clock> clock) {
   ASSIGN_OR_RETURN(std::unique_ptr<Tokenizer> tokenizer, Tokenizer::Create());
   ASSIGN_OR_RETURN(std::unique_ptr<Database> database,
-                   Database::Open({options.path, options.min_free_bytes}));
+                   Database::Open({options.path, options.min_free_bytes, options.env}));
   auto store = std::make_unique<KnowledgeStoreImpl>(
       options, std::move(database), std::move(tokenizer), std::move(embedder), std::move(clock));
   RETURN_IF_ERROR(store->Load());
@@ -65,19 +75,9 @@ Status KnowledgeStoreImpl::Load() {
 
 Status KnowledgeStoreImpl::ReadAll() {
   absl::MutexLock write_lock(&write_mu_);
-  const StatusOr<std::string> format = database_->Get(Table::kMeta, FormatKey());
-  if (absl::IsNotFound(format.status())) {
-    Database::Batch batch;
-    batch.Put(Table::kMeta, FormatKey(), kFormatVersion);
-    return database_->Commit(batch);
-  }
-  RETURN_IF_ERROR(format.status());
-  if (*format != kFormatVersion && *format != kFormatWithPending) {
-    return FailedPrecondition(
-        "{} has layout version {}, this program reads {} and {}: use the program version that "
-        "wrote it",
-        options_.path, *format, kFormatVersion, kFormatWithPending);
-  }
+  RETURN_IF_ERROR(RaiseFormat());
+  RETURN_IF_ERROR(DropUnfinishedImports());
+  RETURN_IF_ERROR(DropUnfinished());
   std::vector<KnowledgeBaseRecord> records;
   RETURN_IF_ERROR(database_->Scan(
       Table::kMeta, BasePrefix(), BasePrefix(),
@@ -89,13 +89,44 @@ Status KnowledgeStoreImpl::ReadAll() {
       }));
   for (KnowledgeBaseRecord& record : records) {
     RETURN_IF_ERROR(CheckModel(record));
-    ASSIGN_OR_RETURN(LoadedBase loaded, LoadBase(*database_, *tokenizer_, record));
-    for (PendingDocument& document : loaded.pending) pending_.Add(std::move(document));
-    absl::MutexLock lock(&mu_);
-    const std::string id = record.id();
-    bases_[id] = {std::move(record), std::move(loaded.index), loaded.documents, loaded.chunks};
+    const int64_t now_ms = NowMs();
+    ASSIGN_OR_RETURN(LoadedBase loaded,
+                     LoadBase(*database_, *tokenizer_, record,
+                              [now_ms](Versions versions) { return InForce(versions, now_ms); }));
+    Publish(std::move(record), std::move(loaded));
   }
   return OkStatus();
+}
+
+// The records of the older layouts are read as they are: what they lack has its default.
+Status KnowledgeStoreImpl::RaiseFormat() {
+  const StatusOr<std::string> format = database_->Get(Table::kMeta, FormatKey());
+  if (!absl::IsNotFound(format.status())) {
+    RETURN_IF_ERROR(format.status());
+    if (*format == kFormatVersion) return OkStatus();
+    if (std::find(std::begin(kOlderFormats), std::end(kOlderFormats), *format) ==
+        std::end(kOlderFormats)) {
+      return FailedPrecondition(
+          "{} has layout version {}, this program reads {} and the older {}: use the program "
+          "version that wrote it",
+          options_.path, *format, kFormatVersion, fmt::join(kOlderFormats, ", "));
+    }
+  }
+  Database::Batch batch;
+  batch.Put(Table::kMeta, FormatKey(), kFormatVersion);
+  return database_->Commit(batch);
+}
+
+void KnowledgeStoreImpl::Publish(KnowledgeBaseRecord record, LoadedBase loaded) {
+  for (PendingDocument& document : loaded.pending) pending_.Add(std::move(document));
+  const int64_t now_ms = NowMs();
+  for (const LoadedBase::Dated& dated : loaded.dated) {
+    timetable_.Set({record.number(), dated.document_id}, dated.indexed,
+                   NextChangeMs(dated.versions, now_ms));
+  }
+  absl::MutexLock lock(&mu_);
+  const std::string id = record.id();
+  bases_[id] = {std::move(record), std::move(loaded.index), loaded.documents, loaded.chunks};
 }
 
 Status KnowledgeStoreImpl::CheckModel(const KnowledgeBaseRecord& base) const {
@@ -119,11 +150,22 @@ StatusOr<Base> KnowledgeStoreImpl::FindBase(const std::string& id) const {
   return it->second;
 }
 
-StatusOr<uint64_t> KnowledgeStoreImpl::ReadCounter(const std::string& key) const {
-  const StatusOr<std::string> value = database_->Get(Table::kMeta, key);
+StatusOr<uint32_t> KnowledgeStoreImpl::NumberOfBase(const std::string& id) const {
+  absl::ReaderMutexLock lock(&mu_);
+  const auto it = bases_.find(id);
+  if (it == bases_.end()) return UnknownBase(id);
+  return it->second.record.number();
+}
+
+StatusOr<uint64_t> ReadCounterOf(const DatabaseReader& database, const std::string& key) {
+  const StatusOr<std::string> value = database.Get(Table::kMeta, key);
   if (absl::IsNotFound(value.status())) return uint64_t{0};
   RETURN_IF_ERROR(value.status());
   return DecodeCounter(*value);
+}
+
+StatusOr<uint64_t> KnowledgeStoreImpl::ReadCounter(const std::string& key) const {
+  return ReadCounterOf(*database_, key);
 }
 
 StatusOr<uint64_t> KnowledgeStoreImpl::NextSequence(Database::Batch& batch) {
@@ -155,7 +197,7 @@ StatusOr<KnowledgeBaseInfo> KnowledgeStoreImpl::CreateBase(const std::string& id
   batch.Put(Table::kMeta, NextBaseKey(), EncodeCounter(number + 1));
   batch.Put(Table::kMeta, BaseKey(id), base.record.SerializeAsString());
   RETURN_IF_ERROR(database_->Commit(batch));
-  const KnowledgeBaseInfo info = {id, description, 0, 0, base.record.created_unix_ms()};
+  const KnowledgeBaseInfo info = InfoOfBase(base);
   absl::MutexLock lock(&mu_);
   bases_[id] = std::move(base);
   return info;
@@ -164,33 +206,57 @@ StatusOr<KnowledgeBaseInfo> KnowledgeStoreImpl::CreateBase(const std::string& id
 std::vector<KnowledgeBaseInfo> KnowledgeStoreImpl::ListBases() const {
   absl::ReaderMutexLock lock(&mu_);
   std::vector<KnowledgeBaseInfo> infos;
-  for (const auto& [id, base] : bases_) {
-    infos.push_back({id, base.record.description(), base.documents, base.chunks,
-                     base.record.created_unix_ms()});
-  }
+  for (const auto& [id, base] : bases_) infos.push_back(InfoOfBase(base));
   return infos;
 }
 
-StatusOr<int64_t> KnowledgeStoreImpl::DeleteBase(const std::string& id) {
+Status KnowledgeStoreImpl::SetKeepVersions(const std::string& id, int32_t versions) {
+  if (versions < 0 || versions > kMaxKeptVersions) {
+    return InvalidArgument("{} older versions are to be kept, expected 0 to {}", versions,
+                           kMaxKeptVersions);
+  }
   absl::MutexLock write_lock(&write_mu_);
-  ASSIGN_OR_RETURN(const Base base, FindBase(id));
-  const uint32_t number = base.record.number();
+  ASSIGN_OR_RETURN(Base base, FindBase(id));
+  base.record.set_keep_versions(versions);
   Database::Batch batch;
   RETURN_IF_ERROR(NextSequence(batch).status());
-  batch.Delete(Table::kMeta, BaseKey(id));
-  batch.Delete(Table::kMeta, NextChunkKey(number));
+  batch.Put(Table::kMeta, BaseKey(id), base.record.SerializeAsString());
+  RETURN_IF_ERROR(database_->Commit(batch));
+  absl::MutexLock lock(&mu_);
+  bases_[id].record = std::move(base.record);
+  return OkStatus();
+}
+
+void KnowledgeStoreImpl::DropBase(uint32_t number, Database::Batch& batch) {
   const auto drop = [&batch](Table table, const std::string& prefix) {
     batch.DeleteRange(table, prefix, EndOfPrefix(prefix));
   };
-  drop(Table::kMeta, PendingPrefix(number));
-  drop(Table::kDocuments, DocumentPrefix(number));
-  drop(Table::kChunks, ChunkPrefix(number));
-  drop(Table::kVectors, VectorPrefix(number));
-  RETURN_IF_ERROR(database_->Commit(batch));
+  for (const ExportedKind& kind : kExportedKinds) drop(kind.table, kind.prefix(number));
+  drop(Table::kMeta, UnfinishedFilePrefix(number));
+}
+
+StatusOr<DeletionReceipt> KnowledgeStoreImpl::DeleteBase(const std::string& id) {
+  absl::MutexLock write_lock(&write_mu_);
+  ASSIGN_OR_RETURN(const Base base, FindBase(id));
+  const uint32_t number = base.record.number();
+  StoreChange change;
+  ASSIGN_OR_RETURN(const uint64_t sequence, NextSequence(change.batch));
+  change.batch.Delete(Table::kMeta, BaseKey(id));
+  DropBase(number, change.batch);
+  store::v1::ReceiptRecord record;
+  record.set_knowledge_base(id);
+  record.set_base_number(number);
+  record.set_sequence_number(sequence);
+  record.set_removed_unix_ms(std::max<int64_t>(NowMs(), 1));
+  record.set_documents(base.documents);
+  record.add_chunks()->set_count(static_cast<uint64_t>(base.chunks));
+  ASSIGN_OR_RETURN(DeletionReceipt receipt, PutReceipt(std::move(record), change));
+  RETURN_IF_ERROR(database_->Commit(change.batch));
   pending_.RemoveBase(number);
+  timetable_.ForgetBase(number);
   absl::MutexLock lock(&mu_);
   bases_.erase(id);
-  return base.documents;
+  return receipt;
 }
 
 }  // namespace hadal::retrieval

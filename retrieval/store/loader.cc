@@ -1,5 +1,8 @@
 #include "retrieval/store/loader.h"
 
+#include <algorithm>
+#include <functional>
+#include <iterator>
 #include <map>
 #include <string>
 #include <utility>
@@ -14,24 +17,26 @@ namespace {
 using store::v1::ChunkRecord;
 using store::v1::DocumentRecord;
 using store::v1::KnowledgeBaseRecord;
+using store::v1::UploadRecord;
 
 /// Walks the chunks in the order of their numbers beside the documents they must belong to.
 class BaseLoader {
  public:
-  BaseLoader(const Database& database, const Tokenizer& tokenizer, const KnowledgeBaseRecord& base)
-      : database_(database), tokenizer_(tokenizer), base_(base) {
+  BaseLoader(const DatabaseReader& database, const Tokenizer& tokenizer,
+             const KnowledgeBaseRecord& base, const PickVersion& pick)
+      : database_(database), tokenizer_(tokenizer), base_(base), pick_(pick) {
     loaded_.index = std::make_unique<BaseIndex>(base.embedding_dim());
   }
 
   StatusOr<LoadedBase> Run() {
     RETURN_IF_ERROR(ReadDocuments());
     RETURN_IF_ERROR(ReadPending());
-    next_ = documents_.begin();
+    next_ = versions_.begin();
     const std::string prefix = ChunkPrefix(base_.number());
     RETURN_IF_ERROR(database_.Scan(
         Table::kChunks, prefix, prefix,
         [this](std::string_view key, std::string_view value) { return AddChunk(key, value); }));
-    if (next_ != documents_.end()) return MissingChunk();
+    if (next_ != versions_.end()) return MissingChunk();
     if (!embedded_.empty()) {
       return DataLoss(
           "the pending key of chunk {} of base {} belongs to no document: the store is damaged; "
@@ -43,25 +48,107 @@ class BaseLoader {
 
  private:
   Status ReadDocuments() {
-    const std::string prefix = DocumentPrefix(base_.number());
-    return database_.Scan(
-        Table::kDocuments, prefix, prefix,
-        [this](std::string_view, std::string_view value) -> StatusOr<bool> {
-          ASSIGN_OR_RETURN(DocumentRecord record,
-                           DecodeRecord<DocumentRecord>(value, "a document record"));
-          if (record.removed_unix_ms() != 0) return true;
-          ++loaded_.documents;
-          if (record.num_chunks() == 0) return true;
-          const uint64_t first = record.first_chunk_number();
-          const std::string id = record.id();
-          if (!documents_.emplace(first, std::move(record)).second) {
-            return DataLoss(
-                "two documents of base {} start at chunk {}; one is {}: the store is "
-                "damaged; restore it from a backup",
-                base_.id(), first, id);
+    std::map<std::string, std::vector<DocumentRecord>> older;  // ascending versions
+    RETURN_IF_ERROR(ScanDocuments<DocumentRecord>(
+        OlderVersionsPrefix(base_.number()), [&older](DocumentRecord record) {
+          std::vector<DocumentRecord>& versions = older[record.id()];
+          versions.push_back(std::move(record));
+          return OkStatus();
+        }));
+    RETURN_IF_ERROR(ScanDocuments<DocumentRecord>(
+        DocumentPrefix(base_.number()), [&](DocumentRecord record) -> Status {
+          if (record.removed_unix_ms() != 0) return OkStatus();
+          std::vector<DocumentRecord> versions;
+          versions.push_back(std::move(record));
+          if (const auto it = older.find(versions.front().id()); it != older.end()) {
+            versions.insert(versions.end(), std::make_move_iterator(it->second.rbegin()),
+                            std::make_move_iterator(it->second.rend()));
+            older.erase(it);
           }
-          return true;
-        });
+          ++loaded_.documents;
+          return AddVersions(std::move(versions));
+        }));
+    if (!older.empty()) {
+      return DataLoss(
+          "an older version of {} in base {} has no newest version: the store is damaged; restore "
+          "it from a backup",
+          older.begin()->first, base_.id());
+    }
+    RETURN_IF_ERROR(ScanDocuments<UploadRecord>(UploadPrefix(base_.number()),
+                                                [this](const UploadRecord& upload) {
+                                                  CountFile(upload.sha256(), 1);
+                                                  return OkStatus();
+                                                }));
+    return CheckFiles();
+  }
+
+  template <typename Record, typename Add>
+  Status ScanDocuments(const std::string& prefix, const Add& add) {
+    return database_.Scan(Table::kDocuments, prefix, prefix,
+                          [&add](std::string_view, std::string_view value) -> StatusOr<bool> {
+                            ASSIGN_OR_RETURN(Record record,
+                                             DecodeRecord<Record>(value, "a document record"));
+                            RETURN_IF_ERROR(add(std::move(record)));
+                            return true;
+                          });
+  }
+
+  Status AddVersions(std::vector<DocumentRecord> versions) {
+    const std::optional<size_t> picked = pick_(versions);
+    for (DocumentRecord& version : versions) {
+      if (version.has_file()) CountFile(version.sha256(), 1);
+      // Large, and of no use here.
+      version.clear_fields();
+      version.clear_signature();
+      version.clear_warnings();
+    }
+    const auto dated = [](const DocumentRecord& version) {
+      return version.effective_unix_ms() != 0 || version.expires_unix_ms() != 0;
+    };
+    if (picked != size_t{0} || std::any_of(versions.begin(), versions.end(), dated)) {
+      std::optional<ChunkRange> indexed;
+      if (picked != size_t{0}) indexed = picked ? RangeOf(versions[*picked]) : ChunkRange();
+      loaded_.dated.push_back({versions.front().id(), indexed, versions});
+    }
+    for (size_t i = 0; i < versions.size(); ++i) {
+      if (versions[i].num_chunks() == 0) continue;
+      const uint64_t first = versions[i].first_chunk_number();
+      const std::string id = versions[i].id();
+      if (!versions_.emplace(first, Version{std::move(versions[i]), picked == i}).second) {
+        return DataLoss(
+            "two documents of base {} start at chunk {}; one is {}: the store is damaged; restore "
+            "it from a backup",
+            base_.id(), first, id);
+      }
+    }
+    return OkStatus();
+  }
+
+  static ChunkRange RangeOf(const DocumentRecord& version) {
+    return {version.first_chunk_number(), static_cast<uint64_t>(version.num_chunks())};
+  }
+
+  // What the records say of every file, and what the counters say, meet at nought.
+  void CountFile(std::string_view sha256, uint64_t users) {
+    file_users_ += users * std::hash<std::string_view>()(sha256);
+  }
+
+  Status CheckFiles() {
+    uint64_t counted = 0;
+    std::swap(counted, file_users_);
+    const std::string prefix = FileUsersPrefix(base_.number());
+    RETURN_IF_ERROR(
+        database_.Scan(Table::kFiles, prefix, prefix,
+                       [&](std::string_view key, std::string_view value) -> StatusOr<bool> {
+                         ASSIGN_OR_RETURN(const uint64_t users, DecodeCounter(value));
+                         CountFile(key.substr(prefix.size()), users);
+                         return true;
+                       }));
+    if (file_users_ == counted) return OkStatus();
+    return DataLoss(
+        "the files of base {} and the documents that name them do not fit each other: the store is "
+        "damaged; restore it from a backup",
+        base_.id());
   }
 
   Status ReadPending() {
@@ -76,13 +163,13 @@ class BaseLoader {
 
   StatusOr<bool> AddChunk(std::string_view key, std::string_view value) {
     ASSIGN_OR_RETURN(const uint64_t number, NumberOfKey(key));
-    if (next_ == documents_.end() || number < next_->first) {
+    if (next_ == versions_.end() || number < next_->first) {
       return DataLoss(
           "chunk {} of base {} belongs to no document: the store is damaged; restore it "
           "from a backup",
           number, base_.id());
     }
-    const DocumentRecord& document = next_->second;
+    const DocumentRecord& document = next_->second.record;
     if (number != next_->first + collected_.size()) return MissingChunk();
     ASSIGN_OR_RETURN(ChunkRecord record, DecodeRecord<ChunkRecord>(value, "a chunk record"));
     if (record.number() != number || record.document_id() != document.id() ||
@@ -95,8 +182,10 @@ class BaseLoader {
           document.id(), document.version());
     }
     const Chunk chunk = ChunkOfRecord(std::move(record));
-    collected_.push_back(
-        {number, chunk.language, tokenizer_.Count(PassageText(document.title(), chunk))});
+    collected_.push_back({number, chunk.language, {}});
+    if (next_->second.in_index) {
+      collected_.back().terms = tokenizer_.Count(PassageText(document.title(), chunk));
+    }
     if (collected_.size() == static_cast<size_t>(document.num_chunks())) {
       RETURN_IF_ERROR(FinishDocument());
     }
@@ -104,7 +193,7 @@ class BaseLoader {
   }
 
   Status FinishDocument() {
-    const DocumentRecord& document = next_->second;
+    const DocumentRecord& document = next_->second.record;
     const ChunkRange range = {next_->first, collected_.size()};
     ChunkRange embedded = range;
     if (const auto it = embedded_.find(range.first); it != embedded_.end()) {
@@ -120,10 +209,12 @@ class BaseLoader {
     }
     ASSIGN_OR_RETURN(const std::vector<float> vectors, ReadVectors(document, embedded));
     ASSIGN_OR_RETURN(const DocumentInfo info, InfoOfRecord(document));
-    const bool whole = embedded.count == range.count;
-    loaded_.index->Replace({}, info.label, collected_,
-                           whole ? absl::MakeConstSpan(vectors) : absl::Span<const float>());
-    if (!whole) loaded_.index->SetVectors(embedded, vectors);
+    if (next_->second.in_index) {
+      const bool whole = embedded.count == range.count;
+      loaded_.index->Replace({}, info.label, collected_,
+                             whole ? absl::MakeConstSpan(vectors) : absl::Span<const float>());
+      if (!whole) loaded_.index->SetVectors(embedded, vectors);
+    }
     loaded_.chunks += static_cast<int64_t>(collected_.size());
     collected_.clear();
     ++next_;
@@ -158,24 +249,31 @@ class BaseLoader {
     return DataLoss(
         "document {} of base {} lacks chunk {}: the store is damaged; restore it from a "
         "backup",
-        next_->second.id(), base_.id(), next_->first + collected_.size());
+        next_->second.record.id(), base_.id(), next_->first + collected_.size());
   }
 
-  const Database& database_;
+  struct Version {
+    DocumentRecord record;
+    bool in_index;
+  };
+
+  const DatabaseReader& database_;
   const Tokenizer& tokenizer_;
   const KnowledgeBaseRecord& base_;
+  const PickVersion& pick_;
   LoadedBase loaded_;
-  std::map<uint64_t, DocumentRecord> documents_;             // live ones, by first chunk number
-  std::map<uint64_t, DocumentRecord>::const_iterator next_;  // the one chunks are collected for
+  std::map<uint64_t, Version> versions_;              // live ones, by first chunk number
+  std::map<uint64_t, Version>::const_iterator next_;  // the one chunks are collected for
+  uint64_t file_users_ = 0;
   std::map<uint64_t, uint64_t> embedded_;  // pending versions: vectors there are, by first chunk
   std::vector<IndexedChunk> collected_;
 };
 
 }  // namespace
 
-StatusOr<LoadedBase> LoadBase(const Database& database, const Tokenizer& tokenizer,
-                              const KnowledgeBaseRecord& base) {
-  return BaseLoader(database, tokenizer, base).Run();
+StatusOr<LoadedBase> LoadBase(const DatabaseReader& database, const Tokenizer& tokenizer,
+                              const KnowledgeBaseRecord& base, const PickVersion& pick) {
+  return BaseLoader(database, tokenizer, base, pick).Run();
 }
 
 }  // namespace hadal::retrieval

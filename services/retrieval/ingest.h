@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "absl/base/thread_annotations.h"
@@ -20,21 +21,31 @@ struct IngestOptions {
   retrieval::ChunkerOptions chunker;
 };
 
-/// A file's way into a knowledge base: parsed in the sandbox, cut into chunks, embedded, written.
-/// A file that cannot be taken is an answer with a reason, not an error. Thread-safe.
+/// What became of a file.
+struct IngestOutcome {
+  StatusOr<v1::AddDocumentResponse> response;
+  std::optional<retrieval::UploadTask> again;  ///< the file is kept and wants another attempt
+};
+
+/// A file's way into a knowledge base: kept, parsed in the sandbox, cut into chunks, embedded,
+/// written. A file that cannot be taken is an answer with a reason, not an error; it stays, with
+/// the reason, until it is deleted, replaced or asked to be read again. Thread-safe.
 class Ingest {
  public:
-  Ingest(IngestOptions options, std::shared_ptr<parser::ParserPool> pool)
-      : options_(options), pool_(std::move(pool)) {}
+  Ingest(IngestOptions options, std::shared_ptr<parser::ParserPool> pool);
 
   /// What can be said of the header before any byte of the file has come. INVALID_ARGUMENT for a
   /// missing or unknown classification, or a name or title that is too long or no UTF-8.
   Status CheckHeader(const v1::DocumentHeader& header) const;
 
-  /// Returns when the document is searchable, or refused with a reason.
-  StatusOr<v1::AddDocumentResponse> Add(retrieval::KnowledgeStore& store,
-                                        const v1::DocumentHeader& header,
-                                        const std::string& content) const;
+  /// Returns when the document is searchable, or refused with a reason. From the moment the file is
+  /// kept an error is not the end of it: `again` is for whoever tries again.
+  IngestOutcome Add(retrieval::KnowledgeStore& store, const v1::DocumentHeader& header,
+                    const std::string& content) const;
+
+  /// The same for a file that the store keeps already. CANCELLED when it was deleted, replaced or
+  /// given up meanwhile.
+  IngestOutcome Resume(retrieval::KnowledgeStore& store, const retrieval::UploadTask& task) const;
 
   /// The answer to a file that is too big; Add() gives the same.
   v1::AddDocumentResponse TooLarge(const v1::DocumentHeader& header) const;
@@ -42,7 +53,16 @@ class Ingest {
   const IngestOptions& options() const { return options_; }
 
  private:
+  /// One attempt.
+  IngestOutcome Read(retrieval::KnowledgeStore& store, const retrieval::UploadTask& task,
+                     const std::string& content) const;
+  /// An answer, or an error that is not the file's fault.
+  StatusOr<v1::AddDocumentResponse> TryRead(retrieval::KnowledgeStore& store,
+                                            const retrieval::UploadTask& task,
+                                            const std::string& content) const;
+
   const IngestOptions options_;
+  const std::string settings_;  // names what a reading depends on
   const std::shared_ptr<parser::ParserPool> pool_;
 };
 

@@ -73,7 +73,8 @@ StatusOr<std::unique_ptr<RetrievalServer>> RetrievalServer::Start(const Retrieva
   RETURN_IF_ERROR(ValidateConfig(config));
   ASSIGN_OR_RETURN(std::shared_ptr<const Ingest> ingest, MakeIngest(config));
   auto parts = std::make_unique<Parts>();
-  parts->service = std::make_unique<RetrievalService>(std::move(ingest), config.max_buffered_bytes);
+  parts->service = std::make_unique<RetrievalService>(std::move(ingest), config.max_buffered_bytes,
+                                                      config.data_folder + "/snapshots");
   ASSIGN_OR_RETURN(parts->rpc, Listen(config, parts->service.get()));
   rpc::RunFile run_file;
   run_file.pid = ::getpid();

@@ -110,10 +110,10 @@ TEST_F(DamageTest, ANewerLayoutIsRefused) {
   {
     const auto database = OpenDatabase();
     Database::Batch batch;
-    batch.Put(Table::kMeta, FormatKey(), "3");
+    batch.Put(Table::kMeta, FormatKey(), "4");
     ASSERT_OK(database->Commit(batch));
   }
-  EXPECT_STATUS(OpenStatus(), kFailedPrecondition, "layout version 3");
+  EXPECT_STATUS(OpenStatus(), kFailedPrecondition, "layout version 4");
 }
 
 // Every kind of file, bits flipped at places that a fixed seed picks: either the store opens with
