@@ -24,6 +24,11 @@ inline constexpr std::string_view kKnowledgeCreate = "knowledge.create";  ///< a
 inline constexpr std::string_view kKnowledgeDelete = "knowledge.delete";  ///< a knowledge base
 inline constexpr std::string_view kKnowledgeAdd = "knowledge.add";        ///< a document
 inline constexpr std::string_view kKnowledgeRemove = "knowledge.remove";  ///< a document
+// An area of its own: an export holds documents of every label.
+inline constexpr std::string_view kKnowledgeStoreExport = "knowledge_store.export";
+inline constexpr std::string_view kKnowledgeStoreImport = "knowledge_store.import";
+inline constexpr std::string_view kKnowledgeStorePurge = "knowledge_store.purge";
+inline constexpr std::string_view kKnowledgeStoreVerify = "knowledge_store.verify";
 inline constexpr std::string_view kUserCreate = "user.create";
 inline constexpr std::string_view kUserList = "user.list";
 inline constexpr std::string_view kUserRevoke = "user.revoke";
@@ -45,6 +50,7 @@ inline constexpr std::array kAll = {
     kUserCreate,      kUserList,        kUserRevoke,   kKeyCreate,       kKeyList,
     kKeyRevoke,       kRoleCreate,      kRoleList,     kRoleRevoke,      kStatusRead,
     kAuditList,       kAuditVerify,     kAuditExport,  kAuditProve,      kModelStoreList,
-    kModelStoreImport, kModelStoreVerify, kModelStoreLoad, kModelStoreUnload, kModelStoreRemove};
+    kModelStoreImport, kModelStoreVerify, kModelStoreLoad, kModelStoreUnload, kModelStoreRemove,
+    kKnowledgeStoreExport, kKnowledgeStoreImport, kKnowledgeStorePurge, kKnowledgeStoreVerify};
 
 }  // namespace hadal::auth::actions

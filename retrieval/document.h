@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -49,9 +50,43 @@ struct NewDocument {
   std::vector<DocumentField> fields;
   std::vector<uint32_t> signature;  ///< MinHash of the text; empty: not computed
   std::vector<Chunk> chunks;
+
+  std::string given_title;  ///< what the sender called it; empty: `title` is the document's own
+  std::string settings;     ///< names parser and chunker settings: other ones, another reading
+  std::vector<std::string> warnings;
+  int64_t effective_unix_ms = 0;  ///< found from then on; 0: at once
+  int64_t expires_unix_ms = 0;    ///< found until then; 0: for ever
+  int64_t parse_ms = 0;
+  uint64_t upload = 0;  ///< the received file it was read from; 0: none was stored
 };
 
-/// A document as stored.
+/// How far a file has come. kParsed to kEmbedded are on their way and begin again after a restart.
+enum class DocumentState : uint8_t { kReceived, kParsed, kChunked, kEmbedded, kVisible, kFailed };
+
+/// A file on its way into the store, as its sender names it.
+struct ReceivedFile {
+  std::string document_id;
+  std::string given_title;
+  std::string file_name;
+  Label label;
+  std::string sha256;  ///< 64 hexadecimal digits
+  int64_t size_bytes = 0;
+  int64_t effective_unix_ms = 0;
+  int64_t expires_unix_ms = 0;
+};
+
+/// A received file that is no version (yet).
+struct UploadInfo {
+  uint64_t number = 0;  ///< names this upload; never given twice
+  ReceivedFile file;
+  DocumentState state = DocumentState::kReceived;  ///< or on its way, or kFailed
+  std::string reason_code;                         ///< of the last attempt that failed
+  std::string reason;
+  int32_t attempts = 0;
+  int64_t received_unix_ms = 0;
+};
+
+/// A document as stored: one version of it.
 struct DocumentInfo {
   std::string id;
   std::string title;
@@ -66,6 +101,24 @@ struct DocumentInfo {
   int32_t num_chunks = 0;
   int32_t pending_chunks = 0;  ///< of them, found by words only: their vectors are still to be made
   int64_t added_unix_ms = 0;
+
+  /// kReceived, kFailed ...: there is no version yet (`version` is 0), only `upload`.
+  DocumentState state = DocumentState::kVisible;
+  bool in_force = false;  ///< what a search finds now; else of another time, or superseded
+  bool has_file = false;  ///< can be read again from its bytes
+  std::string given_title;
+  std::string settings;
+  std::vector<DocumentField> fields;
+  std::vector<uint32_t> signature;
+  std::vector<std::string> warnings;
+  int64_t effective_unix_ms = 0;
+  int64_t expires_unix_ms = 0;
+  int64_t superseded_unix_ms = 0;
+  int32_t superseded_by = 0;
+  int32_t attempts = 0;
+  int64_t parse_ms = 0;
+  int64_t embed_ms = 0;
+  std::optional<UploadInfo> upload;  ///< a newer file of the same document, with its own label
 };
 
 struct KnowledgeBaseInfo {
@@ -75,6 +128,7 @@ struct KnowledgeBaseInfo {
   int64_t chunks = 0;
   int64_t created_unix_ms = 0;
   std::string encryption;  ///< algorithm of what is stored; empty: not encrypted
+  int32_t keep_versions = 0;  ///< older versions kept of each document
 };
 
 struct SearchHit {

@@ -9,6 +9,9 @@
 
 namespace hadal::retrieval {
 
+/// Raised when a file may be read otherwise than before: kept files are then worth reading again.
+inline constexpr int32_t kParserVersion = 1;
+
 /// Text recognition takes seconds a page, everything else milliseconds: it is asked for apart.
 struct ParseOptions {
   bool recognize = false;                        ///< read scans and pictures with tesseract

@@ -30,6 +30,9 @@ rm -f build-release.log
 cmake --build --preset release
 step "tests"
 exclude=(-LE slow)
-[ "$slow" = 1 ] && exclude=()
+if [ "$slow" = 1 ]; then
+  exclude=()
+  export HADAL_CRASH_KILLS=200
+fi
 ctest --test-dir build/release --output-on-failure --timeout 3600 -R "$only" "${exclude[@]}"
 step "done"

@@ -51,8 +51,9 @@ std::string Join(const std::vector<std::string>& items) {
 
 const std::vector<store::v1::RoleRecord>& BuiltInRoles() {
   static const auto* const roles = new std::vector<store::v1::RoleRecord>{
-      MakeRole(kAdminRole, {"assistant.*", "model.*", "model_store.*", "knowledge.*", "user.*",
-                            "key.*", "role.*", "status.*", "audit.*"}),
+      MakeRole(kAdminRole,
+               {"assistant.*", "model.*", "model_store.*", "knowledge.*", "knowledge_store.*",
+                "user.*", "key.*", "role.*", "status.*", "audit.*"}),
       MakeRole("auditor", {"audit.*", actions::kStatusRead}),
       MakeRole("curator", {actions::kAssistantAsk, "model.*", "knowledge.*", actions::kStatusRead}),
       MakeRole(kUserRole, {actions::kAssistantAsk, "model.*", actions::kKnowledgeSearch,

@@ -65,7 +65,10 @@ Status BaseIndex::OpenFiles() {
   for (const SegmentFolder::File& file : files) {
     StatusOr<std::unique_ptr<SealedSegment>> segment = SealedSegment::Open(
         file.path, {options_.dim, options_.embedding_model, file.sequence}, options_.cipher.get());
-    if (segment.ok()) {
+    if (segment.ok() && (*segment)->FirstSlot(options_.end_chunk) < (*segment)->size()) {
+      LogWarning("{} is of another history of the store and will be built anew", file.path);
+      useless.push_back(file.path);
+    } else if (segment.ok()) {
       TranslateLanguages(**segment);
       members_.insert(members_.begin(), std::make_unique<Member>(*std::move(segment)));
     } else if (absl::IsDataLoss(segment.status()) || absl::IsFailedPrecondition(segment.status())) {
@@ -167,6 +170,19 @@ void BaseIndex::CompactOpen() {
   members_.back() = std::move(fresh);
 }
 
+void BaseIndex::SetLabel(ChunkRange chunks, const Label& label) {
+  absl::MutexLock lock(&mu_);
+  for (auto it = FirstSlot(chunks.first);
+       it != slots_.end() && it->number < chunks.first + chunks.count; ++it) {
+    if (!it->live || class_labels_[it->label_class] == label) continue;
+    const uint32_t slot = static_cast<uint32_t>(it - slots_.begin());
+    labels_->Remove(it->label_class, slot, lexical_.length(slot));
+    it->label_class = labels_->Add(label, slot, lexical_.length(slot));
+    if (it->label_class == class_labels_.size()) class_labels_.push_back(label);
+  }
+  ForgetAllowed();
+}
+
 void BaseIndex::SetVectors(ChunkRange chunks, absl::Span<const float> vectors) {
   const size_t dim = static_cast<size_t>(options_.dim);
   CHECK(vectors.size() == chunks.count * dim);
@@ -217,6 +233,14 @@ BaseIndex::Generation BaseIndex::generation() const {
   }
   std::sort(generation.files.begin(), generation.files.end());
   return generation;
+}
+
+bool BaseIndex::InFiles(ChunkRange chunks) const {
+  absl::ReaderMutexLock lock(&mu_);
+  return std::any_of(members_.begin(), members_.end(), [&](const std::unique_ptr<Member>& member) {
+    return member->sealed != nullptr &&
+           member->sealed->FirstSlot(chunks.first) < member->sealed->FirstSlot(chunks.end());
+  });
 }
 
 int64_t BaseIndex::live_chunks() const {

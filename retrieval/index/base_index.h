@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <string>
 #include <vector>
@@ -24,6 +25,9 @@ struct BaseIndexOptions {
   /// Whatever, when it changes, makes vectors or terms of the old chunks useless; at most 255
   /// bytes.
   std::string embedding_model;
+  /// Chunks of this number and above were never given by this store: a file that holds one is of
+  /// another history (before a backup came back) and is removed.
+  uint64_t end_chunk = std::numeric_limits<uint64_t>::max();
   int64_t seal_chunks = 131'072;  ///< most chunks of a sealed segment; 1 to 16,777,216
   double max_dead_share = 0.2;    ///< a segment with more dead slots is written anew
   /// Readers of at most so many chunks are answered exactly; others' candidates come from the
@@ -105,6 +109,8 @@ class BaseIndex {
   Status Purge() ABSL_LOCKS_EXCLUDED(maintain_mu_, mu_);
 
   Generation generation() const ABSL_LOCKS_EXCLUDED(mu_);
+  /// Whether a file holds one of the chunks, removed or not.
+  bool InFiles(ChunkRange chunks) const ABSL_LOCKS_EXCLUDED(mu_);
   int64_t live_chunks() const ABSL_LOCKS_EXCLUDED(mu_);
 
  private:

@@ -75,18 +75,18 @@ Status KnowledgeStoreImpl::EmbedBatch(const PendingDocument& document) {
 
 StatusOr<std::vector<std::string>> KnowledgeStoreImpl::ReadPassages(const PendingDocument& document,
                                                                     const ChunkRange& range) const {
-  ASSIGN_OR_RETURN(const std::optional<DocumentRecord> record,
-                   FindRecord(document.base, document.document_id));
-  if (!record || record->removed_unix_ms() != 0 ||
-      record->first_chunk_number() != document.chunks.first) {
-    return UnknownDocument(document.document_id);
-  }
   std::vector<std::string> passages;
+  std::optional<DocumentRecord> version;
   for (uint64_t number = range.first; number < range.first + range.count; ++number) {
     ASSIGN_OR_RETURN(const std::string value,
                      database_->Get(Table::kChunks, ChunkKey(document.base, number)));
     ASSIGN_OR_RETURN(ChunkRecord chunk, DecodeRecord<ChunkRecord>(value, "a chunk record"));
-    passages.push_back(PassageText(record->title(), ChunkOfRecord(std::move(chunk))));
+    if (!version) {
+      ASSIGN_OR_RETURN(version,
+                       FindVersion(document.base, document.document_id, chunk.document_version()));
+    }
+    if (!version) return UnknownDocument(document.document_id);
+    passages.push_back(PassageText(version->title(), ChunkOfRecord(std::move(chunk))));
   }
   return passages;
 }

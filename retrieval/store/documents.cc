@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <cmath>
 #include <utility>
 
 #include "base/hex.h"
@@ -7,17 +6,18 @@
 #include "retrieval/label_proto.h"
 #include "retrieval/store/knowledge_store_impl.h"
 #include "retrieval/store/records.h"
+#include "retrieval/store/version_rules.h"
 
 namespace hadal::retrieval {
 namespace {
 
-using store::v1::ChunkRecord;
 using store::v1::DocumentRecord;
+using store::v1::UploadRecord;
 
 constexpr size_t kMaxDocumentIdBytes = 512;
 constexpr int32_t kDefaultPageSize = 100;
-// Chunks embedded between two looks at whether their base is still there.
-constexpr size_t kEmbeddingBatch = 256;
+
+}  // namespace
 
 Status CheckDocumentId(const std::string& id) {
   const auto control = [](char c) { return static_cast<uint8_t>(c) < 0x20 || c == 0x7F; };
@@ -30,274 +30,277 @@ Status CheckDocumentId(const std::string& id) {
   return OkStatus();
 }
 
-bool SameDocument(const DocumentRecord& stored, const NewDocument& document) {
-  const StatusOr<Label> label = LabelFromProto(stored.label());
-  return stored.removed_unix_ms() == 0 && label.ok() && *label == document.label &&
-         stored.title() == document.title && stored.sha256() == document.sha256 &&
-         stored.text_sha256() == document.text_sha256 &&
-         stored.num_chunks() == static_cast<int32_t>(document.chunks.size());
+Status CheckDates(int64_t effective_unix_ms, int64_t expires_unix_ms) {
+  if (effective_unix_ms >= 0 && expires_unix_ms >= 0 &&
+      (expires_unix_ms == 0 || expires_unix_ms > effective_unix_ms)) {
+    return OkStatus();
+  }
+  return InvalidArgument(
+      "the document is effective from {} and expires at {} (milliseconds since 1970): expected an "
+      "end after the beginning, 0 for none",
+      effective_unix_ms, expires_unix_ms);
 }
 
-}  // namespace
+bool HasFields(const DocumentRecord& record, absl::Span<const FieldMatch> fields) {
+  return std::all_of(fields.begin(), fields.end(), [&record](const FieldMatch& wanted) {
+    return std::any_of(record.fields().begin(), record.fields().end(),
+                       [&wanted](const store::v1::DocumentField& field) {
+                         return field.name() == wanted.name && field.normalized() == wanted.value;
+                       });
+  });
+}
 
 // A document without chunks shares its first chunk number with the next document.
 int32_t KnowledgeStoreImpl::PendingChunks(uint32_t base, const DocumentRecord& record) const {
   return record.num_chunks() == 0 ? 0 : pending_.Chunks({base, record.first_chunk_number()});
 }
 
-AddResult KnowledgeStoreImpl::Unchanged(uint32_t base, const DocumentRecord& stored) const {
-  return {stored.version(), stored.num_chunks(), PendingChunks(base, stored), true};
-}
-
 StatusOr<DocumentInfo> KnowledgeStoreImpl::Describe(uint32_t base,
                                                     const DocumentRecord& record) const {
   ASSIGN_OR_RETURN(DocumentInfo info, InfoOfRecord(record));
   info.pending_chunks = PendingChunks(base, record);
+  info.in_force = InForce({&record, 1}, NowMs()).has_value() && record.superseded_unix_ms() == 0;
+  return info;
+}
+
+StatusOr<UploadInfo> KnowledgeStoreImpl::Describe(const UploadRecord& record) const {
+  ASSIGN_OR_RETURN(UploadInfo info, InfoOfRecord(record));
+  absl::MutexLock lock(&progress_mu_);
+  const auto it = progress_.find(info.number);
+  if (it != progress_.end() && info.state == DocumentState::kReceived) info.state = it->second;
+  return info;
+}
+
+StatusOr<std::optional<DocumentInfo>> KnowledgeStoreImpl::Describe(
+    uint32_t base, const std::optional<DocumentRecord>& record,
+    const std::optional<UploadRecord>& upload, const AccessFilter& filter) const {
+  std::optional<DocumentInfo> info;
+  if (record && record->removed_unix_ms() == 0) {
+    ASSIGN_OR_RETURN(info, Describe(base, *record));
+    if (!filter.Allows(info->label)) return std::optional<DocumentInfo>();
+  }
+  if (!upload) return info;
+  ASSIGN_OR_RETURN(UploadInfo waiting, Describe(*upload));
+  if (!filter.Allows(waiting.file.label)) return info;
+  if (!info) {
+    info.emplace();
+    info->id = waiting.file.document_id;
+    info->title = waiting.file.given_title;
+    info->file_name = waiting.file.file_name;
+    info->label = waiting.file.label;
+    info->sha256 = waiting.file.sha256;
+    info->size_bytes = waiting.file.size_bytes;
+    info->added_unix_ms = waiting.received_unix_ms;
+    info->has_file = true;
+    info->state = waiting.state;
+  }
+  info->upload = std::move(waiting);
   return info;
 }
 
 StatusOr<std::optional<DocumentRecord>> KnowledgeStoreImpl::FindRecord(
     uint32_t base, const std::string& document_id) const {
-  const StatusOr<std::string> value =
-      database_->Get(Table::kDocuments, DocumentKey(base, document_id));
-  if (absl::IsNotFound(value.status())) return std::optional<DocumentRecord>();
-  RETURN_IF_ERROR(value.status());
-  ASSIGN_OR_RETURN(DocumentRecord record,
-                   DecodeRecord<DocumentRecord>(*value, "the record of " + document_id));
-  return std::optional<DocumentRecord>(std::move(record));
+  return ReadOptional<DocumentRecord>(*database_, DocumentKey(base, document_id),
+                                      "the record of " + document_id);
 }
 
-StatusOr<DocumentRecord> KnowledgeStoreImpl::FindReadable(uint32_t base,
-                                                          const std::string& document_id,
-                                                          const AccessFilter& filter) const {
-  ASSIGN_OR_RETURN(std::optional<DocumentRecord> record, FindRecord(base, document_id));
-  if (!record || record->removed_unix_ms() != 0) return UnknownDocument(document_id);
-  ASSIGN_OR_RETURN(const Label label, LabelFromProto(record->label()));
-  if (!filter.Allows(label)) return UnknownDocument(document_id);
-  return *std::move(record);
+StatusOr<std::optional<UploadRecord>> KnowledgeStoreImpl::FindUpload(
+    uint32_t base, const std::string& document_id) const {
+  return ReadOptional<UploadRecord>(*database_, UploadKey(base, document_id),
+                                    "the upload of " + document_id);
 }
 
-Status KnowledgeStoreImpl::CheckNewDocument(const NewDocument& document) const {
-  RETURN_IF_ERROR(CheckDocumentId(document.id));
-  if (document.label.classification == Classification::kNone) {
-    return InvalidArgument("document '{}' has no classification: a label is never guessed",
-                           document.id);
-  }
-  if (static_cast<int64_t>(document.chunks.size()) > options_.max_chunks_per_document) {
-    return ResourceExhausted("document '{}' has {} chunks, at most {} are taken: split the file",
-                             document.id, document.chunks.size(), options_.max_chunks_per_document);
-  }
-  return OkStatus();
+StatusOr<std::optional<DocumentRecord>> KnowledgeStoreImpl::FindVersion(
+    uint32_t base, const std::string& document_id, int32_t version) const {
+  ASSIGN_OR_RETURN(std::optional<DocumentRecord> newest, FindRecord(base, document_id));
+  if (!newest || newest->removed_unix_ms() != 0) return std::optional<DocumentRecord>();
+  if (newest->version() == version) return newest;
+  return ReadOptional<DocumentRecord>(*database_, OlderVersionKey(base, document_id, version),
+                                      "a version of " + document_id);
 }
 
-StatusOr<AddResult> KnowledgeStoreImpl::AddDocument(const std::string& base_id,
-                                                    const NewDocument& document) {
-  RETURN_IF_ERROR(CheckNewDocument(document));
-  ASSIGN_OR_RETURN(const Base base, FindBase(base_id));
-  RETURN_IF_ERROR(CheckModel(base.record));
-  ASSIGN_OR_RETURN(const std::optional<DocumentRecord> stored,
-                   FindRecord(base.record.number(), document.id));
-  if (stored && SameDocument(*stored, document)) return Unchanged(base.record.number(), *stored);
-  ASSIGN_OR_RETURN(const Prepared prepared, Prepare(base_id, document));
-  return Write(base_id, base, document, prepared);
-}
-
-// The slow part, under no lock: terms, and vectors from the inference service unless the document
-// is so large that its words should not wait for them.
-StatusOr<KnowledgeStoreImpl::Prepared> KnowledgeStoreImpl::Prepare(const std::string& base_id,
-                                                                   const NewDocument& document) {
-  Prepared prepared;
-  const bool embed = static_cast<int64_t>(document.chunks.size()) <= options_.embed_first_chunks;
-  for (size_t begin = 0; begin < document.chunks.size(); begin += kEmbeddingBatch) {
-    const size_t end = std::min(begin + kEmbeddingBatch, document.chunks.size());
-    std::vector<std::string> passages;
-    for (size_t i = begin; i < end; ++i) {
-      passages.push_back(PassageText(document.title, document.chunks[i]));
-      prepared.terms.push_back(tokenizer_->Count(passages.back()));
-    }
-    if (!embed) continue;
-    ASSIGN_OR_RETURN(const std::vector<float> vectors, Embed(passages, EmbedPriority::kForeground));
-    prepared.vectors.insert(prepared.vectors.end(), vectors.begin(), vectors.end());
-    RETURN_IF_ERROR(FindBase(base_id).status());
-  }
-  return prepared;
-}
-
-StatusOr<std::vector<float>> KnowledgeStoreImpl::Embed(const std::vector<std::string>& passages,
-                                                       EmbedPriority priority) {
-  const size_t expected = passages.size() * static_cast<size_t>(embedder_->dim());
-  ASSIGN_OR_RETURN(std::vector<float> vectors, embedder_->EmbedPassages(passages, priority));
-  const auto finite = [](float value) { return std::isfinite(value); };
-  if (vectors.size() != expected || !std::all_of(vectors.begin(), vectors.end(), finite)) {
-    return Internal("the embedder returned {} numbers for {} passages, expected {} finite ones",
-                    vectors.size(), passages.size(), expected);
-  }
-  return vectors;
-}
-
-StatusOr<AddResult> KnowledgeStoreImpl::Write(const std::string& base_id, const Base& base,
-                                              const NewDocument& document,
-                                              const Prepared& prepared) {
-  const uint32_t number = base.record.number();
-  absl::MutexLock write_lock(&write_mu_);
-  const StatusOr<Base> current = FindBase(base_id);
-  if (!current.ok() || current->record.number() != number) return UnknownBase(base_id);
-  ASSIGN_OR_RETURN(const std::optional<DocumentRecord> old, FindRecord(number, document.id));
-  if (old && SameDocument(*old, document)) return Unchanged(number, *old);
-
-  Database::Batch batch;
-  ASSIGN_OR_RETURN(const uint64_t sequence, NextSequence(batch));
-  ASSIGN_OR_RETURN(const uint64_t first, ReadCounter(NextChunkKey(number)));
-  const uint64_t count = document.chunks.size();
-  batch.Put(Table::kMeta, NextChunkKey(number), EncodeCounter(first + count));
-
-  DocumentRecord record;
-  record.set_id(document.id);
-  record.set_version(old ? old->version() + 1 : 1);
-  record.set_title(document.title);
-  record.set_file_name(document.file_name);
-  record.set_format(document.format);
-  *record.mutable_label() = LabelToProto(document.label);
-  record.set_sha256(document.sha256);
-  record.set_text_sha256(document.text_sha256);
-  record.set_size_bytes(document.size_bytes);
-  record.set_characters(document.characters);
-  record.set_pages(document.pages);
-  record.set_added_unix_ms(NowMs());
-  record.set_first_chunk_number(first);
-  record.set_num_chunks(static_cast<int32_t>(count));
-  record.set_sequence_number(sequence);
-  batch.Put(Table::kDocuments, DocumentKey(number, document.id), record.SerializeAsString());
-
-  std::vector<IndexedChunk> indexed;
-  for (uint64_t i = 0; i < count; ++i) {
-    const Chunk& chunk = document.chunks[i];
-    ChunkRecord chunk_record = RecordOfChunk(chunk);
-    chunk_record.set_number(first + i);
-    chunk_record.set_document_id(document.id);
-    chunk_record.set_document_version(record.version());
-    chunk_record.set_ordinal(static_cast<int32_t>(i));
-    batch.Put(Table::kChunks, ChunkKey(number, first + i), chunk_record.SerializeAsString());
-    indexed.push_back({first + i, chunk.language, prepared.terms[i]});
-  }
-  const ChunkRange range = {first, count};
-  const bool pending = count > 0 && prepared.vectors.empty();
-  if (pending) {
-    RETURN_IF_ERROR(RaiseFormat(kFormatWithPending, batch));
-    batch.Put(Table::kMeta, PendingKey(number, first), EncodeCounter(0));
-  } else {
-    PutVectors(number, range, prepared.vectors, batch);
-  }
-  const ChunkRange removed = RemoveChunks(number, old, batch);
-  // Before the commit: nobody may see the new version and take it for embedded.
-  if (pending) pending_.Add({base_id, number, document.id, range, 0});
-  if (const Status committed = database_->Commit(batch); !committed.ok()) {
-    if (pending) pending_.Remove({number, first});
-    return committed;
-  }
-
-  base.index->Replace(removed, document.label, indexed, prepared.vectors);
-  if (removed.count > 0) pending_.Remove({number, removed.first});
-  absl::MutexLock lock(&mu_);
-  Base& changed = bases_[base_id];
-  changed.documents += old && old->removed_unix_ms() == 0 ? 0 : 1;
-  changed.chunks += static_cast<int64_t>(count) - static_cast<int64_t>(removed.count);
-  return AddResult{record.version(), static_cast<int32_t>(count),
-                   static_cast<int32_t>(pending ? count : 0), false};
-}
-
-void KnowledgeStoreImpl::PutVectors(uint32_t base, const ChunkRange& range,
-                                    absl::Span<const float> vectors, Database::Batch& batch) {
-  for (uint64_t i = 0; i < range.count; ++i) {
-    const size_t dim = vectors.size() / range.count;
-    batch.Put(Table::kVectors, VectorKey(base, range.first + i),
-              EncodeVector(vectors.subspan(i * dim, dim)));
-  }
-}
-
-ChunkRange KnowledgeStoreImpl::RemoveChunks(uint32_t base,
-                                            const std::optional<DocumentRecord>& record,
-                                            Database::Batch& batch) {
-  if (!record || record->removed_unix_ms() != 0 || record->num_chunks() == 0) return {};
-  const ChunkRange range = {record->first_chunk_number(),
-                            static_cast<uint64_t>(record->num_chunks())};
-  for (uint64_t i = range.first; i < range.first + range.count; ++i) {
-    batch.Delete(Table::kChunks, ChunkKey(base, i));
-    batch.Delete(Table::kVectors, VectorKey(base, i));
-  }
-  batch.Delete(Table::kMeta, PendingKey(base, range.first));
-  return range;
-}
-
-StatusOr<int32_t> KnowledgeStoreImpl::DeleteDocument(const std::string& base_id,
-                                                     const std::string& document_id,
-                                                     const AccessFilter& filter) {
-  absl::MutexLock write_lock(&write_mu_);
-  ASSIGN_OR_RETURN(const Base base, FindBase(base_id));
-  const uint32_t number = base.record.number();
-  ASSIGN_OR_RETURN(const DocumentRecord record, FindReadable(number, document_id, filter));
-  Database::Batch batch;
-  ASSIGN_OR_RETURN(const uint64_t sequence, NextSequence(batch));
-  DocumentRecord tombstone;
-  tombstone.set_id(record.id());
-  tombstone.set_version(record.version());
-  tombstone.set_sequence_number(sequence);
-  tombstone.set_removed_unix_ms(std::max<int64_t>(NowMs(), 1));
-  batch.Put(Table::kDocuments, DocumentKey(number, document_id), tombstone.SerializeAsString());
-  const ChunkRange removed = RemoveChunks(number, record, batch);
-  RETURN_IF_ERROR(database_->Commit(batch));
-
-  base.index->Replace(removed, Label(), {}, {});
-  if (removed.count > 0) pending_.Remove({number, removed.first});
-  absl::MutexLock lock(&mu_);
-  Base& changed = bases_[base_id];
-  --changed.documents;
-  changed.chunks -= static_cast<int64_t>(removed.count);
-  return static_cast<int32_t>(removed.count);
+StatusOr<StoredDocument> KnowledgeStoreImpl::FindDocument(uint32_t base,
+                                                          const std::string& document_id) const {
+  StoredDocument stored;
+  ASSIGN_OR_RETURN(std::optional<DocumentRecord> newest, FindRecord(base, document_id));
+  if (!newest) return stored;
+  stored.last_version = newest->version();
+  if (newest->removed_unix_ms() != 0) return stored;
+  const std::string prefix = OlderVersionPrefix(base, document_id);
+  RETURN_IF_ERROR(database_->Scan(
+      Table::kDocuments, prefix, prefix,
+      [&stored](std::string_view, std::string_view value) -> StatusOr<bool> {
+        ASSIGN_OR_RETURN(DocumentRecord record, DecodeRecord<DocumentRecord>(value, "a version"));
+        stored.versions.push_back(std::move(record));
+        return true;
+      }));
+  stored.versions.push_back(*std::move(newest));
+  std::reverse(stored.versions.begin(), stored.versions.end());
+  return stored;
 }
 
 StatusOr<DocumentInfo> KnowledgeStoreImpl::GetDocument(const std::string& base_id,
                                                        const std::string& document_id,
                                                        const AccessFilter& filter) const {
-  ASSIGN_OR_RETURN(const Base base, FindBase(base_id));
-  ASSIGN_OR_RETURN(const DocumentRecord record,
-                   FindReadable(base.record.number(), document_id, filter));
-  return Describe(base.record.number(), record);
+  ASSIGN_OR_RETURN(const uint32_t base, NumberOfBase(base_id));
+  ASSIGN_OR_RETURN(const std::optional<DocumentRecord> record, FindRecord(base, document_id));
+  ASSIGN_OR_RETURN(const std::optional<UploadRecord> upload, FindUpload(base, document_id));
+  ASSIGN_OR_RETURN(std::optional<DocumentInfo> info, Describe(base, record, upload, filter));
+  if (!info) return UnknownDocument(document_id);
+  return *std::move(info);
 }
+
+StatusOr<std::vector<DocumentInfo>> KnowledgeStoreImpl::ListVersions(
+    const std::string& base_id, const std::string& document_id, const AccessFilter& filter) const {
+  ASSIGN_OR_RETURN(const uint32_t base, NumberOfBase(base_id));
+  ASSIGN_OR_RETURN(const DocumentInfo newest, GetDocument(base_id, document_id, filter));
+  ASSIGN_OR_RETURN(const StoredDocument stored, FindDocument(base, document_id));
+  std::vector<DocumentInfo> infos;
+  const std::optional<size_t> found = InForce(stored.versions, NowMs());
+  for (size_t i = 0; i < stored.versions.size(); ++i) {
+    ASSIGN_OR_RETURN(DocumentInfo info, Describe(base, stored.versions[i]));
+    if (!filter.Allows(info.label)) continue;
+    info.in_force = found == i;
+    infos.push_back(std::move(info));
+  }
+  if (infos.empty()) return std::vector<DocumentInfo>{newest};  // an upload only
+  infos.front().upload = newest.upload;
+  return infos;
+}
+
+namespace {
+
+/// One page's worth of records of one kind, in the order of their documents.
+template <typename Record, typename Keep>
+StatusOr<std::map<std::string, Record>> ReadPage(const Database& database,
+                                                 const std::string& prefix,
+                                                 const std::string& after, size_t wanted,
+                                                 const Keep& keep) {
+  std::map<std::string, Record> records;
+  std::string begin = prefix + after;
+  if (!after.empty()) begin.push_back('\0');  // the first key after it
+  RETURN_IF_ERROR(database.Scan(
+      Table::kDocuments, prefix, begin,
+      [&](std::string_view key, std::string_view value) -> StatusOr<bool> {
+        ASSIGN_OR_RETURN(Record record, DecodeRecord<Record>(value, "a document record"));
+        ASSIGN_OR_RETURN(const bool kept, keep(record));
+        if (kept) records.emplace(key.substr(prefix.size()), std::move(record));
+        return records.size() < wanted;
+      }));
+  return records;
+}
+
+}  // namespace
 
 StatusOr<DocumentPage> KnowledgeStoreImpl::ListDocuments(const std::string& base_id,
                                                          const AccessFilter& filter,
-                                                         int32_t page_size,
-                                                         const std::string& page_token) const {
-  ASSIGN_OR_RETURN(const Base base, FindBase(base_id));
-  if (page_size < 0) return InvalidArgument("page_size is {}, expected 0 or more", page_size);
-  const size_t wanted = static_cast<size_t>(
-      std::min(page_size == 0 ? kDefaultPageSize : page_size, options_.max_documents_per_page));
+                                                         const ListOptions& options) const {
+  ASSIGN_OR_RETURN(const uint32_t base, NumberOfBase(base_id));
+  if (options.page_size < 0) {
+    return InvalidArgument("page_size is {}, expected 0 or more", options.page_size);
+  }
+  const size_t wanted =
+      static_cast<size_t>(std::min(options.page_size == 0 ? kDefaultPageSize : options.page_size,
+                                   options_.max_documents_per_page));
   // The token names the last document shown, which its reader knows already.
-  const StatusOr<std::string> after = HexDecode(page_token);
+  const StatusOr<std::string> after = HexDecode(options.page_token);
   if (!after.ok())
     return InvalidArgument("page_token was not made by an earlier page of this list");
-  const std::string prefix = DocumentPrefix(base.record.number());
-  std::string begin = prefix + *after;
-  if (!after->empty()) begin.push_back('\0');  // the first key after it
 
+  const auto readable = [&filter](const v1::Label& proto) -> StatusOr<bool> {
+    ASSIGN_OR_RETURN(const Label label, LabelFromProto(proto));
+    return filter.Allows(label);
+  };
+  using Records = std::map<std::string, DocumentRecord>;
+  using Uploads = std::map<std::string, UploadRecord>;
+  ASSIGN_OR_RETURN(const Records records,
+                   ReadPage<DocumentRecord>(*database_, DocumentPrefix(base), *after, wanted + 1,
+                                            [&](const DocumentRecord& record) -> StatusOr<bool> {
+                                              if (record.removed_unix_ms() != 0) return false;
+                                              if (!HasFields(record, options.fields)) return false;
+                                              return readable(record.label());
+                                            }));
+  // An upload of a document whose version is hidden is hidden too.
+  const auto open_upload = [&](const UploadRecord& upload) -> StatusOr<bool> {
+    ASSIGN_OR_RETURN(const auto record, FindRecord(base, upload.document_id()));
+    ASSIGN_OR_RETURN(const auto info, Describe(base, record, upload, filter));
+    return info.has_value();
+  };
+  Uploads uploads;
+  if (options.fields.empty()) {
+    ASSIGN_OR_RETURN(uploads, ReadPage<UploadRecord>(*database_, UploadPrefix(base), *after,
+                                                     wanted + 1, open_upload));
+  }
+  std::set<std::string> ids;
+  for (const auto& [id, record] : records) ids.insert(id);
+  for (const auto& [id, upload] : uploads) ids.insert(id);
   DocumentPage page;
-  RETURN_IF_ERROR(
-      database_->Scan(Table::kDocuments, prefix, begin,
-                      [&](std::string_view, std::string_view value) -> StatusOr<bool> {
-                        ASSIGN_OR_RETURN(const DocumentRecord record,
-                                         DecodeRecord<DocumentRecord>(value, "a document record"));
-                        if (record.removed_unix_ms() != 0) return true;
-                        ASSIGN_OR_RETURN(DocumentInfo info, Describe(base.record.number(), record));
-                        if (!filter.Allows(info.label)) return true;
-                        if (page.documents.size() == wanted) {
-                          page.next_page_token = HexEncode(page.documents.back().id);
-                          return false;
-                        }
-                        page.documents.push_back(std::move(info));
-                        return true;
-                      }));
+  for (const std::string& id : ids) {
+    if (page.documents.size() == wanted) {
+      page.next_page_token = HexEncode(page.documents.back().id);
+      break;
+    }
+    ASSIGN_OR_RETURN(const auto record, FindRecord(base, id));
+    ASSIGN_OR_RETURN(const auto upload, FindUpload(base, id));
+    ASSIGN_OR_RETURN(std::optional<DocumentInfo> info, Describe(base, record, upload, filter));
+    if (info) page.documents.push_back(*std::move(info));  // else it went just now
+  }
   return page;
+}
+
+StatusOr<DeletionReceipt> KnowledgeStoreImpl::DeleteDocument(const std::string& base_id,
+                                                             const std::string& document_id,
+                                                             const AccessFilter& filter) {
+  absl::MutexLock write_lock(&write_mu_);
+  ASSIGN_OR_RETURN(const Base base, FindBase(base_id));
+  const uint32_t number = base.record.number();
+  RETURN_IF_ERROR(GetDocument(base_id, document_id, filter).status());
+  ASSIGN_OR_RETURN(const StoredDocument stored, FindDocument(number, document_id));
+  ASSIGN_OR_RETURN(const std::optional<UploadRecord> upload, FindUpload(number, document_id));
+  const ChunkRange before = IndexedRange(number, stored);
+
+  StoreChange change;
+  store::v1::ReceiptRecord receipt;
+  receipt.set_knowledge_base(base_id);
+  receipt.set_base_number(number);
+  receipt.set_document_id(document_id);
+  receipt.set_removed_unix_ms(std::max<int64_t>(NowMs(), 1));
+  receipt.set_index_generation(base.index->generation().number);
+  for (const DocumentRecord& version : stored.versions) {
+    DropVersion(number, version, change);
+    receipt.add_versions(version.version());
+    if (&version == stored.newest()) continue;
+    change.batch.Delete(Table::kDocuments, OlderVersionKey(number, document_id, version.version()));
+  }
+  for (const ChunkRange& range : change.removed) {
+    store::v1::ReceiptRecord::Range& removed = *receipt.add_chunks();
+    removed.set_first(range.first);
+    removed.set_count(range.count);
+  }
+  if (upload) {
+    change.batch.Delete(Table::kDocuments, UploadKey(number, document_id));
+    --change.file_users[upload->sha256()];
+  }
+  ASSIGN_OR_RETURN(const uint64_t sequence, NextSequence(change.batch));
+  receipt.set_sequence_number(sequence);
+  if (!stored.versions.empty()) {
+    DocumentRecord tombstone;
+    tombstone.set_id(document_id);
+    tombstone.set_version(stored.last_version);
+    tombstone.set_sequence_number(sequence);
+    tombstone.set_removed_unix_ms(receipt.removed_unix_ms());
+    change.batch.Put(Table::kDocuments, DocumentKey(number, document_id),
+                     tombstone.SerializeAsString());
+    --change.documents;
+  }
+  // Before the receipt: it names the files that go.
+  RETURN_IF_ERROR(CountFileUsers(number, change));
+  ASSIGN_OR_RETURN(DeletionReceipt result, PutReceipt(std::move(receipt), change));
+  RETURN_IF_ERROR(Commit(base, change));
+
+  base.index->Replace(before, Label(), {}, {});
+  timetable_.Forget({number, document_id});
+  return result;
 }
 
 }  // namespace hadal::retrieval

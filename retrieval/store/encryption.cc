@@ -8,10 +8,10 @@ namespace hadal::retrieval {
 
 using store::v1::KnowledgeBaseRecord;
 
-Status KnowledgeStoreImpl::CreateDataKey(KnowledgeBaseRecord& base, Database::Batch& batch) {
+Status KnowledgeStoreImpl::CreateDataKey(KnowledgeBaseRecord& base) {
   if (options_.cipher == nullptr) return OkStatus();
   ASSIGN_OR_RETURN(*base.mutable_data_key(), options_.cipher->CreateKey(base.number()));
-  return base.data_key().empty() ? OkStatus() : RaiseFormat(kFormatEncrypted, batch);
+  return OkStatus();
 }
 
 StatusOr<bool> KnowledgeStoreImpl::LoadDataKey(KnowledgeBaseRecord& base) {
@@ -39,22 +39,11 @@ Status KnowledgeStoreImpl::DestroyDataKey(KnowledgeBaseRecord& base) {
   erasing.clear_data_key();
   erasing.set_erasing(true);
   Database::Batch batch;
+  batch.UseReserve();
   batch.Put(Table::kMeta, BaseKey(base.id()), erasing.SerializeAsString());
   RETURN_IF_ERROR(database_->Commit(batch));
   base = std::move(erasing);
   options_.cipher->DropKey(base.number());
-  return OkStatus();
-}
-
-// In this order: as long as the record says so, an interrupted erasure is taken up again.
-Status KnowledgeStoreImpl::FinishErasing(const KnowledgeBaseRecord& base) {
-  RETURN_IF_ERROR(database_->Scrub(Table::kMeta));
-  return DropContent(base);
-}
-
-Status KnowledgeStoreImpl::RaiseFormat(std::string_view version, Database::Batch& batch) {
-  ASSIGN_OR_RETURN(const std::string current, database_->Get(Table::kMeta, FormatKey()));
-  if (current < version) batch.Put(Table::kMeta, FormatKey(), version);
   return OkStatus();
 }
 

@@ -18,9 +18,16 @@ constexpr char kBase = 0x03;
 constexpr char kNextChunk = 0x04;
 constexpr char kPending = 0x05;
 constexpr char kSealedValues = 0x06;
+constexpr char kImport = 0x07;
+constexpr char kReceipt = 0x08;
+constexpr char kUnfinishedFile = 0x09;
 constexpr char kDocument = 0x11;
+constexpr char kOlderVersion = 0x12;
+constexpr char kUpload = 0x13;
 constexpr char kChunk = 0x21;
 constexpr char kVector = 0x31;
+constexpr char kFilePiece = 0x41;
+constexpr char kFileUsers = 0x42;
 
 static_assert(std::endian::native == std::endian::little, "vectors are stored little-endian");
 
@@ -62,14 +69,73 @@ std::string PendingKey(uint32_t base, uint64_t first_chunk) {
   return NumberedKey(kPending, base, first_chunk);
 }
 std::string SealedValuesKey(uint32_t base) { return NumberedKey(kSealedValues, base); }
+std::string GenerationKey() { return std::string(1, kCounter) + "g"; }
+std::string UnfinishedFilesPrefix() { return std::string(1, kUnfinishedFile); }
+std::string UnfinishedFilePrefix(uint32_t base) { return NumberedKey(kUnfinishedFile, base); }
+std::string UnfinishedFileKey(uint32_t base, std::string_view sha256) {
+  return UnfinishedFilePrefix(base).append(sha256);
+}
+std::string ImportPrefix() { return std::string(1, kImport); }
+std::string ImportKey(uint32_t base) { return NumberedKey(kImport, base); }
+std::string ReceiptPrefix() { return std::string(1, kReceipt); }
+std::string ReceiptKey(uint64_t sequence) {
+  std::string key = ReceiptPrefix();
+  AppendBigEndian(sequence, key);
+  return key;
+}
 std::string DocumentPrefix(uint32_t base) { return NumberedKey(kDocument, base); }
 std::string DocumentKey(uint32_t base, std::string_view document_id) {
   return DocumentPrefix(base).append(document_id);
+}
+std::string OlderVersionsPrefix(uint32_t base) { return NumberedKey(kOlderVersion, base); }
+// A document id holds no control characters: the zero ends it.
+std::string OlderVersionPrefix(uint32_t base, std::string_view document_id) {
+  return OlderVersionsPrefix(base).append(document_id).append(1, '\0');
+}
+std::string OlderVersionKey(uint32_t base, std::string_view document_id, int32_t version) {
+  std::string key = OlderVersionPrefix(base, document_id);
+  AppendBigEndian(static_cast<uint32_t>(version), key);
+  return key;
+}
+std::string UploadPrefix(uint32_t base) { return NumberedKey(kUpload, base); }
+std::string UploadKey(uint32_t base, std::string_view document_id) {
+  return UploadPrefix(base).append(document_id);
 }
 std::string ChunkPrefix(uint32_t base) { return NumberedKey(kChunk, base); }
 std::string ChunkKey(uint32_t base, uint64_t number) { return NumberedKey(kChunk, base, number); }
 std::string VectorPrefix(uint32_t base) { return NumberedKey(kVector, base); }
 std::string VectorKey(uint32_t base, uint64_t number) { return NumberedKey(kVector, base, number); }
+
+std::string FilesPrefix(uint32_t base) { return NumberedKey(kFilePiece, base); }
+std::string FilePrefix(uint32_t base, std::string_view sha256) {
+  return FilesPrefix(base).append(sha256);
+}
+std::string FilePieceKey(uint32_t base, std::string_view sha256, uint32_t piece) {
+  std::string key = FilePrefix(base, sha256);
+  AppendBigEndian(piece, key);
+  return key;
+}
+std::string FileUsersPrefix(uint32_t base) { return NumberedKey(kFileUsers, base); }
+std::string FileUsersKey(uint32_t base, std::string_view sha256) {
+  return FileUsersPrefix(base).append(sha256);
+}
+
+const std::array<ExportedKind, 9> kExportedKinds = {{{Table::kMeta, NextChunkKey},
+                                                     {Table::kMeta, PendingPrefix},
+                                                     {Table::kDocuments, DocumentPrefix},
+                                                     {Table::kDocuments, OlderVersionsPrefix},
+                                                     {Table::kDocuments, UploadPrefix},
+                                                     {Table::kChunks, ChunkPrefix},
+                                                     {Table::kVectors, VectorPrefix},
+                                                     {Table::kFiles, FilesPrefix},
+                                                     {Table::kFiles, FileUsersPrefix}}};
+
+const ExportedKind* FindExportedKind(char kind, uint32_t base) {
+  for (const ExportedKind& exported : kExportedKinds) {
+    if (exported.prefix(base)[0] == kind) return &exported;
+  }
+  return nullptr;
+}
 
 std::string EndOfPrefix(std::string prefix) {
   while (!prefix.empty() && static_cast<uint8_t>(prefix.back()) == 0xFF) prefix.pop_back();
@@ -125,18 +191,24 @@ Status DecodeVector(std::string_view value, int32_t dim, std::vector<float>& out
   return OkStatus();
 }
 
+namespace {
+
+StatusOr<Label> StoredLabel(const v1::Label& proto, const std::string& document_id) {
+  StatusOr<Label> label = LabelFromProto(proto);
+  if (label.ok()) return label;
+  return DataLoss("document {} is stored without a valid label: {}", document_id,
+                  StatusMessage(label.status()));
+}
+
+}  // namespace
+
 StatusOr<DocumentInfo> InfoOfRecord(const store::v1::DocumentRecord& record) {
   DocumentInfo info;
   info.id = record.id();
   info.title = record.title();
   info.file_name = record.file_name();
   info.format = record.format();
-  StatusOr<Label> label = LabelFromProto(record.label());
-  if (!label.ok()) {
-    return DataLoss("document {} is stored without a valid label: {}", record.id(),
-                    StatusMessage(label.status()));
-  }
-  info.label = *std::move(label);
+  ASSIGN_OR_RETURN(info.label, StoredLabel(record.label(), record.id()));
   info.sha256 = record.sha256();
   info.size_bytes = record.size_bytes();
   info.characters = record.characters();
@@ -144,6 +216,40 @@ StatusOr<DocumentInfo> InfoOfRecord(const store::v1::DocumentRecord& record) {
   info.version = record.version();
   info.num_chunks = record.num_chunks();
   info.added_unix_ms = record.added_unix_ms();
+  info.has_file = record.has_file();
+  info.given_title = record.given_title();
+  info.settings = record.settings();
+  for (const store::v1::DocumentField& field : record.fields()) {
+    info.fields.push_back({field.name(), field.value(), field.normalized()});
+  }
+  info.signature.assign(record.signature().begin(), record.signature().end());
+  info.warnings.assign(record.warnings().begin(), record.warnings().end());
+  info.effective_unix_ms = record.effective_unix_ms();
+  info.expires_unix_ms = record.expires_unix_ms();
+  info.superseded_unix_ms = record.superseded_unix_ms();
+  info.superseded_by = record.superseded_by();
+  info.attempts = record.attempts();
+  info.parse_ms = record.parse_ms();
+  info.embed_ms = record.embed_ms();
+  return info;
+}
+
+StatusOr<UploadInfo> InfoOfRecord(const store::v1::UploadRecord& record) {
+  UploadInfo info;
+  info.number = record.sequence_number();
+  info.file.document_id = record.document_id();
+  info.file.given_title = record.given_title();
+  info.file.file_name = record.file_name();
+  ASSIGN_OR_RETURN(info.file.label, StoredLabel(record.label(), record.document_id()));
+  info.file.sha256 = record.sha256();
+  info.file.size_bytes = record.size_bytes();
+  info.file.effective_unix_ms = record.effective_unix_ms();
+  info.file.expires_unix_ms = record.expires_unix_ms();
+  info.state = record.failed() ? DocumentState::kFailed : DocumentState::kReceived;
+  info.reason_code = record.reason_code();
+  info.reason = record.reason();
+  info.attempts = record.attempts();
+  info.received_unix_ms = record.received_unix_ms();
   return info;
 }
 

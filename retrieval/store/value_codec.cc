@@ -1,5 +1,7 @@
 #include "retrieval/store/value_codec.h"
 
+#include <algorithm>
+
 #include "base/hex.h"
 #include "retrieval/store/checksum.h"
 #include "retrieval/store/records.h"
@@ -61,6 +63,13 @@ StatusOr<std::string_view> ValueCodec::Decode(Table table, std::string_view key,
   const Status opened = cipher_->Open(base, key, value, scratch);
   if (opened.ok()) return std::string_view(scratch);
   return Annotate(opened, "the value of key " + DescribeKey(table, key));
+}
+
+std::string_view ValueCodec::DecodeRemains(Table table, std::string_view key,
+                                           std::string_view stored, std::string& scratch) const {
+  const StatusOr<std::string_view> value = Decode(table, key, stored, scratch);
+  if (value.ok()) return *value;
+  return stored.substr(0, stored.size() - std::min(stored.size(), kChecksumBytes));
 }
 
 }  // namespace hadal::retrieval

@@ -30,6 +30,11 @@ class ValueCodec {
   StatusOr<std::string_view> Decode(Table table, std::string_view key, std::string_view stored,
                                     std::string& scratch) const;
 
+  /// For looking at what is left in files: the value as far as it can be opened. One whose key was
+  /// destroyed, or that is damaged, stays as it is without its checksum.
+  std::string_view DecodeRemains(Table table, std::string_view key, std::string_view stored,
+                                 std::string& scratch) const;
+
   /// Of the base's key; 0 where there is none.
   uint64_t SealedValues(uint32_t base) const {
     return cipher_ == nullptr ? 0 : cipher_->SealedValues(base);

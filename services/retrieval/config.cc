@@ -52,6 +52,8 @@ constexpr NumberField kNumberFields[] = {
      "writes stop when the disk has less room than this"},
     {"parser_processes", &RetrievalConfig::parser_processes, 1, 256, "files parsed side by side"},
     {"parse_seconds", &RetrievalConfig::parse_seconds, 1, 3600, "time limit of one file"},
+    {"max_attempts", &RetrievalConfig::max_attempts, 1, 100,
+     "to read a file that ends the parser or takes too long, before it is given up"},
     {"embed_batch", &RetrievalConfig::embed_batch, 1, 1024,
      "passages in one call to the inference service"},
     {"embed_seconds", &RetrievalConfig::embed_seconds, 1, 3600,

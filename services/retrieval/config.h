@@ -27,6 +27,7 @@ struct RetrievalConfig {
   int64_t min_free_bytes = int64_t{256} << 20;  ///< writes stop when the disk has less
   int64_t parser_processes = 2;
   int64_t parse_seconds = 60;
+  int64_t max_attempts = 3;     ///< to read a file that crashes the parser or takes too long
   int64_t embed_batch = 32;     ///< passages in one call to the inference service
   int64_t embed_seconds = 120;  ///< patience with it, for one batch
   int64_t max_calls = 64;

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "absl/base/thread_annotations.h"
@@ -22,24 +23,35 @@ struct IngestOptions {
   retrieval::ChunkerOptions chunker;
 };
 
-/// A file's way into a knowledge base: parsed in the sandbox, cut into chunks, embedded, written.
-/// A file that cannot be taken is an answer with a reason, not an error. Thread-safe.
+/// What became of a file.
+struct IngestOutcome {
+  StatusOr<v1::AddDocumentResponse> response;
+  std::optional<retrieval::UploadTask> again;  ///< the file is kept and wants another attempt
+};
+
+/// A file's way into a knowledge base: kept, parsed in the sandbox, cut into chunks, embedded,
+/// written. A file that cannot be taken is an answer with a reason, not an error; it stays, with
+/// the reason, until it is deleted, replaced or asked to be read again. Thread-safe.
 class Ingest {
  public:
+  /// `folder` is for fields and signatures.
   Ingest(IngestOptions options, std::shared_ptr<parser::ParserPool> pool,
-         std::shared_ptr<const retrieval::TextFolder> folder)
-      : options_(options), pool_(std::move(pool)), folder_(std::move(folder)) {}
+         std::shared_ptr<const retrieval::TextFolder> folder);
 
   /// What can be said of the header before any byte of the file has come. INVALID_ARGUMENT for a
   /// missing or unknown classification, or a name or title that is too long or no UTF-8.
   Status CheckHeader(const v1::DocumentHeader& header) const;
 
-  /// Returns when the document is searchable, or refused with a reason. `tokens` counts as the
+  /// Returns when the document is searchable, or refused with a reason. From the moment the file is
+  /// kept an error is not the end of it: `again` is for whoever tries again. `tokens` counts as the
   /// store's embedding model does.
-  StatusOr<v1::AddDocumentResponse> Add(retrieval::KnowledgeStore& store,
-                                        retrieval::TokenCounter& tokens,
-                                        const v1::DocumentHeader& header,
-                                        const std::string& content) const;
+  IngestOutcome Add(retrieval::KnowledgeStore& store, retrieval::TokenCounter& tokens,
+                    const v1::DocumentHeader& header, const std::string& content) const;
+
+  /// The same for a file that the store keeps already. CANCELLED when it was deleted, replaced or
+  /// given up meanwhile.
+  IngestOutcome Resume(retrieval::KnowledgeStore& store, retrieval::TokenCounter& tokens,
+                       const retrieval::UploadTask& task) const;
 
   /// The answer to a file that is too big; Add() gives the same.
   v1::AddDocumentResponse TooLarge(const v1::DocumentHeader& header) const;
@@ -47,7 +59,17 @@ class Ingest {
   const IngestOptions& options() const { return options_; }
 
  private:
+  /// One attempt.
+  IngestOutcome Read(retrieval::KnowledgeStore& store, retrieval::TokenCounter& tokens,
+                     const retrieval::UploadTask& task, const std::string& content) const;
+  /// An answer, or an error that is not the file's fault.
+  StatusOr<v1::AddDocumentResponse> TryRead(retrieval::KnowledgeStore& store,
+                                            retrieval::TokenCounter& tokens,
+                                            const retrieval::UploadTask& task,
+                                            const std::string& content) const;
+
   const IngestOptions options_;
+  const std::string settings_;  // names what a reading depends on
   const std::shared_ptr<parser::ParserPool> pool_;
   const std::shared_ptr<const retrieval::TextFolder> folder_;
 };

@@ -6,6 +6,64 @@
 
 namespace hadal::retrieval_service {
 
+namespace {
+
+v1::DocumentState StateToProto(retrieval::DocumentState state) {
+  using retrieval::DocumentState;
+  switch (state) {
+    case DocumentState::kReceived:
+      return v1::DOCUMENT_STATE_RECEIVED;
+    case DocumentState::kParsed:
+      return v1::DOCUMENT_STATE_PARSED;
+    case DocumentState::kChunked:
+      return v1::DOCUMENT_STATE_CHUNKED;
+    case DocumentState::kEmbedded:
+      return v1::DOCUMENT_STATE_EMBEDDED;
+    case DocumentState::kVisible:
+      return v1::DOCUMENT_STATE_VISIBLE;
+    case DocumentState::kFailed:
+      return v1::DOCUMENT_STATE_FAILED;
+  }
+  return v1::DOCUMENT_STATE_UNSPECIFIED;
+}
+
+v1::Upload UploadToProto(const retrieval::UploadInfo& upload) {
+  v1::Upload proto;
+  proto.set_state(StateToProto(upload.state));
+  proto.set_reason_code(upload.reason_code);
+  proto.set_reason(upload.reason);
+  proto.set_attempts(upload.attempts);
+  proto.set_received_unix_ms(upload.received_unix_ms);
+  proto.set_sha256(upload.file.sha256);
+  proto.set_size_bytes(upload.file.size_bytes);
+  *proto.mutable_label() = retrieval::LabelToProto(upload.file.label);
+  return proto;
+}
+
+}  // namespace
+
+std::vector<retrieval::FieldMatch> FieldsFromProto(
+    const google::protobuf::RepeatedPtrField<v1::FieldMatch>& proto) {
+  std::vector<retrieval::FieldMatch> fields;
+  for (const v1::FieldMatch& field : proto) fields.push_back({field.name(), field.value()});
+  return fields;
+}
+
+v1::DeletionReceipt ReceiptToProto(const retrieval::DeletionReceipt& receipt) {
+  v1::DeletionReceipt proto;
+  proto.set_knowledge_base(receipt.knowledge_base);
+  proto.set_document_id(receipt.document_id);
+  proto.set_sequence(receipt.sequence);
+  proto.set_removed_unix_ms(receipt.removed_unix_ms);
+  proto.mutable_versions()->Add(receipt.versions.begin(), receipt.versions.end());
+  proto.set_documents(receipt.documents);
+  proto.set_chunks(receipt.chunks);
+  proto.mutable_file_sha256()->Add(receipt.file_sha256.begin(), receipt.file_sha256.end());
+  proto.set_gone_at_generation(receipt.gone_at_generation);
+  proto.set_index_generation(receipt.index_generation);
+  return proto;
+}
+
 retrieval::AccessFilter FilterFromProto(const internal::v1::AccessFilter& proto) {
   retrieval::AccessFilter filter;
   filter.clearance = retrieval::ClearanceFromProto(proto.clearance());
@@ -22,6 +80,7 @@ v1::KnowledgeBase BaseToProto(const retrieval::KnowledgeBaseInfo& base) {
   proto.set_chunks(base.chunks);
   proto.set_created_unix_ms(base.created_unix_ms);
   proto.set_encryption(base.encryption);
+  proto.set_keep_versions(base.keep_versions);
   return proto;
 }
 
@@ -40,6 +99,24 @@ v1::Document DocumentToProto(const retrieval::DocumentInfo& document) {
   proto.set_sha256(document.sha256);
   proto.set_added_unix_ms(document.added_unix_ms);
   proto.set_chunks_pending(document.pending_chunks);
+  proto.set_state(StateToProto(document.state));
+  proto.set_in_force(document.in_force);
+  proto.set_effective_unix_ms(document.effective_unix_ms);
+  proto.set_expires_unix_ms(document.expires_unix_ms);
+  proto.set_superseded_unix_ms(document.superseded_unix_ms);
+  proto.set_superseded_by(document.superseded_by);
+  for (const retrieval::DocumentField& field : document.fields) {
+    v1::DocumentField& added = *proto.add_fields();
+    added.set_name(field.name);
+    added.set_value(field.value);
+    added.set_normalized(field.normalized);
+  }
+  proto.mutable_warnings()->Add(document.warnings.begin(), document.warnings.end());
+  proto.set_attempts(document.attempts);
+  proto.set_parse_ms(document.parse_ms);
+  proto.set_embed_ms(document.embed_ms);
+  proto.set_has_file(document.has_file);
+  if (document.upload) *proto.mutable_upload() = UploadToProto(*document.upload);
   return proto;
 }
 

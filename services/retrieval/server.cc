@@ -74,7 +74,8 @@ StatusOr<std::unique_ptr<RetrievalServer>> RetrievalServer::Start(const Retrieva
   RETURN_IF_ERROR(ValidateConfig(config));
   ASSIGN_OR_RETURN(std::shared_ptr<const Ingest> ingest, MakeIngest(config));
   auto parts = std::make_unique<Parts>();
-  parts->service = std::make_unique<RetrievalService>(std::move(ingest), config.max_buffered_bytes);
+  parts->service = std::make_unique<RetrievalService>(std::move(ingest), config.max_buffered_bytes,
+                                                      config.data_folder + "/snapshots");
   ASSIGN_OR_RETURN(parts->rpc, Listen(config, parts->service.get()));
   rpc::RunFile run_file;
   run_file.pid = ::getpid();
@@ -134,6 +135,8 @@ Status RetrievalServer::WaitAndOpen() {
 
   retrieval::KnowledgeStoreOptions store_options;
   store_options.path = config_.data_folder + "/retrieval";
+  store_options.index_folder = config_.data_folder + "/index";
+  store_options.chunker = retrieval::ChunkerFingerprint(ChunkerOptionsOf(config_));
   store_options.max_chunks_per_document = config_.max_chunks_per_document;
   store_options.embed_first_chunks = config_.embed_first_chunks;
   store_options.min_free_bytes = config_.min_free_bytes;

@@ -29,8 +29,10 @@ StatusOr<internal::v1::SearchResponse> RunSearch(KnowledgeStore& store,
   if (top_k < 1 || top_k > kMaxTopK) {
     return InvalidArgument("top_k is {}, expected 1 to {}", top_k, kMaxTopK);
   }
+  const retrieval::SearchOptions options = {top_k, FieldsFromProto(request.fields()),
+                                            request.as_of_unix_ms()};
   ASSIGN_OR_RETURN(const retrieval::SearchResult result,
-                   store.Search(request.knowledge_base(), request.query(), top_k,
+                   store.Search(request.knowledge_base(), request.query(), options,
                                 FilterFromProto(request.filter())));
   internal::v1::SearchResponse response;
   for (const retrieval::SearchHit& hit : result.hits) *response.add_hits() = HitToProto(hit);
@@ -42,10 +44,12 @@ StatusOr<internal::v1::SearchResponse> RunSearch(KnowledgeStore& store,
 
 StatusOr<v1::ListDocumentsResponse> RunListDocuments(
     const KnowledgeStore& store, const internal::v1::ListDocumentsRequest& request) {
+  const v1::ListDocumentsRequest& list = request.request();
+  const retrieval::ListOptions options = {list.page_size(), list.page_token(),
+                                          FieldsFromProto(list.fields())};
   ASSIGN_OR_RETURN(
       const retrieval::DocumentPage page,
-      store.ListDocuments(request.request().knowledge_base(), FilterFromProto(request.filter()),
-                          request.request().page_size(), request.request().page_token()));
+      store.ListDocuments(list.knowledge_base(), FilterFromProto(request.filter()), options));
   v1::ListDocumentsResponse response;
   for (const retrieval::DocumentInfo& document : page.documents) {
     *response.add_documents() = DocumentToProto(document);
@@ -64,6 +68,7 @@ grpc::Status Answer(StatusOr<Response> result, Response* response) {
 
 void RetrievalService::Serve(std::shared_ptr<KnowledgeStore> store,
                              std::shared_ptr<retrieval::TokenCounter> tokens) {
+  uploads_.Start(store, tokens);
   absl::MutexLock lock(&mu_);
   store_ = std::move(store);
   tokens_ = std::move(tokens);
@@ -114,9 +119,12 @@ grpc::Status RetrievalService::DeleteKnowledgeBase(grpc::ServerContext*,
                                                    v1::DeleteKnowledgeBaseResponse* response) {
   const auto store = Store();
   if (!store.ok()) return rpc::ToGrpc(store.status());
-  const StatusOr<int64_t> removed = (*store)->DeleteBase(request->id());
-  if (removed.ok()) response->set_documents_removed(*removed);
-  return rpc::ToGrpc(removed.status());
+  const StatusOr<retrieval::DeletionReceipt> receipt = (*store)->DeleteBase(request->id());
+  if (receipt.ok()) {
+    response->set_documents_removed(receipt->documents);
+    *response->mutable_receipt() = ReceiptToProto(*receipt);
+  }
+  return rpc::ToGrpc(receipt.status());
 }
 
 StatusOr<v1::AddDocumentResponse> RetrievalService::Receive(
@@ -148,7 +156,9 @@ StatusOr<v1::AddDocumentResponse> RetrievalService::Receive(
     return InvalidArgument("the upload ended after {} bytes, its header says {}", content.size(),
                            header.size_bytes());
   }
-  return ingest_->Add(*store, *tokens, header, content);
+  IngestOutcome outcome = ingest_->Add(*store, *tokens, header, content);
+  if (outcome.again) uploads_.Add(*outcome.again, UploadQueue::kFirstPause);
+  return std::move(outcome.response);
 }
 
 grpc::Status RetrievalService::AddDocument(grpc::ServerContext* context,
@@ -170,10 +180,13 @@ grpc::Status RetrievalService::DeleteDocument(grpc::ServerContext*,
                                               v1::DeleteDocumentResponse* response) {
   const auto store = Store();
   if (!store.ok()) return rpc::ToGrpc(store.status());
-  const StatusOr<int32_t> removed = (*store)->DeleteDocument(
+  const StatusOr<retrieval::DeletionReceipt> receipt = (*store)->DeleteDocument(
       request->knowledge_base(), request->document_id(), FilterFromProto(request->filter()));
-  if (removed.ok()) response->set_chunks_removed(*removed);
-  return rpc::ToGrpc(removed.status());
+  if (receipt.ok()) {
+    response->set_chunks_removed(static_cast<int32_t>(receipt->chunks));
+    *response->mutable_receipt() = ReceiptToProto(*receipt);
+  }
+  return rpc::ToGrpc(receipt.status());
 }
 
 grpc::Status RetrievalService::Search(grpc::ServerContext*,

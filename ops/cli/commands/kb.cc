@@ -1,3 +1,5 @@
+#include <fmt/format.h>
+
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <nlohmann/json.hpp>
@@ -23,6 +25,46 @@ nlohmann::json ToJson(const v1::KnowledgeBase& base) {
 
 std::vector<std::string> Strings(const google::protobuf::RepeatedPtrField<std::string>& field) {
   return {field.begin(), field.end()};
+}
+
+const char* StateName(v1::DocumentState state) {
+  switch (state) {
+    case v1::DOCUMENT_STATE_RECEIVED:
+      return "received";
+    case v1::DOCUMENT_STATE_PARSED:
+      return "parsed";
+    case v1::DOCUMENT_STATE_CHUNKED:
+      return "chunked";
+    case v1::DOCUMENT_STATE_EMBEDDED:
+      return "embedded";
+    case v1::DOCUMENT_STATE_VISIBLE:
+      return "visible";
+    case v1::DOCUMENT_STATE_FAILED:
+      return "failed";
+    default:
+      return "unknown";
+  }
+}
+
+nlohmann::json UploadJson(const v1::Document& doc) {
+  const v1::Upload& upload = doc.upload();
+  return {{"id", doc.id()},
+          {"state", StateName(upload.state())},
+          {"reason_code", upload.reason_code()},
+          {"reason", upload.reason()},
+          {"attempts", upload.attempts()},
+          {"bytes", upload.size_bytes()},
+          {"sha256", upload.sha256()},
+          {"received_unix_ms", upload.received_unix_ms()}};
+}
+
+// A file that is no version yet, or never became one.
+std::string UploadState(const v1::Upload& upload) {
+  std::string state = StateName(upload.state());
+  if (!upload.reason_code().empty()) {
+    state += fmt::format(" ({}: {})", upload.reason_code(), upload.reason());
+  }
+  return state;
 }
 
 Status RunCreate(const Invocation& invocation, const std::string& id,
@@ -63,6 +105,7 @@ Status RunLs(const Invocation& invocation) {
 
 Status RunLsDocs(const Invocation& invocation, const std::string& id) {
   nlohmann::json json = nlohmann::json::array();
+  nlohmann::json uploads = nlohmann::json::array();
   std::vector<std::vector<std::string>> rows;
   v1::ListDocumentsRequest request;
   request.set_knowledge_base(id);
@@ -72,6 +115,13 @@ Status RunLsDocs(const Invocation& invocation, const std::string& id) {
                      Call<v1::Knowledge>(invocation, &v1::Knowledge::Stub::ListDocuments, request));
     for (const v1::Document& doc : page.documents()) {
       const std::string classification = ClassificationName(doc.label().classification());
+      const std::string groups = JoinOrDash(Strings(doc.label().groups()));
+      if (doc.has_upload()) {
+        uploads.push_back(UploadJson(doc));
+        rows.push_back({doc.id(), "-", "-", "-", UploadState(doc.upload()), classification, groups,
+                        doc.title()});
+      }
+      if (doc.version() == 0) continue;
       json.push_back({{"id", doc.id()},
                       {"title", doc.title()},
                       {"file", doc.file_name()},
@@ -88,20 +138,28 @@ Status RunLsDocs(const Invocation& invocation, const std::string& id) {
                       {"classification", classification},
                       {"compartments", Strings(doc.label().compartments())},
                       {"groups", Strings(doc.label().groups())}});
-      rows.push_back({doc.id(), doc.format(), std::to_string(doc.version()),
-                      std::to_string(doc.chunks()),
-                      DocumentState(doc.chunks(), doc.chunks_pending()), classification,
-                      JoinOrDash(Strings(doc.label().groups())), doc.title()});
+      rows.push_back(
+          {doc.id(), doc.format(), std::to_string(doc.version()), std::to_string(doc.chunks()),
+           DocumentState(doc.chunks(), doc.chunks_pending()), classification, groups, doc.title()});
     }
     request.set_page_token(page.next_page_token());
   } while (!request.page_token().empty());
   if (invocation.json) {
-    PrintJson({{"documents", json}});
+    PrintJson({{"documents", json}, {"uploads", uploads}});
   } else {
     PrintTable({"ID", "FORMAT", "VERSION", "CHUNKS", "STATE", "CLASSIFICATION", "GROUPS", "TITLE"},
                rows);
   }
   return OkStatus();
+}
+
+nlohmann::json ReceiptJson(const v1::DeletionReceipt& receipt) {
+  return {{"sequence", receipt.sequence()},
+          {"removed_unix_ms", receipt.removed_unix_ms()},
+          {"versions", std::vector<int32_t>(receipt.versions().begin(), receipt.versions().end())},
+          {"chunks", receipt.chunks()},
+          {"file_sha256", Strings(receipt.file_sha256())},
+          {"gone_at_generation", receipt.gone_at_generation()}};
 }
 
 Status RunRm(const Invocation& invocation, const std::string& id, const std::string& document) {
@@ -112,7 +170,9 @@ Status RunRm(const Invocation& invocation, const std::string& id, const std::str
     ASSIGN_OR_RETURN(
         const v1::DeleteKnowledgeBaseResponse response,
         Call<v1::Knowledge>(invocation, &v1::Knowledge::Stub::DeleteKnowledgeBase, request));
-    json = {{"knowledge_base", id}, {"documents_removed", response.documents_removed()}};
+    json = {{"knowledge_base", id},
+            {"documents_removed", response.documents_removed()},
+            {"receipt", ReceiptJson(response.receipt())}};
   } else {
     v1::DeleteDocumentRequest request;
     request.set_knowledge_base(id);
@@ -122,13 +182,14 @@ Status RunRm(const Invocation& invocation, const std::string& id, const std::str
         Call<v1::Knowledge>(invocation, &v1::Knowledge::Stub::DeleteDocument, request));
     json = {{"knowledge_base", id},
             {"document", document},
-            {"chunks_removed", response.chunks_removed()}};
+            {"chunks_removed", response.chunks_removed()},
+            {"receipt", ReceiptJson(response.receipt())}};
   }
   if (invocation.json) {
     PrintJson(json);
   } else {
-    std::printf("removed  %s%s%s\n", id.c_str(), document.empty() ? "" : "/",
-                Printable(document).c_str());
+    std::printf("removed  %s%s%s  (receipt %s)\n", id.c_str(), document.empty() ? "" : "/",
+                Printable(document).c_str(), json["receipt"]["sequence"].dump().c_str());
   }
   return OkStatus();
 }
@@ -157,7 +218,8 @@ void AddKb(CLI::App& app, Invocation& invocation) {
   docs->add_option("KB", *id)->required();
   docs->footer(
       "A large document is searchable by its words at once; \"embedding 40 %\" tells how far it\n"
-      "is to being searchable by its meaning too.\n\nExample:\n  hadal kb ls-docs manuals");
+      "is to being searchable by its meaning too. A file that waits to be read, or could not be\n"
+      "read, has a line of its own with the reason.\n\nExample:\n  hadal kb ls-docs manuals");
   docs->callback([&invocation, id] {
     invocation.run = [&invocation, id] { return RunLsDocs(invocation, *id); };
   });
@@ -182,6 +244,9 @@ void AddKb(CLI::App& app, Invocation& invocation) {
   AddKbAdd(*kb, invocation);
   AddKbSearch(*kb, invocation);
   AddKbEval(*kb, invocation);
+  AddKbVersions(*kb, invocation);
+  AddKbReparse(*kb, invocation);
+  AddKbVerifyDeleted(*kb, invocation);
 }
 
 }  // namespace hadal::cli

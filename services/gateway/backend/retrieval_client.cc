@@ -5,37 +5,10 @@
 #include <utility>
 
 #include "base/log.h"
-#include "hadal/internal/v1/retrieval.grpc.pb.h"
 #include "services/gateway/backend/client_call.h"
+#include "services/gateway/backend/retrieval_stub.h"
 
 namespace hadal::gateway {
-namespace {
-
-using google::protobuf::RepeatedPtrField;
-
-// Keeps what `principal` may read; `label_of` names an item's label. Returns how many were dropped.
-template <typename Item, typename LabelOf>
-int KeepReadable(const auth::Principal& principal, const LabelOf& label_of,
-                 RepeatedPtrField<Item>& items) {
-  int kept = 0;
-  for (int i = 0; i < items.size(); ++i) {
-    if (!auth::MayRead(principal, label_of(items[i]))) continue;
-    if (kept != i) items.SwapElements(kept, i);
-    ++kept;
-  }
-  const int dropped = items.size() - kept;
-  items.DeleteSubrange(kept, dropped);
-  return dropped;
-}
-
-}  // namespace
-
-struct RetrievalClient::Stub {
-  explicit Stub(std::shared_ptr<grpc::Channel> channel)
-      : retrieval(internal::v1::Retrieval::NewStub(std::move(channel))) {}
-  const std::unique_ptr<internal::v1::Retrieval::Stub> retrieval;
-};
-
 internal::v1::AccessFilter FilterOf(const auth::Principal& principal) {
   internal::v1::AccessFilter filter;
   filter.set_clearance(principal.clearance);
@@ -109,9 +82,7 @@ StatusOr<v1::ListDocumentsResponse> RetrievalClient::ListDocuments(
   v1::ListDocumentsResponse response;
   RETURN_IF_ERROR(BackendStatus(
       "retrieval", stub_->retrieval->ListDocuments(call.context(), filtered, &response)));
-  const int dropped = KeepReadable(
-      principal, [](const v1::Document& document) { return document.label(); },
-      *response.mutable_documents());
+  const int dropped = KeepReadableDocuments(principal, *response.mutable_documents());
   if (dropped > 0) {
     LogError("retrieval listed {} documents that '{}' may not read; dropped", dropped,
              principal.user_id);
@@ -140,6 +111,8 @@ StatusOr<internal::v1::SearchResponse> RetrievalClient::Search(
   filtered.set_knowledge_base(request.knowledge_base());
   filtered.set_query(request.query());
   filtered.set_top_k(request.top_k());
+  *filtered.mutable_fields() = request.fields();
+  filtered.set_as_of_unix_ms(request.as_of_unix_ms());
   *filtered.mutable_filter() = FilterOf(principal);
   internal::v1::SearchResponse response;
   RETURN_IF_ERROR(

@@ -47,6 +47,27 @@ class RetrievalClient {
   StatusOr<internal::v1::SearchResponse> Search(CallScope& scope, const auth::Principal& principal,
                                                 const v1::SearchRequest& request) const;
 
+  // retrieval_operations.cc
+  StatusOr<v1::KnowledgeBase> UpdateKnowledgeBase(
+      CallScope& scope, const v1::UpdateKnowledgeBaseRequest& request) const;
+  StatusOr<v1::ListVersionsResponse> ListVersions(CallScope& scope,
+                                                  const auth::Principal& principal,
+                                                  const v1::ListVersionsRequest& request) const;
+  StatusOr<v1::ReparseDocumentResponse> ReparseDocument(
+      CallScope& scope, const auth::Principal& principal,
+      const v1::ReparseDocumentRequest& request) const;
+  StatusOr<v1::PurgeDeletedResponse> PurgeDeleted(CallScope& scope) const;
+  StatusOr<v1::VerifyDeletedResponse> VerifyDeleted(CallScope& scope,
+                                                    const v1::VerifyDeletedRequest& request) const;
+  /// Hands each part to `write` until it says no.
+  using WritePart = std::function<Status(const v1::ExportKnowledgeBaseResponse&)>;
+  Status ExportKnowledgeBase(CallScope& scope, const v1::ExportKnowledgeBaseRequest& request,
+                             const WritePart& write) const;
+  /// As AddDocument.
+  using NextImportPart = std::function<StatusOr<bool>(v1::ImportKnowledgeBaseRequest&)>;
+  StatusOr<v1::KnowledgeBase> ImportKnowledgeBase(CallScope& scope,
+                                                  const NextImportPart& next) const;
+
  private:
   struct Stub;
   const std::unique_ptr<Stub> stub_;

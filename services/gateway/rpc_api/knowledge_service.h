@@ -36,6 +36,27 @@ class KnowledgeService final : public v1::Knowledge::Service {
   grpc::Status Search(grpc::ServerContext* context, const v1::SearchRequest* request,
                       v1::SearchResponse* response) override;
 
+  // knowledge_operations.cc
+  grpc::Status UpdateKnowledgeBase(grpc::ServerContext* context,
+                                   const v1::UpdateKnowledgeBaseRequest* request,
+                                   v1::KnowledgeBase* response) override;
+  grpc::Status ListVersions(grpc::ServerContext* context, const v1::ListVersionsRequest* request,
+                            v1::ListVersionsResponse* response) override;
+  grpc::Status ReparseDocument(grpc::ServerContext* context,
+                               const v1::ReparseDocumentRequest* request,
+                               v1::ReparseDocumentResponse* response) override;
+  grpc::Status PurgeDeleted(grpc::ServerContext* context, const v1::PurgeDeletedRequest* request,
+                            v1::PurgeDeletedResponse* response) override;
+  grpc::Status VerifyDeleted(grpc::ServerContext* context, const v1::VerifyDeletedRequest* request,
+                             v1::VerifyDeletedResponse* response) override;
+  /// Every document, whatever its label: a permission of its own, which curators do not hold.
+  grpc::Status ExportKnowledgeBase(
+      grpc::ServerContext* context, const v1::ExportKnowledgeBaseRequest* request,
+      grpc::ServerWriter<v1::ExportKnowledgeBaseResponse>* writer) override;
+  grpc::Status ImportKnowledgeBase(grpc::ServerContext* context,
+                                   grpc::ServerReader<v1::ImportKnowledgeBaseRequest>* reader,
+                                   v1::KnowledgeBase* response) override;
+
  private:
   StatusOr<v1::AddDocumentResponse> Add(RequestContext& request, CallScope& scope,
                                         grpc::ServerReader<v1::AddDocumentRequest>& reader) const;

@@ -1,5 +1,6 @@
-// A child ingests, replaces and deletes, and says on a pipe what was acknowledged; it is killed at
-// random moments. What it said must be there after reopening, and nothing half.
+// A child receives files, reads them, replaces, reads again, deletes, purges and takes snapshots,
+// and says on a pipe what was acknowledged; it is killed at random moments. What it said must be
+// there after reopening, and nothing half.
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -9,6 +10,7 @@
 
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
 #include <map>
 #include <optional>
 #include <random>
@@ -22,17 +24,20 @@
 namespace hadal::retrieval {
 namespace {
 
-constexpr int kKills = 24;
+constexpr int kKills = 24;  // HADAL_CRASH_KILLS asks for more
 constexpr int kDocuments = 6;
 constexpr int64_t kEmbedFirst = 2;  // of one to five chunks: most are embedded in the background
 
-/// What the child says: "+ <document> <content>", "- <document> 0" before a change ("?" first) and
-/// after it was acknowledged.
+/// What the child says: "?" before a change, then "+ <document> <content>", "- <document> 0" once
+/// it was acknowledged; in between, "r" once a file was received; "s <number> 0" after a snapshot.
 struct Expected {
   std::map<int, int> acknowledged;  // document -> content; absent: deleted or never added
+  std::map<int, int> received;      // of uploads that were not said to be visible
   int pending_document = -1;        // begun, not acknowledged
   int pending_content = 0;          // 0: a delete
+  int snapshot = -1;                // the last one
   int changes = 0;                  // acknowledged in all
+  int resumed = 0;                  // uploads that the parent finished
 };
 
 std::string Name(int document) { return "d" + std::to_string(document); }
@@ -43,6 +48,37 @@ std::vector<std::string> ContentTexts(int document, int content) {
     texts.push_back(Name(document) + "内容" + std::to_string(content) + "段" + std::to_string(i));
   }
   return texts;
+}
+
+/// The bytes of the file that holds `content`; some have more than one piece.
+std::string FileOf(int document, int content) {
+  std::string bytes = Name(document) + " " + std::to_string(content) + " ";
+  bytes.resize(content % 7 == 0 ? 1'200'000 : 300, 'z');
+  return bytes;
+}
+
+int ContentOfFile(const std::string& bytes) {
+  int document = 0;
+  int content = 0;
+  EXPECT_EQ(std::sscanf(bytes.c_str(), "d%d %d", &document, &content), 2);
+  return content;
+}
+
+ReceivedFile Received(int document, int content) {
+  ReceivedFile file;
+  file.document_id = Name(document);
+  file.file_name = Name(document) + ".txt";
+  file.label = {Classification::kPublic, {}, {}};
+  file.sha256 = fmt::format("{:064x}", document * 10'000'000 + content);
+  file.size_bytes = static_cast<int64_t>(FileOf(document, content).size());
+  return file;
+}
+
+NewDocument Reading(int document, int content, uint64_t upload) {
+  NewDocument reading = MakeDocument(Name(document), ContentTexts(document, content));
+  reading.sha256 = Received(document, content).sha256;
+  reading.upload = upload;
+  return reading;
 }
 
 constexpr char kPathVariable[] = "HADAL_CRASH_TEST_STORE";
@@ -71,20 +107,44 @@ TEST(CrashTestChild, DISABLED_Ingests) {
                                             std::make_shared<SystemClock>()));
   Say('o', 0, 0);
   std::mt19937 random(static_cast<unsigned>(std::atoi(first_content)));
+  ASSERT_OK(store->SetKeepVersions("kb", static_cast<int32_t>(random() % 2)));
   for (int content = std::atoi(first_content);; ++content) {
     const int document = static_cast<int>(random() % kDocuments);
-    const bool remove = random() % 4 == 0;
-    Say('?', document, remove ? 0 : content);
-    const Status status =
-        remove
-            ? store->DeleteDocument("kb", Name(document), Everything()).status()
-            : store
-                  ->AddDocument("kb", MakeDocument(Name(document), ContentTexts(document, content)))
-                  .status();
-    if (!absl::IsNotFound(status)) {
-      ASSERT_OK(status);
+    const size_t what = random() % 16;
+    if (what == 0) {
+      ASSERT_OK(store->Purge());
+    } else if (what == 1) {
+      ASSERT_OK(store->Snapshot(fmt::format("{}-snapshot-{}", path, content)));
+      Say('s', content, 0);
+    } else if (what < 5) {
+      Say('?', document, 0);
+      const Status status = store->DeleteDocument("kb", Name(document), Everything()).status();
+      if (!absl::IsNotFound(status)) {
+        ASSERT_OK(status);
+      }
+      Say('-', document, 0);
+    } else if (what < 9) {
+      Say('?', document, content);
+      ASSERT_OK(store->AddDocument("kb", Reading(document, content, 0)));
+      Say('+', document, content);
+    } else if (what == 9) {
+      const auto upload = store->Reparse("kb", Name(document), Everything());
+      if (!upload.ok()) continue;  // not there, or without a file
+      ASSERT_OK_AND_ASSIGN(const auto waiting, store->WaitingUploads());
+      ASSERT_EQ(waiting.size(), 1u);
+      ASSERT_OK_AND_ASSIGN(const std::string file,
+                           store->ReadFile("kb", waiting.front().upload.file.sha256));
+      ASSERT_OK(store->AddDocument("kb", Reading(document, ContentOfFile(file), *upload)));
+    } else {
+      Say('?', document, content);
+      ASSERT_OK_AND_ASSIGN(
+          const ReceiveResult received,
+          store->Receive("kb", Received(document, content), FileOf(document, content), ""));
+      Say('r', document, content);
+      ASSERT_OK(store->BeginAttempt("kb", Name(document), received.upload));
+      ASSERT_OK(store->AddDocument("kb", Reading(document, content, received.upload)));
+      Say('+', document, content);
     }
-    Say(remove ? '-' : '+', document, content);
   }
 }
 
@@ -145,12 +205,18 @@ class CrashTest : public StoreFixture {
         expected.pending_content = content;
       } else if (kind == '+') {
         expected.acknowledged[document] = content;
+        expected.received.erase(document);
         expected.pending_document = -1;
         ++expected.changes;
       } else if (kind == '-') {
         expected.acknowledged.erase(document);
+        expected.received.erase(document);
         expected.pending_document = -1;
         ++expected.changes;
+      } else if (kind == 'r') {
+        expected.received[document] = content;
+      } else if (kind == 's') {
+        expected.snapshot = document;
       }
     }
   }
@@ -167,39 +233,80 @@ class CrashTest : public StoreFixture {
     return texts;
   }
 
+  static std::multiset<std::string> Wanted(int document, int content) {
+    if (content == 0) return {};
+    const std::vector<std::string> texts = ContentTexts(document, content);
+    return {texts.begin(), texts.end()};
+  }
+
+  /// What is found of each document: what was acknowledged, or the change under way, whole.
   void Check(Expected& expected) {
     for (int document = 0; document < kDocuments; ++document) {
-      const auto wanted = [document](int content) {
-        const std::vector<std::string> texts = ContentTexts(document, content);
-        return content == 0 ? std::multiset<std::string>()
-                            : std::multiset<std::string>(texts.begin(), texts.end());
-      };
       const auto it = expected.acknowledged.find(document);
       const int before = it == expected.acknowledged.end() ? 0 : it->second;
       const std::multiset<std::string> stored = Stored(document);
       if (document != expected.pending_document) {
-        EXPECT_EQ(stored, wanted(before)) << Name(document);
+        EXPECT_EQ(stored, Wanted(document, before)) << Name(document);
         continue;
       }
-      // The change under way happened wholly or not at all.
-      const bool happened = stored == wanted(expected.pending_content);
-      EXPECT_TRUE(happened || stored == wanted(before)) << Name(document);
+      const bool happened = stored == Wanted(document, expected.pending_content);
+      EXPECT_TRUE(happened || stored == Wanted(document, before)) << Name(document);
       if (!happened) continue;
       if (expected.pending_content == 0) {
         expected.acknowledged.erase(document);
+        expected.received.erase(document);
       } else {
         expected.acknowledged[document] = expected.pending_content;
       }
     }
-    int64_t chunks = 0;
-    for (const auto& [document, content] : expected.acknowledged) {
-      chunks += static_cast<int64_t>(ContentTexts(document, content).size());
-    }
     EXPECT_EQ(store_->ListBases().front().documents,
               static_cast<int64_t>(expected.acknowledged.size()));
-    EXPECT_EQ(store_->ListBases().front().chunks, chunks);
+  }
+
+  /// A file that was said to be received waits, or its document is visible; then it is finished.
+  void FinishUploads(Expected& expected) {
+    const auto waiting = store_->WaitingUploads();
+    ASSERT_OK(waiting);
+    std::map<int, int> contents;
+    for (const UploadTask& task : *waiting) {
+      const int document = std::atoi(task.upload.file.document_id.c_str() + 1);
+      ASSERT_OK_AND_ASSIGN(const std::string file, store_->ReadFile("kb", task.upload.file.sha256));
+      const int content = ContentOfFile(file);
+      EXPECT_TRUE(file == FileOf(document, content));
+      contents[document] = content;
+      ASSERT_OK_AND_ASSIGN(const bool begun,
+                           store_->BeginAttempt("kb", Name(document), task.upload.number));
+      EXPECT_TRUE(begun);
+      ASSERT_OK(store_->AddDocument("kb", Reading(document, content, task.upload.number)));
+      expected.acknowledged[document] = content;
+      ++expected.resumed;
+    }
+    for (const auto& [document, content] : expected.received) {
+      EXPECT_TRUE(expected.acknowledged.count(document) != 0 &&
+                  expected.acknowledged[document] == content)
+          << "the received file " << content << " of " << Name(document) << " is lost";
+    }
+    expected.received.clear();
+    expected.pending_document = -1;
+    Check(expected);
+  }
+
+  /// A snapshot opens, which checks every record of it, and is dropped.
+  void CheckSnapshot(Expected& expected) {
+    const std::string folder = fmt::format("{}-snapshot-{}", options_.path, expected.snapshot);
+    if (expected.snapshot < 0) return;
+    KnowledgeStoreOptions options = options_;
+    options.path = folder;
+    EXPECT_OK(KnowledgeStore::Open(options, embedder_, clock_));
+    std::filesystem::remove_all(folder);
+    expected.snapshot = -1;
   }
 };
+
+int Kills() {
+  const char* asked = std::getenv("HADAL_CRASH_KILLS");
+  return asked == nullptr ? kKills : std::atoi(asked);
+}
 
 TEST_F(CrashTest, NothingAcknowledgedIsLostAndNothingIsHalfThere) {
   std::mt19937 random(std::random_device{}());
@@ -208,24 +315,28 @@ TEST_F(CrashTest, NothingAcknowledgedIsLostAndNothingIsHalfThere) {
   random.seed(seed);
   Expected expected;
   int interrupted = 0;
-  for (int kill = 0; kill < kKills; ++kill) {
+  const int kills = Kills();
+  for (int kill = 0; kill < kills; ++kill) {
     store_.reset();
     const int first_content = 1 + kill * 100'000;
-    RunAndKill(first_content, absl::Microseconds(random() % 120'000), expected);
+    RunAndKill(first_content, absl::Microseconds(random() % 400'000), expected);
     if (HasFatalFailure()) return;
     Reopen();
     if (HasFatalFailure()) return;
-    Check(expected);
     interrupted += expected.pending_document >= 0;
+    Check(expected);
+    FinishUploads(expected);
+    CheckSnapshot(expected);
+    if (HasFailure()) return;
   }
   // What was pending at a kill gets its vectors; opening checks that none is missing.
   for (const auto& [document, content] : expected.acknowledged) WaitUntilPending(Name(document), 0);
   Reopen();
   Check(expected);
-  std::printf("%d changes acknowledged; %d of %d kills fell into a change\n", expected.changes,
-              interrupted, kKills);
+  std::printf("%d changes acknowledged; %d of %d kills fell into a change; %d files resumed\n",
+              expected.changes, interrupted, kills, expected.resumed);
   // A child that never got anywhere would make all of the above hold.
-  EXPECT_GT(expected.changes, kKills);
+  EXPECT_GT(expected.changes, kills / 2);
 }
 
 }  // namespace

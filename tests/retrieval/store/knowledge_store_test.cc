@@ -63,7 +63,10 @@ TEST_F(KnowledgeStoreTest, SameBytesLabelAndTitleChangeNothing) {
   relabelled.label.groups = {"hr"};
   ASSERT_OK_AND_ASSIGN(const AddResult changed, store_->AddDocument("kb", relabelled));
   EXPECT_FALSE(changed.unchanged);
-  EXPECT_EQ(changed.version, 2);
+  // The same text: the same version, and nothing is embedded again.
+  EXPECT_TRUE(changed.relabelled);
+  EXPECT_EQ(changed.version, 1);
+  EXPECT_EQ(embedder_->passages(), embedded);
   // The right is gone at the next search.
   EXPECT_THAT(Texts("一二三四", PublicOnly()), IsEmpty());
   EXPECT_THAT(Texts("一二三四", Everything()), ElementsAre("一二三四"));
@@ -85,8 +88,9 @@ TEST_F(KnowledgeStoreTest, ANewVersionReplacesTheOldOne) {
 
 TEST_F(KnowledgeStoreTest, ADeletedDocumentIsGoneAtTheNextSearch) {
   ASSERT_OK(store_->AddDocument("kb", MakeDocument("d1", {"机密的数字四十二", "第二段"})));
-  ASSERT_OK_AND_ASSIGN(const int32_t chunks, store_->DeleteDocument("kb", "d1", PublicOnly()));
-  EXPECT_EQ(chunks, 2);
+  ASSERT_OK_AND_ASSIGN(const DeletionReceipt receipt,
+                       store_->DeleteDocument("kb", "d1", PublicOnly()));
+  EXPECT_EQ(receipt.chunks, 2);
   for (int round = 0; round < 2; ++round) {
     EXPECT_THAT(Texts("四十二", Everything()), IsEmpty());
     EXPECT_STATUS(store_->GetDocument("kb", "d1", Everything()), kNotFound, "d1");
@@ -164,8 +168,8 @@ TEST_F(KnowledgeStoreTest, BasesAreApart) {
   ASSERT_OK(store_->AddDocument("kb", MakeDocument("d", {"甲库的文字"})));
   ASSERT_OK(store_->AddDocument("other", MakeDocument("d", {"乙库的文字"})));
   EXPECT_THAT(Texts("文字", PublicOnly()), ElementsAre("甲库的文字"));
-  ASSERT_OK_AND_ASSIGN(const int64_t removed, store_->DeleteBase("other"));
-  EXPECT_EQ(removed, 1);
+  ASSERT_OK_AND_ASSIGN(const DeletionReceipt removed, store_->DeleteBase("other"));
+  EXPECT_EQ(removed.documents, 1);
   EXPECT_STATUS(store_->Search("other", "文字", 1, Everything()), kNotFound, "other");
   ASSERT_OK(store_->CreateBase("other", "again"));
   for (int round = 0; round < 2; ++round) {

@@ -161,8 +161,9 @@ TEST_F(PendingTest, DeletedWhilePendingItLeavesNothing) {
   embedder_->allow_background(32);
   ASSERT_OK(store_->AddDocument("kb", LargeDocument("big")));
   WaitUntilPending("big", kLarge - 32);
-  ASSERT_OK_AND_ASSIGN(const int32_t removed, store_->DeleteDocument("kb", "big", Everything()));
-  EXPECT_EQ(removed, kLarge);
+  ASSERT_OK_AND_ASSIGN(const DeletionReceipt removed,
+                       store_->DeleteDocument("kb", "big", Everything()));
+  EXPECT_EQ(removed.chunks, kLarge);
   EXPECT_EQ(Search("设备").chunks_pending, 0);
   ASSERT_OK_AND_ASSIGN(const AddResult again,
                        store_->AddDocument("kb", MakeDocument("big", {"设备"})));
@@ -263,21 +264,6 @@ TEST_F(PendingTest, AnEmptyDocumentIsNotTakenForItsNeighbour) {
   EXPECT_EQ(Pending("big"), kLarge);
   Reopen();
   EXPECT_EQ(Pending("big"), kLarge);
-}
-
-TEST_F(PendingTest, TheFirstPendingKeyRaisesTheLayoutVersion) {
-  const auto version = [this] {
-    store_.reset();
-    const auto database = Database::Open({options_.path, 0});
-    EXPECT_OK(database);
-    return *(*database)->Get(Table::kMeta, FormatKey());
-  };
-  ASSERT_OK(store_->AddDocument("kb", MakeDocument("small", {"文字"})));
-  EXPECT_EQ(version(), "1");
-  Reopen();
-  ASSERT_OK(store_->AddDocument("kb", LargeDocument("big")));
-  EXPECT_EQ(version(), "2");
-  Reopen();
 }
 
 }  // namespace

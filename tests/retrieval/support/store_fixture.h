@@ -47,6 +47,7 @@ class StoreFixture : public ::testing::Test {
   void SetUp() override {
     ASSERT_OK_AND_ASSIGN(folder_, TempDir::Create("store"));
     options_.path = folder_->path() + "/knowledge";
+    options_.index_folder = folder_->path() + "/index";
     options_.min_free_bytes = 0;
     Reopen();
     ASSERT_OK(store_->CreateBase("kb", "a base"));

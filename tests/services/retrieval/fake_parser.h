@@ -6,7 +6,8 @@
 
 namespace hadal::retrieval_service {
 
-/// Every line of the file is a paragraph; "!reject" is refused, "!broken" is an error.
+/// Every line of the file is a paragraph; "!reject" is refused, "!crash" ends the parser, "!broken"
+/// is an error.
 class FakeParser final : public parser::ParserPool {
  public:
   StatusOr<internal::v1::ParseOutcome> Parse(std::string_view file_name,
@@ -16,6 +17,11 @@ class FakeParser final : public parser::ParserPool {
     if (content == "!reject") {
       outcome.mutable_rejection()->set_code("password_protected");
       outcome.mutable_rejection()->set_message("the file is encrypted");
+      return outcome;
+    }
+    if (content == "!crash") {
+      outcome.mutable_rejection()->set_code("parser_crashed");
+      outcome.mutable_rejection()->set_message("the file made the parser end");
       return outcome;
     }
     internal::v1::ParsedDocument& document = *outcome.mutable_document();

@@ -4,6 +4,8 @@
 #include <grpcpp/server.h>
 #include <grpcpp/server_builder.h>
 
+#include <map>
+
 #include "retrieval/chunk/estimated_tokens.h"
 #include "tests/retrieval/support/store_fixture.h"
 #include "tests/services/retrieval/fake_parser.h"
@@ -23,7 +25,7 @@ class ServiceTest : public retrieval::StoreFixture {
                          retrieval::TextFolder::Create());
     service_ = std::make_unique<RetrievalService>(
         std::make_shared<const Ingest>(options, std::make_shared<FakeParser>(), std::move(folder)),
-        1500);
+        1500, folder_->path() + "/snapshots");
     grpc::ServerBuilder builder;
     int port = 0;
     builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(), &port);
@@ -119,6 +121,113 @@ TEST_F(ServiceTest, AddsSearchesListsAndDeletes) {
   ASSERT_TRUE(stub_->DeleteDocument(&remove_context, remove, &removed).ok());
   EXPECT_EQ(removed.chunks_removed(), 1);
   EXPECT_EQ(Search("检修周期", v1::CLASSIFICATION_SECRET).hits_size(), 0);
+}
+
+TEST_F(ServiceTest, VersionsReceiptsAndReadingAgain) {
+  v1::AddDocumentResponse added;
+  v1::UpdateKnowledgeBaseRequest update;
+  update.set_id("kb");
+  update.set_keep_versions(3);
+  v1::KnowledgeBase base;
+  grpc::ClientContext update_context;
+  ASSERT_TRUE(stub_->UpdateKnowledgeBase(&update_context, update, &base).ok());
+  EXPECT_EQ(base.keep_versions(), 3);
+  ASSERT_TRUE(Add({Header("d"), Data("第一版内容")}, added).ok());
+  ASSERT_TRUE(Add({Header("d"), Data("第二版内容")}, added).ok());
+  EXPECT_EQ(added.version(), 2);
+
+  const auto versions = [this] {
+    internal::v1::ListVersionsRequest list;
+    list.mutable_request()->set_knowledge_base("kb");
+    list.mutable_request()->set_document_id("d");
+    list.mutable_filter()->set_clearance(v1::CLASSIFICATION_PUBLIC);
+    v1::ListVersionsResponse listed;
+    grpc::ClientContext context;
+    EXPECT_TRUE(stub_->ListVersions(&context, list, &listed).ok());
+    return listed;
+  };
+  ASSERT_EQ(versions().versions_size(), 2);
+  EXPECT_EQ(versions().versions(0).version(), 2);
+  EXPECT_TRUE(versions().versions(0).in_force());
+  EXPECT_EQ(versions().versions(1).superseded_by(), 2);
+
+  internal::v1::ReparseDocumentRequest reparse;
+  reparse.mutable_request()->set_knowledge_base("kb");
+  reparse.mutable_request()->set_document_id("d");
+  reparse.mutable_filter()->set_clearance(v1::CLASSIFICATION_PUBLIC);
+  v1::ReparseDocumentResponse reparsed;
+  grpc::ClientContext reparse_context;
+  ASSERT_TRUE(stub_->ReparseDocument(&reparse_context, reparse, &reparsed).ok());
+  const absl::Time end = absl::Now() + absl::Seconds(30);
+  while (versions().versions(0).has_upload() && absl::Now() < end) {
+    absl::SleepFor(absl::Milliseconds(2));
+  }
+  EXPECT_EQ(versions().versions_size(), 2);  // the same reading, the same version
+
+  internal::v1::DeleteDocumentRequest remove;
+  remove.set_knowledge_base("kb");
+  remove.set_document_id("d");
+  remove.mutable_filter()->set_clearance(v1::CLASSIFICATION_PUBLIC);
+  v1::DeleteDocumentResponse removed;
+  grpc::ClientContext remove_context;
+  ASSERT_TRUE(stub_->DeleteDocument(&remove_context, remove, &removed).ok());
+  EXPECT_EQ(removed.receipt().versions_size(), 2);
+  EXPECT_EQ(removed.receipt().file_sha256_size(), 2);
+  for (const bool purged : {false, true}) {
+    v1::PurgeDeletedResponse purge;
+    grpc::ClientContext purge_context;
+    if (purged) {
+      ASSERT_TRUE(stub_->PurgeDeleted(&purge_context, {}, &purge).ok());
+    }
+    v1::VerifyDeletedRequest verify;
+    verify.set_sequence(removed.receipt().sequence());
+    verify.set_text("第一版内容");
+    v1::VerifyDeletedResponse verified;
+    grpc::ClientContext verify_context;
+    ASSERT_TRUE(stub_->VerifyDeleted(&verify_context, verify, &verified).ok());
+    EXPECT_EQ(verified.gone(), purged);
+    EXPECT_EQ(verified.receipt().document_id(), "d");
+  }
+}
+
+TEST_F(ServiceTest, ExportsImportsAndTakesSnapshots) {
+  v1::AddDocumentResponse added;
+  ASSERT_TRUE(Add({Header("d"), Data("检修周期为六年")}, added).ok());
+  v1::ExportKnowledgeBaseRequest request;
+  request.set_id("kb");
+  grpc::ClientContext export_context;
+  const auto reader = stub_->ExportKnowledgeBase(&export_context, request);
+  v1::ExportKnowledgeBaseResponse part;
+  std::string bytes;
+  while (reader->Read(&part)) bytes += part.data();
+  ASSERT_TRUE(reader->Finish().ok());
+
+  const auto import = [this](const std::string& content) {
+    grpc::ClientContext context;
+    v1::KnowledgeBase base;
+    const auto writer = stub_->ImportKnowledgeBase(&context, &base);
+    v1::ImportKnowledgeBaseRequest message;
+    message.set_id("copy");
+    writer->Write(message);
+    message.set_data(content);
+    writer->Write(message);
+    writer->WritesDone();
+    const grpc::Status status = writer->Finish();
+    EXPECT_EQ(base.documents(), status.ok() ? 1 : 0);
+    return status;
+  };
+  EXPECT_EQ(import(bytes.substr(0, bytes.size() / 2)).error_code(), grpc::StatusCode::DATA_LOSS);
+  EXPECT_TRUE(import(bytes).ok());
+
+  for (const auto& [name, code] : std::map<std::string, grpc::StatusCode>{
+           {"../x", grpc::StatusCode::INVALID_ARGUMENT}, {"monday", grpc::StatusCode::OK}}) {
+    internal::v1::SnapshotRequest snapshot;
+    snapshot.set_name(name);
+    internal::v1::SnapshotResponse made;
+    grpc::ClientContext context;
+    EXPECT_EQ(stub_->Snapshot(&context, snapshot, &made).error_code(), code);
+    EXPECT_EQ(made.folder().empty(), code != grpc::StatusCode::OK);
+  }
 }
 
 class PendingServiceTest : public ServiceTest {
