@@ -25,7 +25,8 @@ struct KnowledgeStoreOptions {
   /// Folder of the bases' indexes, one below it each; empty: they stay in memory. What is in it is
   /// derived: it may be deleted while no store has it open.
   std::string index_folder;
-  std::string chunker;  ///< ChunkerFingerprint(): index files of another one are made anew
+  int64_t index_seal_chunks = 131'072;  ///< so many chunks go into a file
+  std::string chunker;                  ///< ChunkerFingerprint(): index files of another one are made anew
   int32_t max_documents_per_page = 1000;
   int64_t max_chunks_per_document = 100'000;
   /// A document of more chunks is visible, by its words, before it is embedded.

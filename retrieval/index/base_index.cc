@@ -170,19 +170,6 @@ void BaseIndex::CompactOpen() {
   members_.back() = std::move(fresh);
 }
 
-void BaseIndex::SetLabel(ChunkRange chunks, const Label& label) {
-  absl::MutexLock lock(&mu_);
-  for (auto it = FirstSlot(chunks.first);
-       it != slots_.end() && it->number < chunks.first + chunks.count; ++it) {
-    if (!it->live || class_labels_[it->label_class] == label) continue;
-    const uint32_t slot = static_cast<uint32_t>(it - slots_.begin());
-    labels_->Remove(it->label_class, slot, lexical_.length(slot));
-    it->label_class = labels_->Add(label, slot, lexical_.length(slot));
-    if (it->label_class == class_labels_.size()) class_labels_.push_back(label);
-  }
-  ForgetAllowed();
-}
-
 void BaseIndex::SetVectors(ChunkRange chunks, absl::Span<const float> vectors) {
   const size_t dim = static_cast<size_t>(options_.dim);
   CHECK(vectors.size() == chunks.count * dim);

@@ -23,7 +23,7 @@ using store::v1::KnowledgeBaseRecord;
 using store::v1::ReceiptRecord;
 
 constexpr size_t kMaxModelBytes = 255;
-constexpr absl::Duration kMaintenancePause = absl::Seconds(5);
+constexpr absl::Duration kMaintenancePause = absl::Seconds(2);
 
 }  // namespace
 
@@ -44,6 +44,7 @@ StatusOr<BaseIndexOptions> KnowledgeStoreImpl::IndexOptions(const KnowledgeBaseR
                                 ? model
                                 : fmt::format("{:08x} {}", Crc32c(model),
                                               model.substr(0, kMaxModelBytes - 9));
+  options.seal_chunks = options_.index_seal_chunks;
   ASSIGN_OR_RETURN(options.end_chunk, ReadCounter(NextChunkKey(base.number())));
   if (!base.data_key().empty()) {
     options.cipher = std::make_shared<BaseKeyCipher>(options_.cipher, base.number());
