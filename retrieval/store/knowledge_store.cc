@@ -277,13 +277,16 @@ StatusOr<DeletionReceipt> KnowledgeStoreImpl::EraseBase(const std::string& id) {
     if (it == bases_.end()) return UnknownBase(id);
     base = it->second;
   }
+  const uint32_t number = base.record.number();
   if (!base.record.data_key().empty()) {
     RETURN_IF_ERROR(DestroyDataKey(base.record));
+    // Nobody reads its records any more, whatever becomes of the rest.
+    pending_.RemoveBase(number);
+    timetable_.ForgetBase(number);
     absl::MutexLock lock(&mu_);
     bases_[id].record = base.record;
   }
   ASSIGN_OR_RETURN(DeletionReceipt receipt, DropContent(base));
-  const uint32_t number = base.record.number();
   pending_.RemoveBase(number);
   timetable_.ForgetBase(number);
   RemoveIndexFolder(number);

@@ -97,6 +97,18 @@ class EncryptionTest : public ::testing::TestWithParam<auth::AeadAlgorithm> {
     return false;
   }
 
+  void WaitForSegment() {
+    const auto made = [this] {
+      for (const auto& entry : fs::recursive_directory_iterator(store_options_.index_folder)) {
+        if (entry.path().extension() == ".hseg") return true;
+      }
+      return false;
+    };
+    const absl::Time end = absl::Now() + absl::Seconds(30);
+    while (!made() && absl::Now() < end) absl::SleepFor(absl::Milliseconds(20));
+    ASSERT_TRUE(made());
+  }
+
   std::string Found(const std::string& base) {
     const auto result = store_->Search(base, "检修", 1, retrieval::Everything());
     if (!result.ok()) return StatusMessage(result.status());
@@ -119,7 +131,10 @@ TEST_P(EncryptionTest, NothingThatADocumentSaysIsOnTheDisk) {
     if (!encrypted) encryption_.algorithm.reset();
     const std::string base = encrypted ? "sealed" : "plain";
     store_options_.path = folder_->path() + "/" + base;
+    store_options_.index_folder = store_options_.path + "-index";
+    store_options_.index_seal_chunks = 1;
     OpenWithRules(base);
+    WaitForSegment();
     EXPECT_EQ(store_->ListBases()[0].encryption,
               encrypted ? std::string(auth::AeadName(GetParam())) : "");
     for (int opened = 0; opened < 2; ++opened) {  // in the log; then in table files
@@ -131,6 +146,7 @@ TEST_P(EncryptionTest, NothingThatADocumentSaysIsOnTheDisk) {
     EXPECT_EQ(OnDisk(store_options_.path, kTitle), !encrypted);
     EXPECT_EQ(OnDisk(store_options_.path, kFileName), !encrypted);
     EXPECT_EQ(OnDisk(store_options_.path, vector), !encrypted);
+    EXPECT_EQ(OnDisk(store_options_.index_folder, vector), !encrypted);
   }
 }
 
