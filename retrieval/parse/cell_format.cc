@@ -101,15 +101,13 @@ struct Digits {
 
 Digits DigitsOf(double value, const Places& places) {
   Digits digits;
+  const int decimals = static_cast<int>(places.fraction.size());
+  std::string text = fmt::format("{:.{}f}", value * kHalfUp, decimals);
   if (places.has_exponent && value != 0) {
-    digits.exponent = static_cast<int>(std::floor(std::log10(value)));
-    value /= std::pow(10, digits.exponent);
-  }
-  std::string text =
-      fmt::format("{:.{}f}", value * kHalfUp, static_cast<int>(places.fraction.size()));
-  if (places.has_exponent && text.starts_with("10")) {  // 9.99 rounded up
-    ++digits.exponent;
-    text = fmt::format("{:.{}f}", 1.0, static_cast<int>(places.fraction.size()));
+    text = fmt::format("{:.{}e}", value * kHalfUp, decimals);  // "9.99e+02"
+    const size_t exponent = text.find('e');
+    digits.exponent = std::stoi(text.substr(exponent + 1));
+    text.resize(exponent);
   }
   const size_t point = std::min(text.find('.'), text.size());
   digits.whole = text.substr(0, point);
@@ -152,12 +150,15 @@ size_t ShownFraction(const FormatSection& section, const Places& places,
   return shown;
 }
 
-std::string FormatNumberSection(double value, const FormatSection& section) {
+std::string FormatNumberSection(const double number, const FormatSection& section) {
   const Places places = FindPlaces(section);
+  double value = number;
   for (int i = 0; i < places.percents; ++i) value *= 100;
   for (int i = 0; i < places.scale; ++i) value /= 1000;
+  if (!std::isfinite(value)) return FormatGeneral(number);  // 1e307 in percent
   const bool has_places = !places.whole.empty() || !places.fraction.empty();
-  if (has_places && (places.has_slash || std::abs(value) >= kMaxExact)) {
+  if ((has_places && places.has_slash) ||
+      ((has_places || places.has_exponent) && std::abs(value) >= kMaxExact)) {
     return FormatGeneral(value);
   }
   const Digits digits = DigitsOf(std::abs(value), places);

@@ -27,6 +27,9 @@ TEST(CellFormatTest, Numbers) {
   EXPECT_EQ(FormatCell(0.1234, "0.0%"), "12.3%");
   EXPECT_EQ(FormatCell(12345.6, "0.00E+00"), "1.23E+04");
   EXPECT_EQ(FormatCell(0.00012, "0.0E+0"), "1.2E-4");
+  EXPECT_EQ(FormatCell(999.9, "0.0E+00"), "1.0E+03");
+  EXPECT_EQ(FormatCell(5e-324, "0.00E+00"), "4.94E-324");
+  EXPECT_EQ(FormatCell(1e307, "0%%"), "1E+307");
   EXPECT_EQ(FormatCell(13800138000.0, "000-0000-0000"), "138-0013-8000");
 }
 
@@ -81,9 +84,9 @@ TEST(CellFormatTest, General) {
 
 TEST(CellFormatTest, NoCodeAndNoValueIsTooOdd) {
   for (const char* code : {"", "\"", "[", "[<", "\\", "_", "*", "E+", "0E+", ".", ",", ";;;;;;",
-                           "yyyyyyyyyyyy", "0.0.0", "[h", "%%%%", "?/?", "@", "AM/PM"}) {
+                           "yyyyyyyyyyyy", "0.0.0", "[h", "%%%%", "?/?", "@", "AM/PM", "E+%"}) {
     for (const double value :
-         {0.0, -1.5, 1e300, -1e-300, 45750.99999999, std::numeric_limits<double>::infinity(),
+         {0.0, -1.5, 1e308, -1e-300, 5e-324, 45750.99999999, std::numeric_limits<double>::infinity(),
           std::numeric_limits<double>::quiet_NaN()}) {
       EXPECT_LT(FormatCell(value, code).size(), 400u) << code << " " << value;
     }
