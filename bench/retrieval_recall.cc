@@ -83,13 +83,14 @@ Status AddDocuments(const Options& options, const retrieval_service::Ingest& ing
   for (const json& entry : ReadLines(options.set + "/manifest.jsonl")) {
     v1::DocumentHeader header = HeaderOf(entry, options.untitled);
     ASSIGN_OR_RETURN(std::string content, ReadFile(options.set + "/" + header.file_name()));
-    ASSIGN_OR_RETURN(v1::AddDocumentResponse added, ingest.Add(store, tokens, header, content));
+    ASSIGN_OR_RETURN(v1::AddDocumentResponse added,
+                     ingest.Add(store, tokens, header, content).response);
     if (!added.accepted() && !options.reference_text.empty()) {
       std::printf("%s: %s, its reference text instead\n", header.document_id().c_str(),
                   added.reason_code().c_str());
       header.set_file_name(header.document_id() + ".txt");
       ASSIGN_OR_RETURN(content, ReadFile(options.reference_text + "/" + header.file_name()));
-      ASSIGN_OR_RETURN(added, ingest.Add(store, tokens, header, content));
+      ASSIGN_OR_RETURN(added, ingest.Add(store, tokens, header, content).response);
     }
     if (!added.accepted()) {
       std::printf("%s %s: %s\n", header.document_id().c_str(), header.file_name().c_str(),

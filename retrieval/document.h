@@ -146,8 +146,11 @@ struct SearchHit {
 
 struct SearchResult {
   std::vector<SearchHit> hits;  ///< best first
-  bool complete = true;         ///< every allowed chunk was considered, by its words at least
+  /// Every allowed chunk was considered, by its words at least: these are the best of all. False
+  /// where graphs chose the candidates, or hits vanished under the search.
+  bool complete = true;
   int64_t chunks_allowed = 0;
+  int64_t chunks_examined = 0;  ///< of them, whose vector was compared with the query's
   int64_t chunks_pending = 0;  ///< of them, considered by words only: no vector yet
 };
 

@@ -248,8 +248,8 @@ class KnowledgeStoreImpl final : public KnowledgeStore {
   StatusOr<std::shared_ptr<BaseIndex>> IndexAsOf(const Base& base, int64_t as_of_ms)
       ABSL_LOCKS_EXCLUDED(as_of_mu_);
   StatusOr<SearchResult> SearchIndex(const BaseIndex& index, uint32_t base, const IndexQuery& query,
-                                     const SearchOptions& options,
-                                     const AccessFilter& filter) const;
+                                     const SearchOptions& options, const AccessFilter& filter,
+                                     bool& hits_vanished) const;
   struct LoadedHit {
     std::optional<SearchHit> hit;
     bool gone = false;  ///< deleted, or no longer open to the reader, since the index was asked

@@ -49,9 +49,10 @@ StatusOr<SearchResult> KnowledgeStoreImpl::Search(const std::string& base_id,
   }
   SearchResult result;
   for (int attempt = 0; attempt < kSearchAttempts; ++attempt) {
-    ASSIGN_OR_RETURN(result,
-                     SearchIndex(*index, base.record.number(), index_query, options, filter));
-    if (result.complete) break;
+    bool hits_vanished = false;
+    ASSIGN_OR_RETURN(result, SearchIndex(*index, base.record.number(), index_query, options, filter,
+                                         hits_vanished));
+    if (!hits_vanished) break;
   }
   return result;
 }
@@ -61,7 +62,8 @@ StatusOr<SearchResult> KnowledgeStoreImpl::Search(const std::string& base_id,
 StatusOr<SearchResult> KnowledgeStoreImpl::SearchIndex(const BaseIndex& index, uint32_t base,
                                                        const IndexQuery& query,
                                                        const SearchOptions& options,
-                                                       const AccessFilter& filter) const {
+                                                       const AccessFilter& filter,
+                                                       bool& hits_vanished) const {
   const size_t wanted = static_cast<size_t>(options.top_k);
   SearchResult result;
   size_t looked_at = 0;
@@ -69,12 +71,15 @@ StatusOr<SearchResult> KnowledgeStoreImpl::SearchIndex(const BaseIndex& index, u
     const IndexResult found = index.Search(query, asked, filter);
     result.chunks_allowed = found.chunks_allowed;
     result.chunks_pending = found.chunks_pending;
+    result.chunks_examined = found.examined;
+    result.complete = found.complete;
     for (; looked_at < found.best.size() && result.hits.size() < wanted; ++looked_at) {
       ASSIGN_OR_RETURN(LoadedHit loaded, LoadHit(base, found.best[looked_at], options, filter));
       if (loaded.hit) result.hits.push_back(*std::move(loaded.hit));
-      if (loaded.gone) result.complete = false;
+      hits_vanished = hits_vanished || loaded.gone;
     }
-    if (result.hits.size() == wanted || found.best.size() < asked || !result.complete) break;
+    if (hits_vanished) result.complete = false;
+    if (result.hits.size() == wanted || found.best.size() < asked || hits_vanished) break;
   }
   return result;
 }
@@ -89,11 +94,10 @@ StatusOr<std::shared_ptr<BaseIndex>> KnowledgeStoreImpl::IndexAsOf(const Base& b
       as_of_.sequence == sequence) {
     return as_of_.index;
   }
-  ASSIGN_OR_RETURN(LoadedBase loaded,
-                   LoadBase(*snapshot, *tokenizer_, base.record,
-                            {.dim = base.record.embedding_dim()}, [as_of_ms](Versions versions) {
-                              return InForceAsOf(versions, as_of_ms);
-                            }));
+  ASSIGN_OR_RETURN(
+      LoadedBase loaded,
+      LoadBase(*snapshot, *tokenizer_, base.record, {.dim = base.record.embedding_dim()},
+               [as_of_ms](Versions versions) { return InForceAsOf(versions, as_of_ms); }));
   as_of_ = wanted;
   as_of_.index = std::move(loaded.index);
   return as_of_.index;

@@ -99,6 +99,7 @@ internal::v1::SearchResponse MergeHits(const std::vector<internal::v1::SearchRes
     merged.set_complete(merged.complete() && one.complete());
     merged.set_chunks_allowed(std::max(merged.chunks_allowed(), one.chunks_allowed()));
     merged.set_chunks_pending(std::max(merged.chunks_pending(), one.chunks_pending()));
+    merged.set_chunks_examined(std::max(merged.chunks_examined(), one.chunks_examined()));
     deepest = std::max(deepest, one.hits_size());
   }
   const int32_t most = std::max(top_k, static_cast<int32_t>(found.size()));

@@ -39,6 +39,7 @@ StatusOr<internal::v1::SearchResponse> RunSearch(KnowledgeStore& store,
   response.set_complete(result.complete);
   response.set_chunks_allowed(result.chunks_allowed);
   response.set_chunks_pending(result.chunks_pending);
+  response.set_chunks_examined(result.chunks_examined);
   return response;
 }
 

@@ -41,6 +41,26 @@ Status CheckHeader(const v1::DocumentHeader& header, RequestContext& request) {
                                                   "read: its label is above your rights"));
 }
 
+v1::SearchHitScores ScoresOf(const internal::v1::Hit& hit) {
+  v1::SearchHitScores scores;
+  scores.set_cosine(hit.dense_score());
+  scores.set_bm25(hit.lexical_score());
+  scores.set_coverage(hit.lexical_coverage());
+  scores.set_document_version(hit.document_version());
+  *scores.mutable_label() = hit.label();
+  *scores.mutable_heading_path() = hit.heading_path();
+  return scores;
+}
+
+v1::SearchFilter ExplainFilter(const auth::Principal& principal, int64_t chunks_allowed) {
+  v1::SearchFilter filter;
+  filter.set_clearance(principal.clearance);
+  filter.mutable_compartments()->Add(principal.compartments.begin(), principal.compartments.end());
+  filter.mutable_groups()->Add(principal.groups.begin(), principal.groups.end());
+  filter.set_chunks_allowed(chunks_allowed);
+  return filter;
+}
+
 }  // namespace
 
 grpc::Status KnowledgeService::CreateKnowledgeBase(grpc::ServerContext* context,
@@ -183,10 +203,15 @@ grpc::Status KnowledgeService::Search(grpc::ServerContext* context,
         ASSIGN_OR_RETURN(internal::v1::SearchResponse found,
                          SearchFor(admitted, scope, *retrieval_, *request));
         for (internal::v1::Hit& hit : *found.mutable_hits()) {
+          if (request->explain()) *hit.mutable_chunk()->mutable_scores() = ScoresOf(hit);
           *response->add_hits() = std::move(*hit.mutable_chunk());
+        }
+        if (request->explain()) {
+          *response->mutable_filter() = ExplainFilter(admitted.principal(), found.chunks_allowed());
         }
         response->set_complete(found.complete());
         response->set_chunks_pending(found.chunks_pending());
+        response->set_chunks_examined(found.chunks_examined());
         admitted.record().set_answer_sha256(DigestOf(*response));
         return OkStatus();
       });

@@ -10,6 +10,7 @@
 #include "retrieval/index/dense_scan.h"
 #include "retrieval/index/lexical_search.h"
 #include "retrieval/index/memory_segment.h"
+#include "retrieval/rank/fusion.h"
 #include "tests/retrieval/index/chunk_model.h"
 #include "tests/support/status_matchers.h"
 
