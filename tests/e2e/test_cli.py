@@ -41,6 +41,31 @@ class CliTest(ApplianceTest):
         self.assertEqual(set(top), {"chunk_id", "document", "title", "page", "start", "end", "score",
                                     "text"})
 
+    def test_search_explains_itself(self):
+        query = ("kb", "search", "plant", "密封 更换 P-17", "--explain")
+        found = self.appliance.json(*query)
+        best = found["results"][0]
+        self.assertGreater(best["scores"]["cosine"], 0)
+        self.assertGreater(best["scores"]["bm25"], 0)
+        self.assertTrue(0 < best["scores"]["coverage"] <= 1, best)
+        self.assertEqual(best["version"], 1)
+        self.assertEqual(best["classification"], "internal")
+        self.assertEqual(found["filter"]["clearance"], "secret")
+        self.assertEqual(found["filter"]["chunks_allowed"],
+                         found["chunks_examined"] + found["chunks_pending"])
+        shown = self.appliance.run(*query).stdout
+        self.assertIn(f"BM25 {best['scores']['bm25']:.2f}", shown)
+        self.assertIn("complete", shown)
+
+    def test_search_by_field_and_day(self):
+        query = ("kb", "search", "plant", "seal of pump P-17")
+        self.assertNotEqual(self.appliance.json(*query, "--as-of", "2999-12-31")["results"], [])
+        self.assertEqual(self.appliance.json(*query, "--as-of", "2001-01-01")["results"], [])
+        self.assertEqual(self.appliance.json(*query, "--field", "document_number=none")["results"],
+                         [])
+        for wrong in (("--as-of", "yesterday"), ("--field", "none")):
+            self.assertEqual(self.appliance.run(*query, *wrong, check=False).returncode, 2, wrong)
+
     def test_ask_answers_in_both_languages_with_citations(self):
         answer = self.appliance.json("ask", "光猫丢失要赔多少钱？", "--kb", "plant")
         self.assertFalse(answer["refused"], answer)

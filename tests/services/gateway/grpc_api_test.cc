@@ -224,6 +224,23 @@ TEST_F(GrpcApiTest, SearchDropsWhatTheCallerMayNotRead) {
             grpc::StatusCode::INVALID_ARGUMENT);
 }
 
+TEST_F(GrpcApiTest, SearchExplainsScoresAndFilterWhenAsked) {
+  v1::SearchRequest search;
+  search.set_knowledge_base("kb1");
+  search.set_query("T7");
+  v1::SearchResponse found;
+  const auto stub = v1::Knowledge::NewStub(channel_);
+  ASSERT_TRUE(stub->Search(As("reader").get(), search, &found).ok());
+  EXPECT_FALSE(found.has_filter());
+  EXPECT_FALSE(found.hits(0).has_scores());
+  search.set_explain(true);
+  ASSERT_TRUE(stub->Search(As("reader").get(), search, &found).ok());
+  ASSERT_EQ(found.hits_size(), 1);
+  EXPECT_FLOAT_EQ(found.hits(0).scores().cosine(), 0.93f);
+  EXPECT_EQ(found.hits(0).scores().label().classification(), v1::CLASSIFICATION_PUBLIC);
+  EXPECT_EQ(found.filter().clearance(), retrieval_.last_search().filter().clearance());
+}
+
 TEST_F(GrpcApiTest, DocumentsAreListedAndDeletedWithinTheCallersRights) {
   const auto stub = v1::Knowledge::NewStub(channel_);
   v1::ListDocumentsRequest list;
