@@ -118,6 +118,15 @@ StatusOr<int64_t> ParseDay(const std::string& text) {
   return absl::ToUnixMillis(absl::FromCivil(day + 1, absl::UTCTimeZone())) - 1;
 }
 
+/// CLI11's form of a check: the message of what is wrong, "" when nothing is.
+template <typename Parse>
+auto ParsedBy(const Parse& parse) {
+  return [parse](const std::string& text) {
+    const auto parsed = parse(text);
+    return parsed.ok() ? std::string() : StatusMessage(parsed.status());
+  };
+}
+
 }  // namespace
 
 void AddKbSearch(CLI::App& kb, Invocation& invocation) {
@@ -136,9 +145,12 @@ void AddKbSearch(CLI::App& kb, Invocation& invocation) {
   search->add_option("-k", options->top_k, "Results")
       ->check(CLI::Range(1, 100))
       ->capture_default_str();
-  search->add_option("--field", options->fields,
-                     "Only documents with this field, as NAME=VALUE (may be repeated)");
-  search->add_option("--as-of", options->as_of, "What was in force at the end of this day (UTC)");
+  search
+      ->add_option("--field", options->fields,
+                   "Only documents with this field, as NAME=VALUE (may be repeated)")
+      ->check(ParsedBy(ParseField));
+  search->add_option("--as-of", options->as_of, "What was in force at the end of this day (UTC)")
+      ->check(ParsedBy(ParseDay));
   search->add_flag("--explain", options->explain,
                    "Show each channel's score, your filter and what was compared");
   search->footer("Example:\n  hadal kb search manuals \"oil temperature alarm\" -k 5");
