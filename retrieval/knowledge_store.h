@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "absl/time/time.h"
 #include "base/clock.h"
 #include "base/status.h"
 #include "retrieval/document.h"
@@ -26,7 +27,9 @@ struct KnowledgeStoreOptions {
   /// derived: it may be deleted while no store has it open.
   std::string index_folder;
   int64_t index_seal_chunks = 131'072;  ///< so many chunks go into a file
-  std::string chunker;                  ///< ChunkerFingerprint(): index files of another one are made anew
+  /// Between two looks at whether index files are to be written.
+  absl::Duration index_pause = absl::Seconds(2);
+  std::string chunker;  ///< ChunkerFingerprint(): index files of another one are made anew
   int32_t max_documents_per_page = 1000;
   int64_t max_chunks_per_document = 100'000;
   /// A document of more chunks is visible, by its words, before it is embedded.

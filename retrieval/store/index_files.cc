@@ -23,7 +23,6 @@ using store::v1::KnowledgeBaseRecord;
 using store::v1::ReceiptRecord;
 
 constexpr size_t kMaxModelBytes = 255;
-constexpr absl::Duration kMaintenancePause = absl::Seconds(2);
 
 }  // namespace
 
@@ -87,7 +86,7 @@ Status KnowledgeStoreImpl::RemoveStrayIndexes() const {
 }
 
 void KnowledgeStoreImpl::MaintainIndexes() {
-  while (pending_.Pause(kMaintenancePause)) {
+  while (pending_.Pause(options_.index_pause)) {
     for (const Base& base : Bases()) {
       const Status status = base.index->Maintain();
       if (status.ok() || !FindBase(base.record.id()).ok()) continue;

@@ -1,6 +1,6 @@
 // A child receives files, reads them, replaces, reads again, deletes, purges and takes snapshots,
-// and says on a pipe what was acknowledged; it is killed at random moments. What it said must be
-// there after reopening, and nothing half.
+// while its index files are written and merged, and says on a pipe what was acknowledged; it is
+// killed at random moments. What it said must be there after reopening, and nothing half.
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -27,6 +27,9 @@ namespace {
 constexpr int kKills = 24;  // HADAL_CRASH_KILLS asks for more
 constexpr int kDocuments = 6;
 constexpr int64_t kEmbedFirst = 2;  // of one to five chunks: most are embedded in the background
+// Index files are sealed, merged and written anew all the time.
+constexpr int64_t kSealChunks = 8;
+constexpr absl::Duration kIndexPause = absl::Milliseconds(5);
 
 /// What the child says: "?" before a change, then "+ <document> <content>", "- <document> 0" once
 /// it was acknowledged; in between, "r" once a file was received; "s <number> 0" after a snapshot.
@@ -38,6 +41,7 @@ struct Expected {
   int snapshot = -1;                // the last one
   int changes = 0;                  // acknowledged in all
   int resumed = 0;                  // uploads that the parent finished
+  int index_files = 0;              // seen after the kills
 };
 
 std::string Name(int document) { return "d" + std::to_string(document); }
@@ -82,6 +86,7 @@ NewDocument Reading(int document, int content, uint64_t upload) {
 }
 
 constexpr char kPathVariable[] = "HADAL_CRASH_TEST_STORE";
+constexpr char kIndexVariable[] = "HADAL_CRASH_TEST_INDEX";
 constexpr char kContentVariable[] = "HADAL_CRASH_TEST_CONTENT";
 // What the child says stands between the lines of the test framework.
 constexpr char kMark = '@';
@@ -100,6 +105,9 @@ TEST(CrashTestChild, DISABLED_Ingests) {
   if (path == nullptr || first_content == nullptr) GTEST_SKIP() << "for CrashTest only";
   KnowledgeStoreOptions options;
   options.path = path;
+  options.index_folder = std::getenv(kIndexVariable);
+  options.index_seal_chunks = kSealChunks;
+  options.index_pause = kIndexPause;
   options.min_free_bytes = 0;
   options.embed_first_chunks = kEmbedFirst;
   ASSERT_OK_AND_ASSIGN(const auto store,
@@ -152,6 +160,7 @@ class CrashTest : public StoreFixture {
  protected:
   void SetUp() override {
     options_.embed_first_chunks = kEmbedFirst;
+    options_.index_seal_chunks = kSealChunks;
     StoreFixture::SetUp();
   }
 
@@ -165,6 +174,7 @@ class CrashTest : public StoreFixture {
     child_options.argv = {"/proc/self/exe", "--gtest_filter=CrashTestChild.*",
                           "--gtest_also_run_disabled_tests"};
     child_options.env = {fmt::format("{}={}", kPathVariable, options_.path),
+                         fmt::format("{}={}", kIndexVariable, options_.index_folder),
                          fmt::format("{}={}", kContentVariable, first_content)};
     child_options.stdout_fd = writing.get();
     child_options.die_with_parent = true;
@@ -291,12 +301,24 @@ class CrashTest : public StoreFixture {
     Check(expected);
   }
 
+  /// Those that the store took over as they are; it removes what it cannot use.
+  int CountIndexFiles() const {
+    int files = 0;
+    const std::string folder = options_.index_folder + "/0";
+    if (!std::filesystem::exists(folder)) return 0;
+    for (const auto& entry : std::filesystem::directory_iterator(folder)) {
+      files += entry.path().extension() == ".hseg";
+    }
+    return files;
+  }
+
   /// A snapshot opens, which checks every record of it, and is dropped.
   void CheckSnapshot(Expected& expected) {
     const std::string folder = fmt::format("{}-snapshot-{}", options_.path, expected.snapshot);
     if (expected.snapshot < 0) return;
     KnowledgeStoreOptions options = options_;
     options.path = folder;
+    options.index_folder.clear();  // the other store's
     EXPECT_OK(KnowledgeStore::Open(options, embedder_, clock_));
     std::filesystem::remove_all(folder);
     expected.snapshot = -1;
@@ -323,6 +345,7 @@ TEST_F(CrashTest, NothingAcknowledgedIsLostAndNothingIsHalfThere) {
     if (HasFatalFailure()) return;
     Reopen();
     if (HasFatalFailure()) return;
+    expected.index_files += CountIndexFiles();
     interrupted += expected.pending_document >= 0;
     Check(expected);
     FinishUploads(expected);
@@ -333,10 +356,13 @@ TEST_F(CrashTest, NothingAcknowledgedIsLostAndNothingIsHalfThere) {
   for (const auto& [document, content] : expected.acknowledged) WaitUntilPending(Name(document), 0);
   Reopen();
   Check(expected);
-  std::printf("%d changes acknowledged; %d of %d kills fell into a change; %d files resumed\n",
-              expected.changes, interrupted, kills, expected.resumed);
+  std::printf(
+      "%d changes acknowledged; %d of %d kills fell into a change; %d files resumed; %d index "
+      "files used again\n",
+      expected.changes, interrupted, kills, expected.resumed, expected.index_files);
   // A child that never got anywhere would make all of the above hold.
   EXPECT_GT(expected.changes, kills / 2);
+  EXPECT_GT(expected.index_files, 0);
 }
 
 }  // namespace
