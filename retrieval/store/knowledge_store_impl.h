@@ -152,8 +152,7 @@ class KnowledgeStoreImpl final : public KnowledgeStore {
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mu_) ABSL_LOCKS_EXCLUDED(mu_);
   /// The last traces of a key that was destroyed, then everything that belongs to the base, its
   /// record too.
-  StatusOr<DeletionReceipt> DropContent(const Base& base)
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mu_);
+  StatusOr<DeletionReceipt> DropContent(const Base& base) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mu_);
   KnowledgeBaseInfo Describe(const Base& base) const;
   StatusOr<uint32_t> NumberOfBase(const std::string& id) const ABSL_LOCKS_EXCLUDED(mu_);
   Status CheckModel(const store::v1::KnowledgeBaseRecord& base) const;
