@@ -8,6 +8,18 @@
 namespace hadal::retrieval {
 namespace {
 
+// So many sums are looked through in the time that one posting takes.
+constexpr size_t kSumsAPosting = 16;
+
+constexpr size_t kStride = 32;
+
+// Without a branch: the compiler makes vectors of it.
+bool AnyLarger(const float* sums, float least) {
+  int32_t any = 0;
+  for (size_t i = 0; i < kStride; ++i) any |= sums[i] > least ? -1 : 0;
+  return any != 0;
+}
+
 CollectionStatistics Sum(absl::Span<const SearchPart> parts) {
   CollectionStatistics all;
   for (const SearchPart& part : parts) {
@@ -41,6 +53,7 @@ LexicalSearch::LexicalSearch(absl::Span<const TermId> terms, absl::Span<const Se
     uint64_t with = 0;
     for (const SearchPart& part : parts_) {
       term.lists.push_back(part.segment->Postings(id));
+      term.postings += term.lists.back().size();
       with += part.allowed->CountWith(id, term.lists.back());
       term.most = std::max(term.most, MostOf(term.lists.back(), saturation_));
     }
@@ -62,7 +75,7 @@ void LexicalSearch::VisitPostings(const SearchPart& part, const PostingList& lis
   for (size_t next = 0; next < positions.size(); ++b) {
     b = list.FindBlock(b, part.slot(positions[next]));
     if (b == list.blocks().size()) return;
-    list.Decode(b, block);
+    list.DecodeSlots(b, block);
     const uint32_t* at = block.slots.data();
     const uint32_t* const end = at + block.size;
     const uint32_t last = list.blocks()[b].last_slot;
@@ -70,7 +83,7 @@ void LexicalSearch::VisitPostings(const SearchPart& part, const PostingList& lis
       const uint32_t slot = part.slot(positions[next]);
       while (at != end && *at < slot) ++at;
       if (at == end || *at != slot) continue;
-      visit(next, block.counts[static_cast<size_t>(at - block.slots.data())], lengths[slot]);
+      visit(next, list.CountAt(b, static_cast<uint32_t>(at - block.slots.data())), lengths[slot]);
     }
   }
 }
@@ -124,10 +137,14 @@ class LexicalSearch::Accumulator {
     for (size_t t = order.size(); t-- > 0;) rest[t] = rest[t + 1] + order[t]->most;
     size_t t = 0;
     for (; t < order.size(); ++t) {
-      if (rest[t] < largest_ && rest[t] < Threshold()) break;
+      // To know the threshold costs as much as to read a short list.
+      if (rest[t] < largest_ && order[t]->postings * kSumsAPosting >= sums_.size() &&
+          rest[t] < ThresholdOf(sums_)) {
+        break;
+      }
       ReadAll(*order[t]);
     }
-    Prune(rest[t]);
+    FindCandidates(rest[t]);
     for (; t < order.size(); ++t) {
       ReadCandidates(*order[t], rest[t + 1]);
       Prune(rest[t + 1]);
@@ -143,6 +160,19 @@ class LexicalSearch::Accumulator {
       const PostingList& list = term.lists[p];
       const uint32_t* lengths = part.segment->lengths().data();
       const std::vector<uint32_t>& slots = part.allowed->slots();
+      const auto add = [&](uint32_t position, uint32_t i) {
+        float& sum = sums_[part.first + position];
+        sum += static_cast<float>(term.idf *
+                                  search_.saturation_(block.counts[i], lengths[block.slots[i]]));
+        largest_ = std::max(largest_, sum);
+      };
+      if (part.allowed->all()) {
+        for (size_t b = 0; b < list.blocks().size(); ++b) {
+          list.Decode(b, block);
+          for (uint32_t i = 0; i < block.size; ++i) add(block.slots[i], i);
+        }
+        continue;
+      }
       auto next = slots.begin();
       for (size_t b = 0; next != slots.end(); ++b) {
         b = list.FindBlock(b, *next);
@@ -150,20 +180,18 @@ class LexicalSearch::Accumulator {
         list.Decode(b, block);
         for (uint32_t i = 0; i < block.size; ++i) {
           const uint32_t slot = block.slots[i];
-          if (!part.allowed->all() && !part.allowed->contains(slot)) continue;
-          Add(part.first + (part.allowed->all() ? slot : part.allowed->position(slot)),
-              term.idf * search_.saturation_(block.counts[i], lengths[slot]));
+          if (part.allowed->contains(slot)) add(part.allowed->position(slot), i);
         }
         next = std::upper_bound(next, slots.end(), list.blocks()[b].last_slot);
       }
     }
   }
 
-  void Add(size_t position, double more) {
-    float& sum = sums_[position];
-    if (sum == 0) candidates_.push_back(position);
-    sum += static_cast<float>(more);
-    largest_ = std::max(largest_, sum);
+  /// Whoever has a term so far and could be among the best with `rest` more.
+  void FindCandidates(double rest) {
+    const float least = static_cast<float>((ThresholdOf(sums_) - rest) * slack_);
+    ForLarger(sums_, std::max(least, 0.0f),
+              [&](size_t position, float&) { candidates_.push_back(position); });
   }
 
   void ReadCandidates(const Term& term, double rest_after) {
@@ -192,24 +220,40 @@ class LexicalSearch::Accumulator {
   void Prune(double rest) {
     const double threshold = Threshold();
     std::erase_if(candidates_, [&](size_t position) { return sums_[position] + rest < threshold; });
-    std::sort(candidates_.begin(), candidates_.end());
   }
 
-  /// The k-th best sum so far, a little less.
+  /// The k-th best sum of the candidates, a little less.
   double Threshold() const {
-    if (candidates_.size() < k_ || k_ == 0) return 0;
-    std::vector<float> best;  // the smallest first
-    for (const size_t position : candidates_) {
-      const float sum = sums_[position];
-      if (best.size() == k_ && sum <= best.front()) continue;
-      if (best.size() == k_) {
-        std::pop_heap(best.begin(), best.end(), std::greater<>());
-        best.pop_back();
-      }
-      best.push_back(sum);
+    std::vector<float> sums;
+    sums.reserve(candidates_.size());
+    for (const size_t position : candidates_) sums.push_back(sums_[position]);
+    return ThresholdOf(sums);
+  }
+
+  /// The k-th largest, a little less; 0 when there are fewer.
+  double ThresholdOf(absl::Span<const float> sums) const {
+    if (sums.size() < k_ || k_ == 0) return 0;
+    std::vector<float> best(sums.begin(), sums.begin() + static_cast<std::ptrdiff_t>(k_));
+    std::make_heap(best.begin(), best.end(), std::greater<>());  // the smallest first
+    ForLarger(sums.subspan(k_), best.front(), [&](size_t i, float& least) {
+      std::pop_heap(best.begin(), best.end(), std::greater<>());
+      best.back() = sums[k_ + i];
       std::push_heap(best.begin(), best.end(), std::greater<>());
-    }
+      least = best.front();
+    });
     return best.front() * slack_;
+  }
+
+  /// Calls visit(index, least) for every sum above `least`, which visit may raise.
+  template <typename Visit>
+  static void ForLarger(absl::Span<const float> sums, float least, const Visit& visit) {
+    for (size_t begin = 0; begin < sums.size(); begin += kStride) {
+      const size_t end = std::min(begin + kStride, sums.size());
+      if (end == begin + kStride && !AnyLarger(sums.data() + begin, least)) continue;
+      for (size_t i = begin; i < end; ++i) {
+        if (sums[i] > least) visit(i, least);
+      }
+    }
   }
 
   const LexicalSearch& search_;

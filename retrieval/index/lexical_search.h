@@ -39,6 +39,7 @@ class LexicalSearch {
   struct Term {
     double idf = 0;
     double most = 0;                 ///< that it adds to any score
+    size_t postings = 0;             ///< in all lists
     std::vector<PostingList> lists;  ///< [parts]
   };
   class Accumulator;

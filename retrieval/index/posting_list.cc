@@ -4,6 +4,7 @@
 #include <bit>
 #include <cstring>
 #include <limits>
+#include <utility>
 
 #include "base/check.h"
 
@@ -25,14 +26,31 @@ void PackNumbers(absl::Span<const uint32_t> numbers, uint32_t bits, std::string&
 }
 
 // Up to 32 bits begin at any bit of a byte: eight bytes hold them.
-void UnpackNumbers(const uint8_t* packed, uint32_t numbers, uint32_t bits, uint32_t* out) {
-  const uint64_t mask = (uint64_t{1} << bits) - 1;
-  size_t bit = 0;
-  for (uint32_t i = 0; i < numbers; ++i, bit += bits) {
-    uint64_t word;
-    std::memcpy(&word, packed + bit / 8, sizeof(word));
-    out[i] = static_cast<uint32_t>((word >> (bit % 8)) & mask);
+uint32_t UnpackNumber(const uint8_t* packed, uint32_t index, uint32_t bits) {
+  const size_t bit = size_t{index} * bits;
+  uint64_t word;
+  std::memcpy(&word, packed + bit / 8, sizeof(word));
+  return static_cast<uint32_t>((word >> (bit % 8)) & ((uint64_t{1} << bits) - 1));
+}
+
+/// Eight numbers fill kBits bytes, so the places of each eight are known when this is compiled.
+template <uint32_t kBits>
+void UnpackWidth(const uint8_t* packed, uint32_t numbers, uint32_t* out) {
+  uint32_t i = 0;
+  for (; i + 8 <= numbers; i += 8, packed += kBits) {
+    for (uint32_t j = 0; j < 8; ++j) out[i + j] = UnpackNumber(packed, j, kBits);
   }
+  for (uint32_t j = 0; i < numbers; ++i, ++j) out[i] = UnpackNumber(packed, j, kBits);
+}
+
+template <size_t... kBits>
+constexpr auto UnpackersOf(std::index_sequence<kBits...>) {
+  return std::array{&UnpackWidth<kBits>...};
+}
+constexpr auto kUnpackers = UnpackersOf(std::make_index_sequence<33>());
+
+void UnpackNumbers(const uint8_t* packed, uint32_t numbers, uint32_t bits, uint32_t* out) {
+  kUnpackers[bits](packed, numbers, out);
 }
 
 }  // namespace
@@ -71,29 +89,48 @@ PostingBlock PackBlock(absl::Span<const Posting> postings, int64_t previous,
   return block;
 }
 
-void PostingList::Decode(size_t index, DecodedBlock& out) const {
+absl::Span<const Posting> PostingList::PlainOf(size_t block) const {
+  return plain_.subspan(block * kPostingBlock,
+                        std::min<size_t>(blocks_[block].postings, kPostingBlock));
+}
+
+const uint8_t* PostingList::PackedCounts(const PostingBlock& block) const {
+  return packed_.data() + block.offset + BytesOf(block.postings, block.slot_bits);
+}
+
+void PostingList::DecodeSlots(size_t index, DecodedBlock& out) const {
   const PostingBlock& block = blocks_[index];
   out.size = block.postings;
   if (packed_.empty()) {
-    const absl::Span<const Posting> part =
-        plain_.subspan(index * kPostingBlock, std::min<size_t>(block.postings, kPostingBlock));
-    for (size_t i = 0; i < part.size(); ++i) {
-      out.slots[i] = part[i].slot;
-      out.counts[i] = part[i].count;
-    }
+    uint32_t* slot_out = out.slots.data();
+    for (const Posting& posting : PlainOf(index)) *slot_out++ = posting.slot;
     return;
   }
-  const uint8_t* bytes = packed_.data() + block.offset;
-  UnpackNumbers(bytes, out.size, block.slot_bits, out.slots.data());
-  UnpackNumbers(bytes + BytesOf(out.size, block.slot_bits), out.size, block.count_bits,
-                out.counts.data());
+  UnpackNumbers(packed_.data() + block.offset, out.size, block.slot_bits, out.slots.data());
   uint64_t slot = index == 0 ? 0 : uint64_t{blocks_[index - 1].last_slot} + 1;
   for (uint32_t i = 0; i < out.size; ++i) {
     slot += out.slots[i];
     out.slots[i] = static_cast<uint32_t>(slot++);
-    ++out.counts[i];
   }
   if (slot != uint64_t{block.last_slot} + 1) out.size = 0;
+}
+
+void PostingList::Decode(size_t index, DecodedBlock& out) const {
+  DecodeSlots(index, out);
+  if (packed_.empty()) {
+    uint32_t* count_out = out.counts.data();
+    for (const Posting& posting : PlainOf(index)) *count_out++ = posting.count;
+    return;
+  }
+  const PostingBlock& block = blocks_[index];
+  UnpackNumbers(PackedCounts(block), out.size, block.count_bits, out.counts.data());
+  for (uint32_t i = 0; i < out.size; ++i) ++out.counts[i];
+}
+
+uint32_t PostingList::CountAt(size_t index, uint32_t i) const {
+  const PostingBlock& block = blocks_[index];
+  if (packed_.empty()) return PlainOf(index)[i].count;
+  return UnpackNumber(PackedCounts(block), i, block.count_bits) + 1;
 }
 
 size_t PostingList::FindBlock(size_t from, uint32_t slot) const {

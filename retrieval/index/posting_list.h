@@ -56,10 +56,16 @@ class PostingList {
   /// Leaves `out` empty when packed bytes are not what the block says (a file made by hand: the
   /// checksum of a damaged one is wrong).
   void Decode(size_t block, DecodedBlock& out) const;
+  /// The same without the counts, which cost as much; one of them: CountAt().
+  void DecodeSlots(size_t block, DecodedBlock& out) const;
+  uint32_t CountAt(size_t block, uint32_t index) const;
   /// The first block at or after `from` that may hold `slot`; blocks().size() when none does.
   size_t FindBlock(size_t from, uint32_t slot) const;
 
  private:
+  absl::Span<const Posting> PlainOf(size_t block) const;
+  const uint8_t* PackedCounts(const PostingBlock& block) const;
+
   absl::Span<const PostingBlock> blocks_;
   absl::Span<const Posting> plain_;
   absl::Span<const uint8_t> packed_;
