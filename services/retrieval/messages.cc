@@ -108,6 +108,10 @@ v1::NearDuplicate NearDuplicateToProto(const retrieval::NearDuplicate& duplicate
   v1::NearDuplicate proto;
   *proto.mutable_document() = DocumentToProto(duplicate.document);
   *proto.mutable_like() = DocumentToProto(duplicate.like);
+  for (v1::Document* document : {proto.mutable_document(), proto.mutable_like()}) {
+    document->clear_fields();  // a thousand pairs have to go into one message
+    document->clear_warnings();
+  }
   proto.set_similarity(duplicate.similarity);
   return proto;
 }
