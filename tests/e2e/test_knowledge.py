@@ -180,7 +180,7 @@ class WatchTest(ApplianceTest):
             self.watcher.kill()
             self.watcher.wait()
 
-    def watch(self, key=None):
+    def watch(self):
         command = [BIN / "hadal", "kb", "add", self.kb, self.folder, "--watch", "--every", "1",
                    "-o", "json", "--data", self.appliance.data]
         self.out = self.folder.with_suffix(".out")
