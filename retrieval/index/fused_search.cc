@@ -106,8 +106,8 @@ class ExactSearch {
       std::push_heap(sure.begin(), sure.end(), std::greater<>());
     }
     if (sure.empty()) return;
-    const double needed = sure.size() < count ? -std::numeric_limits<double>::infinity()
-                                              : sure.front() - kRounding;
+    const double needed =
+        sure.size() < count ? -std::numeric_limits<double>::infinity() : sure.front() - kRounding;
     for (const size_t i : positions) {
       const float lexical = lexical_[i] > 0 ? lexical_[i] : lexical_of_others_;
       if (Score(i, dense_.bounds()[i], lexical) >= needed) (*marked)[i] = true;

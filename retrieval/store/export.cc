@@ -12,8 +12,8 @@ Status KnowledgeStoreImpl::Export(const std::string& base_id, const WritePart& w
   const std::unique_ptr<const DatabaseReader> snapshot = database_->Snapshot();
   ExportWriter writer(write);
   ASSIGN_OR_RETURN(const std::string stored, snapshot->Get(Table::kMeta, BaseKey(base_id)));
-  ASSIGN_OR_RETURN(auto record, DecodeRecord<store::v1::KnowledgeBaseRecord>(
-                                    stored, "a knowledge base record"));
+  ASSIGN_OR_RETURN(auto record,
+                   DecodeRecord<store::v1::KnowledgeBaseRecord>(stored, "a knowledge base record"));
   // What follows is plain, and the key of this store's files is nobody else's.
   record.clear_data_key();
   RETURN_IF_ERROR(writer.Add(BasePrefix()[0], "", record.SerializeAsString()));

@@ -39,10 +39,10 @@ StatusOr<BaseIndexOptions> KnowledgeStoreImpl::IndexOptions(const KnowledgeBaseR
   RETURN_IF_ERROR(MakeDirectories(options_.index_folder, 0700));
   const std::string model = fmt::format("{} {}", base.embedding_model(), options_.chunker);
   // A name that is too long for the files is told from others by its checksum.
-  options.embedding_model = model.size() <= kMaxModelBytes
-                                ? model
-                                : fmt::format("{:08x} {}", Crc32c(model),
-                                              model.substr(0, kMaxModelBytes - 9));
+  options.embedding_model =
+      model.size() <= kMaxModelBytes
+          ? model
+          : fmt::format("{:08x} {}", Crc32c(model), model.substr(0, kMaxModelBytes - 9));
   options.seal_chunks = options_.index_seal_chunks;
   ASSIGN_OR_RETURN(options.end_chunk, ReadCounter(NextChunkKey(base.number())));
   if (!base.data_key().empty()) {

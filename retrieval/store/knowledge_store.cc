@@ -49,8 +49,9 @@ StatusOr<std::unique_ptr<KnowledgeStore>> KnowledgeStore::Open(const KnowledgeSt
                                                                std::shared_ptr<Embedder> embedder,
                                                                std::shared_ptr<const Clock> clock) {
   ASSIGN_OR_RETURN(std::unique_ptr<Tokenizer> tokenizer, Tokenizer::Create());
-  ASSIGN_OR_RETURN(std::unique_ptr<Database> database,
-                   Database::Open({options.path, options.min_free_bytes, options.cipher, options.env}));
+  ASSIGN_OR_RETURN(
+      std::unique_ptr<Database> database,
+      Database::Open({options.path, options.min_free_bytes, options.cipher, options.env}));
   auto store = std::make_unique<KnowledgeStoreImpl>(
       options, std::move(database), std::move(tokenizer), std::move(embedder), std::move(clock));
   RETURN_IF_ERROR(store->Load());

@@ -248,8 +248,7 @@ class BaseLoader {
              has_vector(end) == has_vector(begin)) {
         ++end;
       }
-      loaded_.index->Replace({}, label,
-                             absl::MakeConstSpan(collected_).subspan(begin, end - begin),
+      loaded_.index->Replace({}, label, absl::MakeConstSpan(collected_).subspan(begin, end - begin),
                              has_vector(begin) ? vectors.subspan(begin * dim, (end - begin) * dim)
                                                : absl::Span<const float>());
     }
@@ -301,7 +300,7 @@ class BaseLoader {
   std::map<uint64_t, Version>::const_iterator next_;  // the one chunks are collected for
   uint64_t file_users_ = 0;
   std::map<uint64_t, uint64_t> embedded_;  // pending versions: vectors there are, by first chunk
-  std::vector<ChunkRange> missing_;  // in the index, ascending
+  std::vector<ChunkRange> missing_;        // in the index, ascending
   std::vector<ChunkRange>::const_iterator next_missing_;
   std::vector<IndexedChunk> collected_;
   std::vector<bool> missing_here_;  // which of collected_

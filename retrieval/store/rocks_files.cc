@@ -53,8 +53,8 @@ bool Holds(std::string_view value, const std::string& text) {
 /// Looks through the changes of a log.
 class LogSearch final : public rocksdb::WriteBatch::Handler {
  public:
-  LogSearch(const std::vector<rocksdb::ColumnFamilyHandle*>& families,
-            const ValueCodec& codec, const Database::RemainsQuery& query)
+  LogSearch(const std::vector<rocksdb::ColumnFamilyHandle*>& families, const ValueCodec& codec,
+            const Database::RemainsQuery& query)
       : codec_(codec), query_(query) {
     for (const rocksdb::ColumnFamilyHandle* family : families) ids_.push_back(family->GetID());
   }
@@ -99,8 +99,7 @@ class LogSearch final : public rocksdb::WriteBatch::Handler {
 /// One file of `table`, which `ranges` are in: "" when nothing is left in it.
 StatusOr<std::string> SearchTable(const rocksdb::Options& options, const std::string& path,
                                   Table table, absl::Span<const KeyRange> ranges,
-                                  const ValueCodec& codec,
-                                  const Database::RemainsQuery& query) {
+                                  const ValueCodec& codec, const Database::RemainsQuery& query) {
   rocksdb::SstFileReader reader(options);
   RETURN_IF_ERROR(FromRocks(reader.Open(path), "opening " + path));
   std::string scratch;

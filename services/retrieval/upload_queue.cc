@@ -21,9 +21,8 @@ void UploadQueue::Start(std::shared_ptr<retrieval::KnowledgeStore> store,
   }
   if (!tasks->empty()) LogInfo("{} files wait to be read", tasks->size());
   for (const retrieval::UploadTask& task : *tasks) Add(task, absl::ZeroDuration());
-  thread_ = std::thread([this, store = std::move(store), tokens = std::move(tokens)] {
-    Run(*store, *tokens);
-  });
+  thread_ = std::thread(
+      [this, store = std::move(store), tokens = std::move(tokens)] { Run(*store, *tokens); });
 }
 
 void UploadQueue::Add(const retrieval::UploadTask& task, absl::Duration pause) {

@@ -109,8 +109,7 @@ Expected BruteForce(const std::vector<ModelChunk>& chunks, const IndexQuery& que
   }
   Expected expected;
   if (visible.empty()) return expected;
-  const std::vector<double> fused =
-      FuseScores(dense, lexical, coverage, languages, without_vector);
+  const std::vector<double> fused = FuseScores(dense, lexical, coverage, languages, without_vector);
   for (size_t i = 0; i < visible.size(); ++i) expected.scores[visible[i]->number] = fused[i];
   const auto first = std::max_element(lexical.begin(), lexical.end()) - lexical.begin();
   const bool weak = coverage[first] < kWeakCoverage;

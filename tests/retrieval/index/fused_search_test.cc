@@ -47,8 +47,9 @@ std::vector<Candidate> ScoreAll(const IndexQuery& query, absl::Span<const Search
   for (size_t i = 0; i < all.size(); ++i) all[i] = i;
   dense.Refine(all);
   const std::vector<LexicalScore> lexical = LexicalSearch(query.terms, parts).Score(all);
-  const auto best = std::max_element(
-      lexical.begin(), lexical.end(), [](const auto& a, const auto& b) { return a.score < b.score; });
+  const auto best =
+      std::max_element(lexical.begin(), lexical.end(),
+                       [](const auto& a, const auto& b) { return a.score < b.score; });
   Fusion fusion;
   fusion.dense_weight = DenseWeight(best->coverage);
   fusion.best_lexical = best->score;

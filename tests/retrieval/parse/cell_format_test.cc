@@ -83,11 +83,12 @@ TEST(CellFormatTest, General) {
 }
 
 TEST(CellFormatTest, NoCodeAndNoValueIsTooOdd) {
-  for (const char* code : {"", "\"", "[", "[<", "\\", "_", "*", "E+", "0E+", ".", ",", ";;;;;;",
-                           "yyyyyyyyyyyy", "0.0.0", "[h", "%%%%", "?/?", "@", "AM/PM", "E+%"}) {
+  for (const char* code :
+       {"",       "\"",           "[",     "[<", "\\",   "_",   "*", "E+",    "0E+", ".", ",",
+        ";;;;;;", "yyyyyyyyyyyy", "0.0.0", "[h", "%%%%", "?/?", "@", "AM/PM", "E+%"}) {
     for (const double value :
-         {0.0, -1.5, 1e308, -1e-300, 5e-324, 45750.99999999, std::numeric_limits<double>::infinity(),
-          std::numeric_limits<double>::quiet_NaN()}) {
+         {0.0, -1.5, 1e308, -1e-300, 5e-324, 45750.99999999,
+          std::numeric_limits<double>::infinity(), std::numeric_limits<double>::quiet_NaN()}) {
       EXPECT_LT(FormatCell(value, code).size(), 400u) << code << " " << value;
     }
   }
