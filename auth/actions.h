@@ -29,6 +29,8 @@ inline constexpr std::string_view kKnowledgeStoreExport = "knowledge_store.expor
 inline constexpr std::string_view kKnowledgeStoreImport = "knowledge_store.import";
 inline constexpr std::string_view kKnowledgeStorePurge = "knowledge_store.purge";
 inline constexpr std::string_view kKnowledgeStoreVerify = "knowledge_store.verify";
+inline constexpr std::string_view kKnowledgeStoreStats = "knowledge_store.stats";  ///< any label
+inline constexpr std::string_view kKnowledgeStoreSnapshot = "knowledge_store.snapshot";
 inline constexpr std::string_view kUserCreate = "user.create";
 inline constexpr std::string_view kUserList = "user.list";
 inline constexpr std::string_view kUserRevoke = "user.revoke";
@@ -51,6 +53,7 @@ inline constexpr std::array kAll = {
     kKeyRevoke,       kRoleCreate,      kRoleList,     kRoleRevoke,      kStatusRead,
     kAuditList,       kAuditVerify,     kAuditExport,  kAuditProve,      kModelStoreList,
     kModelStoreImport, kModelStoreVerify, kModelStoreLoad, kModelStoreUnload, kModelStoreRemove,
-    kKnowledgeStoreExport, kKnowledgeStoreImport, kKnowledgeStorePurge, kKnowledgeStoreVerify};
+    kKnowledgeStoreExport, kKnowledgeStoreImport, kKnowledgeStorePurge, kKnowledgeStoreVerify,
+    kKnowledgeStoreStats, kKnowledgeStoreSnapshot};
 
 }  // namespace hadal::auth::actions

@@ -84,6 +84,7 @@ struct UploadInfo {
   std::string reason;
   int32_t attempts = 0;
   int64_t received_unix_ms = 0;
+  int64_t changed_unix_ms = 0;  ///< when an attempt began or ended; 0: none has begun
 };
 
 /// A document as stored: one version of it.

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -87,6 +88,8 @@ struct ListOptions {
   int32_t page_size = 0;  ///< 0: 100
   std::string page_token;
   std::vector<FieldMatch> fields;  ///< then only documents that have a version
+  /// kVisible: documents that have a version; others: those with an upload in this state.
+  std::optional<DocumentState> state;
 };
 
 struct DocumentPage {
@@ -107,6 +110,35 @@ struct DeletionReceipt {
   /// Of the files on the disk: from this one on nothing of it is left. Purge() makes the next one.
   uint64_t gone_at_generation = 0;
   uint64_t index_generation = 0;  ///< of the base's index files when it went; 0: it has none
+};
+
+/// What a base holds of the documents that were counted.
+struct BaseStats {
+  int64_t documents = 0;  ///< that have a version
+  int64_t versions = 0;   ///< of them, older ones included
+  int64_t chunks = 0;     ///< of these versions
+  int64_t chunks_pending = 0;
+  int64_t file_bytes = 0;                               ///< each file once
+  std::map<Classification, int64_t> by_classification;  ///< documents, by their newest version
+  std::map<DocumentState, int64_t> uploads;             ///< files that are no version (yet)
+  KnowledgeBaseInfo base;                               ///< its counts are of all documents
+  std::string embedding_model;
+  int32_t embedding_dim = 0;
+  int64_t index_files = 0;
+  int64_t index_dead_slots = 0;  ///< removed chunks that files still hold
+  uint64_t index_generation = 0;
+  int64_t index_live_chunks = 0;
+};
+
+struct NearDuplicate {
+  DocumentInfo document;
+  DocumentInfo like;  ///< the most similar of those before it, in the order of their ids
+  double similarity = 0;
+};
+
+struct NearDuplicates {
+  std::vector<NearDuplicate> duplicates;  ///< the most similar first
+  int64_t found = 0;                      ///< these, and those beyond `max_results`
 };
 
 struct DeletionCheck {
@@ -185,8 +217,17 @@ class KnowledgeStore {
                                                const ListOptions& options) const = 0;
   StatusOr<DocumentPage> ListDocuments(const std::string& base, const AccessFilter& filter,
                                        int32_t page_size, const std::string& page_token) const {
-    return ListDocuments(base, filter, ListOptions{page_size, page_token, {}});
+    return ListDocuments(base, filter, ListOptions{page_size, page_token, {}, std::nullopt});
   }
+
+  /// Counts what `filter` opens; nullopt: all there is. Takes as long as reading every record.
+  virtual StatusOr<BaseStats> Stats(const std::string& base,
+                                    const std::optional<AccessFilter>& filter) const = 0;
+  /// Documents whose text is nearly another one's, among those that `filter` opens and by their
+  /// newest versions. RESOURCE_EXHAUSTED for more documents than one look compares: 1.1 KB each.
+  virtual StatusOr<NearDuplicates> FindNearDuplicates(const std::string& base,
+                                                      double least_similarity, int32_t max_results,
+                                                      const AccessFilter& filter) const = 0;
 
   /// The best chunks the filter allows, filtered inside both channels and checked again after them.
   virtual StatusOr<SearchResult> Search(const std::string& base, const std::string& query,

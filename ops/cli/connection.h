@@ -44,6 +44,9 @@ StatusOr<Response> Call(const Invocation& invocation,
                                                      Response*),
                         const Request& request, absl::Duration timeout = absl::Minutes(2));
 
+/// Calls on models and whole bases take as long as these are large.
+inline constexpr absl::Duration kLongCall = absl::Hours(24);
+
 /// The key in a file: its text, or the "key" of the JSON that `key create -o json` printed.
 StatusOr<std::string> ReadKeyFile(const std::string& path);
 

@@ -3,7 +3,6 @@
 #include <nlohmann/json_fwd.hpp>
 #include <string>
 
-#include "absl/time/time.h"
 #include "hadal/v1/models.pb.h"
 
 namespace hadal::cli {
@@ -13,8 +12,5 @@ nlohmann::json ToJson(const v1::Model& model);
 
 /// "serving", "loading 40 %", "failed: REASON", ...
 std::string StateOf(const v1::Model& model);
-
-/// Calls on models take as long as they are large.
-inline constexpr absl::Duration kLongCall = absl::Hours(24);
 
 }  // namespace hadal::cli

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <iterator>
 #include <nlohmann/json.hpp>
 
 #include "absl/time/time.h"
@@ -83,6 +84,15 @@ std::string FormatTime(int64_t unix_ms) {
   return absl::FormatTime("%Y-%m-%d %H:%M:%S", absl::FromUnixMillis(unix_ms), absl::UTCTimeZone());
 }
 
+std::string FormatBytes(int64_t bytes) {
+  constexpr std::string_view kUnits[] = {"KiB", "MiB", "GiB", "TiB"};
+  if (bytes < 1024) return fmt::format("{} B", bytes);
+  double value = static_cast<double>(bytes) / 1024;
+  size_t unit = 0;
+  for (; value >= 1024 && unit + 1 < std::size(kUnits); ++unit) value /= 1024;
+  return fmt::format("{:.1f} {}", value, kUnits[unit]);
+}
+
 std::string JoinOrDash(const std::vector<std::string>& items) {
   if (items.empty()) return "-";
   return fmt::format("{}", fmt::join(items, ", "));
@@ -102,6 +112,21 @@ void ProgressBar::Advance(std::string_view what) {
   const std::string bar = std::string(filled, '#') + std::string(kWidth - filled, '.');
   std::fprintf(stderr, "\r\033[K[%s] %zu/%zu %s", bar.c_str(), done_, total_,
                Printable(what.substr(0, CompleteUtf8Prefix(what.substr(0, 60)))).c_str());
+  std::fflush(stderr);
+}
+
+ByteProgress::ByteProgress(int64_t total) : total_(total), visible_(::isatty(2) == 1) {}
+
+ByteProgress::~ByteProgress() {
+  if (visible_ && shown_ > 0) std::fprintf(stderr, "\r\033[K");
+}
+
+void ByteProgress::Show(int64_t bytes) {
+  constexpr int64_t kStep = int64_t{1} << 20;
+  if (!visible_ || bytes < shown_ + kStep) return;
+  shown_ = bytes;
+  const std::string of = total_ > 0 ? " of " + FormatBytes(total_) : "";
+  std::fprintf(stderr, "\r\033[K%s%s", FormatBytes(bytes).c_str(), of.c_str());
   std::fflush(stderr);
 }
 

@@ -21,6 +21,9 @@ void PrintJson(const nlohmann::json& json);
 /// "2026-11-22 05:10:00" in UTC; "-" for 0.
 std::string FormatTime(int64_t unix_ms);
 
+/// "1.5 MiB", "17 B".
+std::string FormatBytes(int64_t bytes);
+
 /// "a, b"; "-" when empty.
 std::string JoinOrDash(const std::vector<std::string>& items);
 
@@ -35,6 +38,20 @@ class ProgressBar {
   const size_t total_;
   const bool visible_;
   size_t done_ = 0;
+};
+
+/// How many bytes have come or gone, on standard error, on a terminal only.
+class ByteProgress {
+ public:
+  /// `total`: 0 where it is not known.
+  explicit ByteProgress(int64_t total);
+  ~ByteProgress();
+  void Show(int64_t bytes);
+
+ private:
+  const int64_t total_;
+  const bool visible_;
+  int64_t shown_ = 0;
 };
 
 }  // namespace hadal::cli

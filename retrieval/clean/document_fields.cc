@@ -106,6 +106,45 @@ std::string NormalizePeriod(View text) {
   return number > 0 ? fmt::format("P{}{}", number, unit) : std::string();
 }
 
+/// A name without its blanks.
+std::string WithoutBlanks(View folded) {
+  std::string name;
+  for (const char32_t c : folded) {
+    if (c != U' ') AppendUtf8(c, name);
+  }
+  return name;
+}
+
+/// "P5Y" as it is stored, however it is written.
+std::string StoredPeriod(View folded) {
+  if (folded == U"permanent") return "permanent";
+  if (folded.size() < 3 || folded.front() != U'p') return {};
+  const View unit = folded.back() == U'y' ? U"年" : folded.back() == U'm' ? U"个月" : U"";
+  return NormalizePeriod(std::u32string(folded.substr(1, folded.size() - 2)).append(unit));
+}
+
+bool IsNumber(std::string_view name) {
+  return name == field::kDocumentNumber || name == field::kContractNumber;
+}
+bool IsDate(std::string_view name) {
+  return name == field::kDate || name == field::kEffective || name == field::kExpires;
+}
+bool IsPeriod(std::string_view name) {
+  return name == field::kValidFor || name == field::kSecretFor;
+}
+
+/// `folded`: of `shown`.
+std::string Normalize(std::string_view name, std::string_view shown, View folded,
+                      const TextFolder& folder) {
+  if (IsNumber(name)) {
+    const auto number = NormalizeDocumentNumber(folder, shown);
+    return number ? *number : NormalizeIdentifier(folder, shown);
+  }
+  if (IsDate(name)) return WholeDate(TrimView(folded)).value_or("");
+  if (IsPeriod(name)) return NormalizePeriod(folded);
+  return WithoutBlanks(folded);
+}
+
 /// A line of the document with the way back to what is shown.
 struct Line {
   std::string_view shown;
@@ -171,10 +210,7 @@ class FieldFinder {
     fields_.push_back({std::string(name), std::move(value), std::move(normalized)});
   }
   void SetName(std::string_view name, std::string value) {
-    std::string normalized;
-    for (const char32_t c : folder_.Fold(value)) {
-      if (c != U' ') AppendUtf8(c, normalized);
-    }
+    std::string normalized = WithoutBlanks(folder_.Fold(value));
     Set(name, std::move(value), std::move(normalized));
   }
 
@@ -240,21 +276,13 @@ class FieldFinder {
     const std::string shown = line.Shown(value);
     const bool digit =
         std::any_of(value.begin(), value.end(), [](char32_t c) { return c >= U'0' && c <= U'9'; });
-    if (name == field::kDocumentNumber || name == field::kContractNumber) {
-      if (!digit || value.size() > kMaxNameChars) return;
-      const auto number = NormalizeDocumentNumber(folder_, shown);
-      Set(name, shown, number ? *number : NormalizeIdentifier(folder_, shown));
-    } else if (name == field::kVersion) {
-      if (digit && value.size() <= 20) SetName(name, shown);
-    } else if (name == field::kClassification) {
+    if (name == field::kClassification) {
       ReadClassification(line, value, /*labelled=*/true);
-    } else if (name == field::kDate || name == field::kEffective || name == field::kExpires) {
-      Set(name, shown, WholeDate(value).value_or(""));
-    } else if (name == field::kValidFor || name == field::kSecretFor) {
-      Set(name, shown, NormalizePeriod(value));
-    } else {
-      SetName(name, shown);
+      return;
     }
+    if (IsNumber(name) && (!digit || value.size() > kMaxNameChars)) return;
+    if (name == field::kVersion && (!digit || value.size() > 20)) return;
+    Set(name, shown, Normalize(name, shown, value, folder_));
   }
 
   /// One to three short lines in the head that say 关于 and end with a kind of document.
@@ -401,6 +429,22 @@ class FieldFinder {
 std::vector<DocumentField> FindDocumentFields(const ParsedDocument& document,
                                               const TextFolder& folder) {
   return FieldFinder(document, folder).Find();
+}
+
+StatusOr<std::string> NormalizeFieldValue(std::string_view name, std::string_view value,
+                                          const TextFolder& folder) {
+  if (std::find(field::kAll.begin(), field::kAll.end(), name) == field::kAll.end()) {
+    return InvalidArgument("documents have no field '{}'; expected one of {}", SanitizeUtf8(name),
+                           fmt::join(field::kAll, ", "));
+  }
+  const std::u32string folded = folder.Fold(value);
+  std::string normalized = IsPeriod(name) ? StoredPeriod(TrimView(folded)) : std::string();
+  if (normalized.empty()) normalized = Normalize(name, value, folded, folder);
+  if (!normalized.empty()) return normalized;
+  return InvalidArgument("'{}' is no value of the field {}: expected {}", SanitizeUtf8(value), name,
+                         IsDate(name)     ? "a date, as 2024-03-05 or 2024年3月5日"
+                         : IsPeriod(name) ? "a period, as 5年, 6个月, P5Y or 长期"
+                                          : "what the document says there");
 }
 
 }  // namespace hadal::retrieval

@@ -1,8 +1,11 @@
 #pragma once
 
+#include <array>
+#include <string>
 #include <string_view>
 #include <vector>
 
+#include "base/status.h"
 #include "hadal/internal/v1/parse.pb.h"
 #include "retrieval/clean/text_folder.h"
 #include "retrieval/document.h"
@@ -25,6 +28,9 @@ inline constexpr std::string_view kEffective = "effective_date";         ///< �
 inline constexpr std::string_view kExpires = "expiry_date";
 inline constexpr std::string_view kValidFor = "validity_period";  ///< 有效期, "P5Y"
 inline constexpr std::string_view kVersion = "version";
+inline constexpr std::array kAll = {
+    kDocumentNumber, kContractNumber, kTitle,     kIssuer,    kSigner,  kAddressee, kCopyTo,
+    kDate,           kClassification, kSecretFor, kEffective, kExpires, kValidFor,  kVersion};
 }  // namespace field
 
 /// What a document says of itself, each name at most once. Precision comes before recall: a field
@@ -35,5 +41,11 @@ inline constexpr std::string_view kVersion = "version";
 /// time. Pure.
 std::vector<DocumentField> FindDocumentFields(const internal::v1::ParsedDocument& document,
                                               const TextFolder& folder);
+
+/// `value` as FindDocumentFields() normalizes one that a document has: whoever filters writes it as
+/// he reads it ("〔2024〕12号", "2024年3月5日"), or as it is stored. INVALID_ARGUMENT for a field
+/// that no document has, or no value of it. Pure.
+StatusOr<std::string> NormalizeFieldValue(std::string_view name, std::string_view value,
+                                          const TextFolder& folder);
 
 }  // namespace hadal::retrieval

@@ -211,23 +211,24 @@ StatusOr<DocumentPage> KnowledgeStoreImpl::ListDocuments(const std::string& base
     ASSIGN_OR_RETURN(const Label label, LabelFromProto(proto));
     return filter.Allows(label);
   };
-  using Records = std::map<std::string, DocumentRecord>;
-  using Uploads = std::map<std::string, UploadRecord>;
-  ASSIGN_OR_RETURN(const Records records,
-                   ReadPage<DocumentRecord>(*database_, DocumentPrefix(base), *after, wanted + 1,
-                                            [&](const DocumentRecord& record) -> StatusOr<bool> {
-                                              if (record.removed_unix_ms() != 0) return false;
-                                              if (!HasFields(record, options.fields)) return false;
-                                              return readable(record.label());
-                                            }));
+  const auto open_version = [&](const DocumentRecord& record) -> StatusOr<bool> {
+    if (record.removed_unix_ms() != 0 || !HasFields(record, options.fields)) return false;
+    return readable(record.label());
+  };
   // An upload of a document whose version is hidden is hidden too.
   const auto open_upload = [&](const UploadRecord& upload) -> StatusOr<bool> {
     ASSIGN_OR_RETURN(const auto record, FindRecord(base, upload.document_id()));
     ASSIGN_OR_RETURN(const auto info, Describe(base, record, upload, filter));
-    return info.has_value();
+    if (!options.state) return info.has_value();
+    return info && info->upload && info->upload->state == *options.state;
   };
-  Uploads uploads;
-  if (options.fields.empty()) {
+  std::map<std::string, DocumentRecord> records;
+  if (options.state.value_or(DocumentState::kVisible) == DocumentState::kVisible) {
+    ASSIGN_OR_RETURN(records, ReadPage<DocumentRecord>(*database_, DocumentPrefix(base), *after,
+                                                       wanted + 1, open_version));
+  }
+  std::map<std::string, UploadRecord> uploads;
+  if (options.fields.empty() && options.state != DocumentState::kVisible) {
     ASSIGN_OR_RETURN(uploads, ReadPage<UploadRecord>(*database_, UploadPrefix(base), *after,
                                                      wanted + 1, open_upload));
   }

@@ -115,6 +115,12 @@ class KnowledgeStoreImpl final : public KnowledgeStore {
                                                    const AccessFilter& filter) const override;
   StatusOr<DocumentPage> ListDocuments(const std::string& base, const AccessFilter& filter,
                                        const ListOptions& options) const override;
+  StatusOr<BaseStats> Stats(const std::string& base,
+                            const std::optional<AccessFilter>& filter) const override;
+  StatusOr<NearDuplicates> FindNearDuplicates(const std::string& base, double least_similarity,
+                                              int32_t max_results,
+                                              const AccessFilter& filter) const override
+      ABSL_LOCKS_EXCLUDED(duplicates_mu_);
   StatusOr<SearchResult> Search(const std::string& base, const std::string& query,
                                 const SearchOptions& options, const AccessFilter& filter) override;
   StatusOr<uint64_t> Purge() override ABSL_LOCKS_EXCLUDED(purge_mu_, write_mu_);
@@ -322,6 +328,9 @@ class KnowledgeStoreImpl final : public KnowledgeStore {
   // How far the uploads are that are being read.
   mutable absl::Mutex progress_mu_;
   std::map<uint64_t, DocumentState> progress_ ABSL_GUARDED_BY(progress_mu_);
+
+  // One look for near duplicates at a time: it takes memory.
+  mutable absl::Mutex duplicates_mu_;
 
   // The index of the last question about another time.
   struct AsOf {

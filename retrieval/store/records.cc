@@ -250,6 +250,7 @@ StatusOr<UploadInfo> InfoOfRecord(const store::v1::UploadRecord& record) {
   info.reason = record.reason();
   info.attempts = record.attempts();
   info.received_unix_ms = record.received_unix_ms();
+  info.changed_unix_ms = record.changed_unix_ms();
   return info;
 }
 

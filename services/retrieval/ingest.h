@@ -57,6 +57,7 @@ class Ingest {
   v1::AddDocumentResponse TooLarge(const v1::DocumentHeader& header) const;
 
   const IngestOptions& options() const { return options_; }
+  const retrieval::TextFolder& folder() const { return *folder_; }
 
  private:
   /// One attempt.

@@ -1,15 +1,23 @@
 #include "services/retrieval/messages.h"
 
+#include <utility>
+
 #include "auth/crypto/digest.h"
 #include "base/hex.h"
+#include "retrieval/clean/document_fields.h"
 #include "retrieval/label_proto.h"
 
 namespace hadal::retrieval_service {
 
 namespace {
 
-v1::DocumentState StateToProto(retrieval::DocumentState state) {
-  using retrieval::DocumentState;
+using retrieval::DocumentState;
+
+constexpr DocumentState kStates[] = {DocumentState::kReceived, DocumentState::kParsed,
+                                     DocumentState::kChunked,  DocumentState::kEmbedded,
+                                     DocumentState::kVisible,  DocumentState::kFailed};
+
+v1::DocumentState StateToProto(DocumentState state) {
   switch (state) {
     case DocumentState::kReceived:
       return v1::DOCUMENT_STATE_RECEIVED;
@@ -34,6 +42,7 @@ v1::Upload UploadToProto(const retrieval::UploadInfo& upload) {
   proto.set_reason(upload.reason);
   proto.set_attempts(upload.attempts);
   proto.set_received_unix_ms(upload.received_unix_ms);
+  proto.set_changed_unix_ms(upload.changed_unix_ms);
   proto.set_sha256(upload.file.sha256);
   proto.set_size_bytes(upload.file.size_bytes);
   *proto.mutable_label() = retrieval::LabelToProto(upload.file.label);
@@ -42,11 +51,69 @@ v1::Upload UploadToProto(const retrieval::UploadInfo& upload) {
 
 }  // namespace
 
-std::vector<retrieval::FieldMatch> FieldsFromProto(
-    const google::protobuf::RepeatedPtrField<v1::FieldMatch>& proto) {
+StatusOr<std::vector<retrieval::FieldMatch>> FieldsFromProto(
+    const google::protobuf::RepeatedPtrField<v1::FieldMatch>& proto,
+    const retrieval::TextFolder& folder) {
   std::vector<retrieval::FieldMatch> fields;
-  for (const v1::FieldMatch& field : proto) fields.push_back({field.name(), field.value()});
+  for (const v1::FieldMatch& field : proto) {
+    ASSIGN_OR_RETURN(std::string value,
+                     retrieval::NormalizeFieldValue(field.name(), field.value(), folder));
+    fields.push_back({field.name(), std::move(value)});
+  }
   return fields;
+}
+
+std::optional<retrieval::DocumentState> StateFromProto(v1::DocumentState proto) {
+  for (const DocumentState state : kStates) {
+    if (StateToProto(state) == proto) return state;
+  }
+  return std::nullopt;
+}
+
+v1::KnowledgeBaseStats StatsToProto(const retrieval::BaseStats& stats, bool whole_base) {
+  v1::KnowledgeBaseStats proto;
+  proto.set_id(stats.base.id);
+  proto.set_whole_base(whole_base);
+  proto.set_documents(stats.documents);
+  proto.set_versions(stats.versions);
+  proto.set_chunks(stats.chunks);
+  proto.set_chunks_pending(stats.chunks_pending);
+  proto.set_file_bytes(stats.file_bytes);
+  for (const auto& [classification, documents] : stats.by_classification) {
+    auto& count = *proto.add_by_classification();
+    count.set_classification(retrieval::LabelToProto({classification, {}, {}}).classification());
+    count.set_documents(documents);
+  }
+  const auto add_state = [&proto](DocumentState state, int64_t documents) {
+    auto& count = *proto.add_by_state();
+    count.set_state(StateToProto(state));
+    count.set_documents(documents);
+  };
+  if (stats.documents > 0) add_state(DocumentState::kVisible, stats.documents);
+  for (const auto& [state, uploads] : stats.uploads) add_state(state, uploads);
+  proto.set_embedding_model(stats.embedding_model);
+  proto.set_embedding_dim(stats.embedding_dim);
+  proto.set_encryption(stats.base.encryption);
+  proto.set_keep_versions(stats.base.keep_versions);
+  if (!whole_base) return proto;  // what follows tells of every document there is, and was
+  v1::KnowledgeBaseStats::Index& index = *proto.mutable_index();
+  index.set_sealed_files(stats.index_files);
+  index.set_dead_slots(stats.index_dead_slots);
+  index.set_generation(stats.index_generation);
+  index.set_live_chunks(stats.index_live_chunks);
+  return proto;
+}
+
+v1::NearDuplicate NearDuplicateToProto(const retrieval::NearDuplicate& duplicate) {
+  v1::NearDuplicate proto;
+  *proto.mutable_document() = DocumentToProto(duplicate.document);
+  *proto.mutable_like() = DocumentToProto(duplicate.like);
+  for (v1::Document* document : {proto.mutable_document(), proto.mutable_like()}) {
+    document->clear_fields();  // a thousand pairs have to go into one message
+    document->clear_warnings();
+  }
+  proto.set_similarity(duplicate.similarity);
+  return proto;
 }
 
 v1::DeletionReceipt ReceiptToProto(const retrieval::DeletionReceipt& receipt) {

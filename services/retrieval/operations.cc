@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/file.h"
+#include "base/log.h"
 #include "services/retrieval/messages.h"
 #include "services/retrieval/service.h"
 #include "services/rpc/status.h"
@@ -13,6 +14,9 @@ namespace hadal::retrieval_service {
 namespace {
 
 constexpr size_t kMaxNameBytes = 63;
+constexpr double kNearlyTheSame = 0.8;
+constexpr int32_t kDefaultNearDuplicates = 100;
+constexpr int32_t kMaxNearDuplicates = 1000;
 
 // One folder below the snapshots' own, and nothing else.
 Status CheckSnapshotName(const std::string& name) {
@@ -66,12 +70,18 @@ grpc::Status RetrievalService::ReparseDocument(grpc::ServerContext*,
   const StatusOr<uint64_t> upload = (*store)->Reparse(what.knowledge_base(), what.document_id(),
                                                       FilterFromProto(request->filter()));
   if (!upload.ok()) return rpc::ToGrpc(upload.status());
-  const auto waiting = (*store)->WaitingUploads();
-  if (!waiting.ok()) return rpc::ToGrpc(waiting.status());
-  for (const retrieval::UploadTask& task : *waiting) {
-    if (task.upload.number == *upload) uploads_.Add(task, absl::ZeroDuration());
+  return rpc::ToGrpc(Enqueue(**store, [&upload](const retrieval::UploadTask& task) {
+    return task.upload.number == *upload;
+  }));
+}
+
+Status RetrievalService::Enqueue(const retrieval::KnowledgeStore& store,
+                                 const std::function<bool(const retrieval::UploadTask&)>& chosen) {
+  ASSIGN_OR_RETURN(const std::vector<retrieval::UploadTask> waiting, store.WaitingUploads());
+  for (const retrieval::UploadTask& task : waiting) {
+    if (chosen(task)) uploads_.Add(task, absl::ZeroDuration());
   }
-  return grpc::Status::OK;
+  return OkStatus();
 }
 
 grpc::Status RetrievalService::PurgeDeleted(grpc::ServerContext*, const v1::PurgeDeletedRequest*,
@@ -130,13 +140,55 @@ grpc::Status RetrievalService::ImportKnowledgeBase(
     return std::string();
   };
   const StatusOr<retrieval::KnowledgeBaseInfo> info = (*store)->Import(id, next);
-  if (info.ok()) *response = BaseToProto(*info);
-  return rpc::ToGrpc(info.status());
+  if (!info.ok()) return rpc::ToGrpc(info.status());
+  *response = BaseToProto(*info);
+  // Files that waited to be read where the base came from wait here too; if need be, for a restart.
+  const Status queued =
+      Enqueue(**store, [&id](const retrieval::UploadTask& task) { return task.base == id; });
+  if (!queued.ok()) LogWarning("files of '{}' wait: {}", id, StatusMessage(queued));
+  return grpc::Status::OK;
+}
+
+grpc::Status RetrievalService::GetStats(grpc::ServerContext*,
+                                        const internal::v1::GetStatsRequest* request,
+                                        v1::KnowledgeBaseStats* response) {
+  const auto store = Store();
+  if (!store.ok()) return rpc::ToGrpc(store.status());
+  const bool whole_base = request->request().whole_base();
+  const auto stats = (*store)->Stats(
+      request->request().id(),
+      whole_base ? std::nullopt : std::optional(FilterFromProto(request->filter())));
+  if (stats.ok()) *response = StatsToProto(*stats, whole_base);
+  return rpc::ToGrpc(stats.status());
+}
+
+grpc::Status RetrievalService::ListNearDuplicates(
+    grpc::ServerContext*, const internal::v1::ListNearDuplicatesRequest* request,
+    v1::ListNearDuplicatesResponse* response) {
+  const auto store = Store();
+  if (!store.ok()) return rpc::ToGrpc(store.status());
+  const v1::ListNearDuplicatesRequest& what = request->request();
+  if (what.max_results() < 0 || what.max_results() > kMaxNearDuplicates) {
+    return rpc::ToGrpc(InvalidArgument("max_results is {}, expected 0 (for {}) to {}",
+                                       what.max_results(), kDefaultNearDuplicates,
+                                       kMaxNearDuplicates));
+  }
+  const auto found = (*store)->FindNearDuplicates(
+      what.knowledge_base(),
+      what.least_similarity() == 0 ? kNearlyTheSame : what.least_similarity(),
+      what.max_results() == 0 ? kDefaultNearDuplicates : what.max_results(),
+      FilterFromProto(request->filter()));
+  if (!found.ok()) return rpc::ToGrpc(found.status());
+  for (const retrieval::NearDuplicate& duplicate : found->duplicates) {
+    *response->add_duplicates() = NearDuplicateToProto(duplicate);
+  }
+  response->set_found(found->found);
+  return grpc::Status::OK;
 }
 
 grpc::Status RetrievalService::Snapshot(grpc::ServerContext*,
-                                        const internal::v1::SnapshotRequest* request,
-                                        internal::v1::SnapshotResponse* response) {
+                                        const v1::CreateSnapshotRequest* request,
+                                        v1::CreateSnapshotResponse* response) {
   const auto store = Store();
   if (!store.ok()) return rpc::ToGrpc(store.status());
   Status status = CheckSnapshotName(request->name());

@@ -24,13 +24,15 @@ Status CheckBase(const KnowledgeStore& store, const std::string& id) {
 }
 
 StatusOr<internal::v1::SearchResponse> RunSearch(KnowledgeStore& store,
-                                                 const internal::v1::SearchRequest& request) {
+                                                 const internal::v1::SearchRequest& request,
+                                                 const retrieval::TextFolder& folder) {
   const int32_t top_k = request.top_k() == 0 ? kDefaultTopK : request.top_k();
   if (top_k < 1 || top_k > kMaxTopK) {
     return InvalidArgument("top_k is {}, expected 1 to {}", top_k, kMaxTopK);
   }
-  const retrieval::SearchOptions options = {top_k, FieldsFromProto(request.fields()),
-                                            request.as_of_unix_ms()};
+  ASSIGN_OR_RETURN(std::vector<retrieval::FieldMatch> fields,
+                   FieldsFromProto(request.fields(), folder));
+  const retrieval::SearchOptions options = {top_k, std::move(fields), request.as_of_unix_ms()};
   ASSIGN_OR_RETURN(const retrieval::SearchResult result,
                    store.Search(request.knowledge_base(), request.query(), options,
                                 FilterFromProto(request.filter())));
@@ -44,10 +46,13 @@ StatusOr<internal::v1::SearchResponse> RunSearch(KnowledgeStore& store,
 }
 
 StatusOr<v1::ListDocumentsResponse> RunListDocuments(
-    const KnowledgeStore& store, const internal::v1::ListDocumentsRequest& request) {
+    const KnowledgeStore& store, const internal::v1::ListDocumentsRequest& request,
+    const retrieval::TextFolder& folder) {
   const v1::ListDocumentsRequest& list = request.request();
-  const retrieval::ListOptions options = {list.page_size(), list.page_token(),
-                                          FieldsFromProto(list.fields())};
+  ASSIGN_OR_RETURN(std::vector<retrieval::FieldMatch> fields,
+                   FieldsFromProto(list.fields(), folder));
+  const retrieval::ListOptions options = {list.page_size(), list.page_token(), std::move(fields),
+                                          StateFromProto(list.state())};
   ASSIGN_OR_RETURN(
       const retrieval::DocumentPage page,
       store.ListDocuments(list.knowledge_base(), FilterFromProto(request.filter()), options));
@@ -173,7 +178,7 @@ grpc::Status RetrievalService::ListDocuments(grpc::ServerContext*,
                                              v1::ListDocumentsResponse* response) {
   const auto store = Store();
   if (!store.ok()) return rpc::ToGrpc(store.status());
-  return Answer(RunListDocuments(**store, *request), response);
+  return Answer(RunListDocuments(**store, *request, ingest_->folder()), response);
 }
 
 grpc::Status RetrievalService::DeleteDocument(grpc::ServerContext*,
@@ -195,7 +200,7 @@ grpc::Status RetrievalService::Search(grpc::ServerContext*,
                                       internal::v1::SearchResponse* response) {
   const auto store = Store();
   if (!store.ok()) return rpc::ToGrpc(store.status());
-  return Answer(RunSearch(**store, *request), response);
+  return Answer(RunSearch(**store, *request, ingest_->folder()), response);
 }
 
 }  // namespace hadal::retrieval_service

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <utility>
@@ -69,14 +70,22 @@ class RetrievalService final : public internal::v1::Retrieval::Service {
   grpc::Status ImportKnowledgeBase(grpc::ServerContext* context,
                                    grpc::ServerReader<v1::ImportKnowledgeBaseRequest>* reader,
                                    v1::KnowledgeBase* response) override;
-  grpc::Status Snapshot(grpc::ServerContext* context, const internal::v1::SnapshotRequest* request,
-                        internal::v1::SnapshotResponse* response) override;
+  grpc::Status Snapshot(grpc::ServerContext* context, const v1::CreateSnapshotRequest* request,
+                        v1::CreateSnapshotResponse* response) override;
+  grpc::Status GetStats(grpc::ServerContext* context, const internal::v1::GetStatsRequest* request,
+                        v1::KnowledgeBaseStats* response) override;
+  grpc::Status ListNearDuplicates(grpc::ServerContext* context,
+                                  const internal::v1::ListNearDuplicatesRequest* request,
+                                  v1::ListNearDuplicatesResponse* response) override;
 
  private:
   StatusOr<std::shared_ptr<retrieval::KnowledgeStore>> Store() const ABSL_LOCKS_EXCLUDED(mu_);
   std::shared_ptr<retrieval::TokenCounter> Tokens() const ABSL_LOCKS_EXCLUDED(mu_);
   StatusOr<v1::AddDocumentResponse> Receive(grpc::ServerContext& context,
                                             grpc::ServerReader<v1::AddDocumentRequest>& reader);
+  /// Lets the queue read what waits, where `chosen` says so.
+  Status Enqueue(const retrieval::KnowledgeStore& store,
+                 const std::function<bool(const retrieval::UploadTask&)>& chosen);
 
   const std::shared_ptr<const Ingest> ingest_;
   UploadBudget budget_;

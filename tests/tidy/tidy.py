@@ -17,7 +17,7 @@ MAY_INCLUDE = {
     "retrieval": {"base", "proto"},
     "auth": {"base", "proto"},
     "services": {"base", "proto", "inference", "retrieval", "auth"},
-    "ops": {"base", "proto", "services/config", "services/rpc"},
+    "ops": {"auth/crypto", "base", "proto", "services/config", "services/rpc"},
 }
 INSIDE_INFERENCE = {
     "kernels": {"tensor", "kernels"},

@@ -1,14 +1,10 @@
-#include <fmt/format.h>
-
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
 #include "hadal/v1/knowledge.grpc.pb.h"
 #include "ops/cli/connection.h"
-#include "ops/cli/document_state.h"
 #include "ops/cli/invocation.h"
-#include "ops/cli/labels.h"
 #include "ops/cli/output.h"
 
 namespace hadal::cli {
@@ -20,51 +16,12 @@ nlohmann::json ToJson(const v1::KnowledgeBase& base) {
           {"documents", base.documents()},
           {"chunks", base.chunks()},
           {"created_unix_ms", base.created_unix_ms()},
+          {"keep_versions", base.keep_versions()},
           {"encryption", base.encryption()}};
 }
 
 std::vector<std::string> Strings(const google::protobuf::RepeatedPtrField<std::string>& field) {
   return {field.begin(), field.end()};
-}
-
-const char* StateName(v1::DocumentState state) {
-  switch (state) {
-    case v1::DOCUMENT_STATE_RECEIVED:
-      return "received";
-    case v1::DOCUMENT_STATE_PARSED:
-      return "parsed";
-    case v1::DOCUMENT_STATE_CHUNKED:
-      return "chunked";
-    case v1::DOCUMENT_STATE_EMBEDDED:
-      return "embedded";
-    case v1::DOCUMENT_STATE_VISIBLE:
-      return "visible";
-    case v1::DOCUMENT_STATE_FAILED:
-      return "failed";
-    default:
-      return "unknown";
-  }
-}
-
-nlohmann::json UploadJson(const v1::Document& doc) {
-  const v1::Upload& upload = doc.upload();
-  return {{"id", doc.id()},
-          {"state", StateName(upload.state())},
-          {"reason_code", upload.reason_code()},
-          {"reason", upload.reason()},
-          {"attempts", upload.attempts()},
-          {"bytes", upload.size_bytes()},
-          {"sha256", upload.sha256()},
-          {"received_unix_ms", upload.received_unix_ms()}};
-}
-
-// A file that is no version yet, or never became one.
-std::string UploadState(const v1::Upload& upload) {
-  std::string state = StateName(upload.state());
-  if (!upload.reason_code().empty()) {
-    state += fmt::format(" ({}: {})", upload.reason_code(), upload.reason());
-  }
-  return state;
 }
 
 Status RunCreate(const Invocation& invocation, const std::string& id,
@@ -99,56 +56,6 @@ Status RunLs(const Invocation& invocation) {
     PrintJson({{"knowledge_bases", json}});
   } else {
     PrintTable({"ID", "DOCUMENTS", "CHUNKS", "ENCRYPTION", "CREATED (UTC)", "DESCRIPTION"}, rows);
-  }
-  return OkStatus();
-}
-
-Status RunLsDocs(const Invocation& invocation, const std::string& id) {
-  nlohmann::json json = nlohmann::json::array();
-  nlohmann::json uploads = nlohmann::json::array();
-  std::vector<std::vector<std::string>> rows;
-  v1::ListDocumentsRequest request;
-  request.set_knowledge_base(id);
-  request.set_page_size(1000);
-  do {
-    ASSIGN_OR_RETURN(const v1::ListDocumentsResponse page,
-                     Call<v1::Knowledge>(invocation, &v1::Knowledge::Stub::ListDocuments, request));
-    for (const v1::Document& doc : page.documents()) {
-      const std::string classification = ClassificationName(doc.label().classification());
-      const std::string groups = JoinOrDash(Strings(doc.label().groups()));
-      if (doc.has_upload()) {
-        uploads.push_back(UploadJson(doc));
-        rows.push_back({doc.id(), "-", "-", "-", UploadState(doc.upload()), classification, groups,
-                        doc.title()});
-      }
-      if (doc.version() == 0) continue;
-      json.push_back({{"id", doc.id()},
-                      {"title", doc.title()},
-                      {"file", doc.file_name()},
-                      {"format", doc.format()},
-                      {"version", doc.version()},
-                      {"chunks", doc.chunks()},
-                      {"chunks_pending", doc.chunks_pending()},
-                      {"embedding_status", EmbeddingStatus(doc.chunks_pending())},
-                      {"pages", doc.pages()},
-                      {"characters", doc.characters()},
-                      {"bytes", doc.size_bytes()},
-                      {"sha256", doc.sha256()},
-                      {"added_unix_ms", doc.added_unix_ms()},
-                      {"classification", classification},
-                      {"compartments", Strings(doc.label().compartments())},
-                      {"groups", Strings(doc.label().groups())}});
-      rows.push_back(
-          {doc.id(), doc.format(), std::to_string(doc.version()), std::to_string(doc.chunks()),
-           DocumentState(doc.chunks(), doc.chunks_pending()), classification, groups, doc.title()});
-    }
-    request.set_page_token(page.next_page_token());
-  } while (!request.page_token().empty());
-  if (invocation.json) {
-    PrintJson({{"documents", json}, {"uploads", uploads}});
-  } else {
-    PrintTable({"ID", "FORMAT", "VERSION", "CHUNKS", "STATE", "CLASSIFICATION", "GROUPS", "TITLE"},
-               rows);
   }
   return OkStatus();
 }
@@ -214,16 +121,6 @@ void AddKb(CLI::App& app, Invocation& invocation) {
   ls->footer("Example:\n  hadal kb ls -o json");
   ls->callback([&invocation] { invocation.run = [&invocation] { return RunLs(invocation); }; });
 
-  CLI::App* docs = kb->add_subcommand("ls-docs", "List the documents you may read");
-  docs->add_option("KB", *id)->required();
-  docs->footer(
-      "A large document is searchable by its words at once; \"embedding 40 %\" tells how far it\n"
-      "is to being searchable by its meaning too. A file that waits to be read, or could not be\n"
-      "read, has a line of its own with the reason.\n\nExample:\n  hadal kb ls-docs manuals");
-  docs->callback([&invocation, id] {
-    invocation.run = [&invocation, id] { return RunLsDocs(invocation, *id); };
-  });
-
   CLI::App* rm = kb->add_subcommand("rm", "Remove a document, or the whole base with --all");
   auto all = std::make_shared<bool>(false);
   rm->add_option("KB", *id)->required();
@@ -241,12 +138,20 @@ void AddKb(CLI::App& app, Invocation& invocation) {
     };
   });
 
+  AddKbUpdate(*kb, invocation);
   AddKbAdd(*kb, invocation);
+  AddKbLsDocs(*kb, invocation);
   AddKbSearch(*kb, invocation);
   AddKbEval(*kb, invocation);
   AddKbVersions(*kb, invocation);
   AddKbReparse(*kb, invocation);
+  AddKbDuplicates(*kb, invocation);
+  AddKbStats(*kb, invocation);
+  AddKbExport(*kb, invocation);
+  AddKbImport(*kb, invocation);
+  AddKbPurge(*kb, invocation);
   AddKbVerifyDeleted(*kb, invocation);
+  AddKbSnapshot(*kb, invocation);
 }
 
 }  // namespace hadal::cli

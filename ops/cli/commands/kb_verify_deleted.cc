@@ -19,14 +19,15 @@ struct Options {
 Status RunVerify(const Invocation& invocation, const Options& options) {
   if (options.purge) {
     RETURN_IF_ERROR(Call<v1::Knowledge>(invocation, &v1::Knowledge::Stub::PurgeDeleted,
-                                        v1::PurgeDeletedRequest())
+                                        v1::PurgeDeletedRequest(), kLongCall)
                         .status());
   }
   v1::VerifyDeletedRequest request;
   request.set_sequence(options.receipt);
   request.set_text(options.text);
-  ASSIGN_OR_RETURN(const v1::VerifyDeletedResponse response,
-                   Call<v1::Knowledge>(invocation, &v1::Knowledge::Stub::VerifyDeleted, request));
+  ASSIGN_OR_RETURN(
+      const v1::VerifyDeletedResponse response,
+      Call<v1::Knowledge>(invocation, &v1::Knowledge::Stub::VerifyDeleted, request, kLongCall));
   const v1::DeletionReceipt& receipt = response.receipt();
   if (invocation.json) {
     PrintJson({{"receipt", receipt.sequence()},

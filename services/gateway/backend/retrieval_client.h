@@ -67,6 +67,14 @@ class RetrievalClient {
   using NextImportPart = std::function<StatusOr<bool>(v1::ImportKnowledgeBaseRequest&)>;
   StatusOr<v1::KnowledgeBase> ImportKnowledgeBase(CallScope& scope,
                                                   const NextImportPart& next) const;
+  StatusOr<v1::KnowledgeBaseStats> GetStats(CallScope& scope, const auth::Principal& principal,
+                                            const v1::GetStatsRequest& request) const;
+  /// A pair of which the principal may not read both is dropped.
+  StatusOr<v1::ListNearDuplicatesResponse> ListNearDuplicates(
+      CallScope& scope, const auth::Principal& principal,
+      const v1::ListNearDuplicatesRequest& request) const;
+  StatusOr<v1::CreateSnapshotResponse> CreateSnapshot(
+      CallScope& scope, const v1::CreateSnapshotRequest& request) const;
 
  private:
   struct Stub;

@@ -103,4 +103,47 @@ StatusOr<v1::KnowledgeBase> RetrievalClient::ImportKnowledgeBase(CallScope& scop
   return response;
 }
 
+StatusOr<v1::KnowledgeBaseStats> RetrievalClient::GetStats(
+    CallScope& scope, const auth::Principal& principal, const v1::GetStatsRequest& request) const {
+  ClientCall call(scope);
+  internal::v1::GetStatsRequest filtered;
+  *filtered.mutable_request() = request;
+  *filtered.mutable_filter() = FilterOf(principal);
+  v1::KnowledgeBaseStats response;
+  RETURN_IF_ERROR(
+      BackendStatus("retrieval", stub_->retrieval->GetStats(call.context(), filtered, &response)));
+  if (!request.whole_base()) response.clear_index();
+  return response;
+}
+
+StatusOr<v1::ListNearDuplicatesResponse> RetrievalClient::ListNearDuplicates(
+    CallScope& scope, const auth::Principal& principal,
+    const v1::ListNearDuplicatesRequest& request) const {
+  ClientCall call(scope);
+  internal::v1::ListNearDuplicatesRequest filtered;
+  *filtered.mutable_request() = request;
+  *filtered.mutable_filter() = FilterOf(principal);
+  v1::ListNearDuplicatesResponse response;
+  RETURN_IF_ERROR(BackendStatus(
+      "retrieval", stub_->retrieval->ListNearDuplicates(call.context(), filtered, &response)));
+  const auto label = [](const v1::NearDuplicate& pair) { return pair.document().label(); };
+  const auto like_label = [](const v1::NearDuplicate& pair) { return pair.like().label(); };
+  const int dropped = KeepReadable(principal, label, *response.mutable_duplicates()) +
+                      KeepReadable(principal, like_label, *response.mutable_duplicates());
+  if (dropped > 0) {
+    LogError("retrieval named {} near duplicates that '{}' may not read; dropped", dropped,
+             principal.user_id);
+  }
+  return response;
+}
+
+StatusOr<v1::CreateSnapshotResponse> RetrievalClient::CreateSnapshot(
+    CallScope& scope, const v1::CreateSnapshotRequest& request) const {
+  ClientCall call(scope);
+  v1::CreateSnapshotResponse response;
+  RETURN_IF_ERROR(
+      BackendStatus("retrieval", stub_->retrieval->Snapshot(call.context(), request, &response)));
+  return response;
+}
+
 }  // namespace hadal::gateway

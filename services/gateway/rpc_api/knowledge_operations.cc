@@ -21,6 +21,11 @@ std::string ResourceOf(const Request& request) {
   return fmt::format("{}/{}", request.knowledge_base(), request.document_id());
 }
 
+template <typename Value>
+void Note(RequestContext& admitted, const char* name, const Value& value) {
+  (*admitted.record().mutable_attributes())[name] = fmt::format("{}", value);
+}
+
 }  // namespace
 
 grpc::Status KnowledgeService::UpdateKnowledgeBase(grpc::ServerContext* context,
@@ -29,6 +34,7 @@ grpc::Status KnowledgeService::UpdateKnowledgeBase(grpc::ServerContext* context,
   return Serve(environment_, context, "hadal.v1.Knowledge/UpdateKnowledgeBase", request,
                [&](RequestContext& admitted, CallScope& scope) -> Status {
                  RETURN_IF_ERROR(admitted.Authorize(actions::kKnowledgeCreate, request->id()));
+                 Note(admitted, "keep_versions", request->keep_versions());
                  ASSIGN_OR_RETURN(*response, retrieval_->UpdateKnowledgeBase(scope, *request));
                  return OkStatus();
                });
@@ -62,10 +68,11 @@ grpc::Status KnowledgeService::ReparseDocument(grpc::ServerContext* context,
 grpc::Status KnowledgeService::PurgeDeleted(grpc::ServerContext* context,
                                             const v1::PurgeDeletedRequest* request,
                                             v1::PurgeDeletedResponse* response) {
-  return Serve(environment_, context, "hadal.v1.Knowledge/PurgeDeleted", request,
+  return Serve(long_environment_, context, "hadal.v1.Knowledge/PurgeDeleted", request,
                [&](RequestContext& admitted, CallScope& scope) -> Status {
                  RETURN_IF_ERROR(admitted.Authorize(actions::kKnowledgeStorePurge, ""));
                  ASSIGN_OR_RETURN(*response, retrieval_->PurgeDeleted(scope));
+                 Note(admitted, "generation", response->generation());
                  return OkStatus();
                });
 }
@@ -73,11 +80,12 @@ grpc::Status KnowledgeService::PurgeDeleted(grpc::ServerContext* context,
 grpc::Status KnowledgeService::VerifyDeleted(grpc::ServerContext* context,
                                              const v1::VerifyDeletedRequest* request,
                                              v1::VerifyDeletedResponse* response) {
-  return Serve(environment_, context, "hadal.v1.Knowledge/VerifyDeleted", request,
+  return Serve(long_environment_, context, "hadal.v1.Knowledge/VerifyDeleted", request,
                [&](RequestContext& admitted, CallScope& scope) -> Status {
                  RETURN_IF_ERROR(admitted.Authorize(actions::kKnowledgeStoreVerify,
                                                     std::to_string(request->sequence())));
                  ASSIGN_OR_RETURN(*response, retrieval_->VerifyDeleted(scope, *request));
+                 Note(admitted, "gone", response->gone());
                  admitted.record().set_answer_sha256(DigestOf(*response));
                  return OkStatus();
                });
@@ -86,7 +94,7 @@ grpc::Status KnowledgeService::VerifyDeleted(grpc::ServerContext* context,
 grpc::Status KnowledgeService::ExportKnowledgeBase(
     grpc::ServerContext* context, const v1::ExportKnowledgeBaseRequest* request,
     grpc::ServerWriter<v1::ExportKnowledgeBaseResponse>* writer) {
-  return Serve(environment_, context, "hadal.v1.Knowledge/ExportKnowledgeBase", request,
+  return Serve(long_environment_, context, "hadal.v1.Knowledge/ExportKnowledgeBase", request,
                [&](RequestContext& admitted, CallScope& scope) -> Status {
                  RETURN_IF_ERROR(admitted.Authorize(actions::kKnowledgeStoreExport, request->id()));
                  RETURN_IF_ERROR(admitted.Close(OkStatus()).status());
@@ -102,7 +110,7 @@ grpc::Status KnowledgeService::ImportKnowledgeBase(
     grpc::ServerContext* context, grpc::ServerReader<v1::ImportKnowledgeBaseRequest>* reader,
     v1::KnowledgeBase* response) {
   return Serve(
-      environment_, context, "hadal.v1.Knowledge/ImportKnowledgeBase", nullptr,
+      long_environment_, context, "hadal.v1.Knowledge/ImportKnowledgeBase", nullptr,
       [&](RequestContext& admitted, CallScope& scope) -> Status {
         v1::ImportKnowledgeBaseRequest first;
         if (!reader->Read(&first) || first.part_case() != first.kId) {
@@ -128,6 +136,48 @@ grpc::Status KnowledgeService::ImportKnowledgeBase(
         };
         ASSIGN_OR_RETURN(*response, retrieval_->ImportKnowledgeBase(scope, next));
         admitted.record().set_request_sha256(HexEncode(hasher.Finish()));
+        return OkStatus();
+      });
+}
+
+grpc::Status KnowledgeService::GetStats(grpc::ServerContext* context,
+                                        const v1::GetStatsRequest* request,
+                                        v1::KnowledgeBaseStats* response) {
+  return Serve(
+      long_environment_, context, "hadal.v1.Knowledge/GetStats", request,
+      [&](RequestContext& admitted, CallScope& scope) -> Status {
+        RETURN_IF_ERROR(admitted.Authorize(actions::kKnowledgeList, request->id()));
+        if (request->whole_base()) {
+          RETURN_IF_ERROR(admitted.Authorize(actions::kKnowledgeStoreStats, request->id()));
+        }
+        ASSIGN_OR_RETURN(*response, retrieval_->GetStats(scope, admitted.principal(), *request));
+        admitted.record().set_answer_sha256(DigestOf(*response));
+        return OkStatus();
+      });
+}
+
+grpc::Status KnowledgeService::ListNearDuplicates(grpc::ServerContext* context,
+                                                  const v1::ListNearDuplicatesRequest* request,
+                                                  v1::ListNearDuplicatesResponse* response) {
+  return Serve(
+      long_environment_, context, "hadal.v1.Knowledge/ListNearDuplicates", request,
+      [&](RequestContext& admitted, CallScope& scope) -> Status {
+        RETURN_IF_ERROR(admitted.Authorize(actions::kKnowledgeList, request->knowledge_base()));
+        ASSIGN_OR_RETURN(*response,
+                         retrieval_->ListNearDuplicates(scope, admitted.principal(), *request));
+        admitted.record().set_answer_sha256(DigestOf(*response));
+        return OkStatus();
+      });
+}
+
+grpc::Status KnowledgeService::CreateSnapshot(grpc::ServerContext* context,
+                                              const v1::CreateSnapshotRequest* request,
+                                              v1::CreateSnapshotResponse* response) {
+  return Serve(
+      long_environment_, context, "hadal.v1.Knowledge/CreateSnapshot", request,
+      [&](RequestContext& admitted, CallScope& scope) -> Status {
+        RETURN_IF_ERROR(admitted.Authorize(actions::kKnowledgeStoreSnapshot, request->name()));
+        ASSIGN_OR_RETURN(*response, retrieval_->CreateSnapshot(scope, *request));
         return OkStatus();
       });
 }

@@ -61,6 +61,10 @@ v1::SearchFilter ExplainFilter(const auth::Principal& principal, int64_t chunks_
   return filter;
 }
 
+void NoteReceipt(RequestContext& admitted, const v1::DeletionReceipt& receipt) {
+  (*admitted.record().mutable_attributes())["receipt"] = std::to_string(receipt.sequence());
+}
+
 }  // namespace
 
 grpc::Status KnowledgeService::CreateKnowledgeBase(grpc::ServerContext* context,
@@ -97,6 +101,7 @@ grpc::Status KnowledgeService::DeleteKnowledgeBase(grpc::ServerContext* context,
                [&](RequestContext& admitted, CallScope& scope) -> Status {
                  RETURN_IF_ERROR(admitted.Authorize(actions::kKnowledgeDelete, request->id()));
                  ASSIGN_OR_RETURN(*response, retrieval_->DeleteKnowledgeBase(scope, *request));
+                 NoteReceipt(admitted, response->receipt());
                  return OkStatus();
                });
 }
@@ -189,6 +194,7 @@ grpc::Status KnowledgeService::DeleteDocument(grpc::ServerContext* context,
                      fmt::format("{}/{}", request->knowledge_base(), request->document_id())));
                  ASSIGN_OR_RETURN(
                      *response, retrieval_->DeleteDocument(scope, admitted.principal(), *request));
+                 NoteReceipt(admitted, response->receipt());
                  return OkStatus();
                });
 }

@@ -11,7 +11,10 @@ class KnowledgeService final : public v1::Knowledge::Service {
  public:
   KnowledgeService(const ServeEnvironment& environment, const RetrievalClient* retrieval,
                    int64_t max_document_bytes)
-      : environment_(environment), retrieval_(retrieval), max_document_bytes_(max_document_bytes) {}
+      : environment_(environment),
+        long_environment_(ForLongCalls(environment)),
+        retrieval_(retrieval),
+        max_document_bytes_(max_document_bytes) {}
 
   grpc::Status CreateKnowledgeBase(grpc::ServerContext* context,
                                    const v1::CreateKnowledgeBaseRequest* request,
@@ -56,12 +59,22 @@ class KnowledgeService final : public v1::Knowledge::Service {
   grpc::Status ImportKnowledgeBase(grpc::ServerContext* context,
                                    grpc::ServerReader<v1::ImportKnowledgeBaseRequest>* reader,
                                    v1::KnowledgeBase* response) override;
+  /// Counts of what the caller may read; those of the whole base need a permission of their own.
+  grpc::Status GetStats(grpc::ServerContext* context, const v1::GetStatsRequest* request,
+                        v1::KnowledgeBaseStats* response) override;
+  grpc::Status ListNearDuplicates(grpc::ServerContext* context,
+                                  const v1::ListNearDuplicatesRequest* request,
+                                  v1::ListNearDuplicatesResponse* response) override;
+  grpc::Status CreateSnapshot(grpc::ServerContext* context,
+                              const v1::CreateSnapshotRequest* request,
+                              v1::CreateSnapshotResponse* response) override;
 
  private:
   StatusOr<v1::AddDocumentResponse> Add(RequestContext& request, CallScope& scope,
                                         grpc::ServerReader<v1::AddDocumentRequest>& reader) const;
 
   const ServeEnvironment environment_;
+  const ServeEnvironment long_environment_;  ///< of calls that take as long as a base is large
   const RetrievalClient* const retrieval_;
   const int64_t max_document_bytes_;
 };

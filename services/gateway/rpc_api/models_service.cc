@@ -8,14 +8,6 @@
 namespace hadal::gateway {
 namespace {
 
-/// Reading a terabyte from a slow disk, with room.
-constexpr absl::Duration kLongestCall = absl::Hours(24);
-
-ServeEnvironment Longer(ServeEnvironment environment) {
-  environment.max_request_time = kLongestCall;
-  return environment;
-}
-
 void Note(RequestContext& admitted, const char* name, const std::string& value) {
   if (!value.empty()) (*admitted.record().mutable_attributes())[name] = value;
 }
@@ -25,7 +17,7 @@ void Note(RequestContext& admitted, const char* name, const std::string& value) 
 ModelsService::ModelsService(const ServeEnvironment& environment, const InferenceClient* inference,
                              const ModelAdminClient* models, int32_t max_texts)
     : environment_(environment),
-      long_environment_(Longer(environment)),
+      long_environment_(ForLongCalls(environment)),
       inference_(inference),
       models_(models),
       max_texts_(max_texts) {}

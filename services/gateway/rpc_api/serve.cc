@@ -8,6 +8,17 @@
 #include "services/rpc/status.h"
 
 namespace hadal::gateway {
+namespace {
+
+/// Reading a terabyte from a slow disk, with room.
+constexpr absl::Duration kLongestCall = absl::Hours(24);
+
+}  // namespace
+
+ServeEnvironment ForLongCalls(ServeEnvironment environment) {
+  environment.max_request_time = kLongestCall;
+  return environment;
+}
 
 RequestHead HeadOf(const char* method, const grpc::ServerContextBase& context) {
   RequestHead head{.method = method, .peer = context.peer()};

@@ -25,6 +25,9 @@ struct ServeEnvironment {
   absl::Duration max_request_time = absl::Minutes(10);  ///< also where the caller sets no deadline
 };
 
+/// The same for calls that take as long as what they work on is large: a day at most.
+ServeEnvironment ForLongCalls(ServeEnvironment environment);
+
 /// The head of a gRPC call: its peer and its one `authorization` value (none, or several, is
 /// empty).
 RequestHead HeadOf(const char* method, const grpc::ServerContextBase& context);

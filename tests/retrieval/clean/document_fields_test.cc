@@ -140,5 +140,63 @@ TEST_F(DocumentFieldsTest, InForceFromTheDayOfIssue) {
                                    Pair("expiry_date", "2027-06-30")));
 }
 
+TEST_F(DocumentFieldsTest, AValueIsNormalizedAsItsFieldIs) {
+  const std::map<std::pair<std::string, std::string>, std::string> values = {
+      {{"document_number", "云数发〔2025〕27号"}, "云数发[2025]27号"},
+      {{"document_number", " 雲數發［2025］第０27號 "}, "云数发[2025]27号"},
+      {{"document_number", "云数发[2025]27号"}, "云数发[2025]27号"},
+      {{"document_number", "QB-（7） 12"}, "qb-[7]12"},
+      {{"contract_number", "HT【2024】 08"}, "ht[2024]08"},
+      {{"date", "2024年3月5日"}, "2024-03-05"},
+      {{"date", "二〇二四年三月五日"}, "2024-03-05"},
+      {{"date", " 2024-03-05 "}, "2024-03-05"},
+      {{"expiry_date", "5 March 2024"}, "2024-03-05"},
+      {{"validity_period", "5年"}, "P5Y"},
+      {{"validity_period", "P5Y"}, "P5Y"},
+      {{"validity_period", "六个月"}, "P6M"},
+      {{"classification_period", "长期"}, "permanent"},
+      {{"classification_period", "permanent"}, "permanent"},
+      {{"issuer", "云海市 數據局"}, "云海市数据局"},
+      {{"classification", "机密"}, "机密"},
+      {{"version", "Ｖ2.0"}, "v2.0"}};
+  for (const auto& [given, expected] : values) {
+    ASSERT_OK_AND_ASSIGN(const std::string normalized,
+                         NormalizeFieldValue(given.first, given.second, *folder_));
+    EXPECT_EQ(normalized, expected) << given.first << " " << given.second;
+    // What is stored may be asked for as well.
+    ASSERT_OK_AND_ASSIGN(const std::string again,
+                         NormalizeFieldValue(given.first, normalized, *folder_));
+    EXPECT_EQ(again, expected);
+  }
+}
+
+TEST_F(DocumentFieldsTest, EveryFieldFoundIsFoundByWhatIsShown) {
+  const std::vector<std::vector<std::string>> documents = {
+      {"云海市数据局文件", "云数发〔2025〕27号", "关于印发数据分级办法的通知", "各区人民政府：",
+       "本办法自2025年10月1日起施行，有效期五年。", "云海市数据局", "2025年9月8日"},
+      {"文件编号：QX-AQ-2024-08", "版本：V3.2", "密级：内部", "有效期：3年",
+       "合同编号：HT（2024）08"}};
+  size_t fields = 0;
+  for (const std::vector<std::string>& lines : documents) {
+    for (const DocumentField& field : Fields(lines)) {
+      ASSERT_OK_AND_ASSIGN(const std::string normalized,
+                           NormalizeFieldValue(field.name, field.value, *folder_));
+      EXPECT_EQ(normalized, field.normalized) << field.name << " " << field.value;
+      ++fields;
+    }
+  }
+  EXPECT_GE(fields, 10u);
+}
+
+TEST_F(DocumentFieldsTest, WhatIsNoValueOfAFieldIsAnError) {
+  EXPECT_STATUS(NormalizeFieldValue("colour", "red", *folder_), kInvalidArgument,
+                "document_number");
+  EXPECT_STATUS(NormalizeFieldValue("date", "soon", *folder_), kInvalidArgument, "2024-03-05");
+  EXPECT_STATUS(NormalizeFieldValue("date", "2024-02-30", *folder_), kInvalidArgument, "a date");
+  EXPECT_STATUS(NormalizeFieldValue("validity_period", "a while", *folder_), kInvalidArgument,
+                "P5Y");
+  EXPECT_STATUS(NormalizeFieldValue("issuer", "  ", *folder_), kInvalidArgument, "issuer");
+}
+
 }  // namespace
 }  // namespace hadal::retrieval

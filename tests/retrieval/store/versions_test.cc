@@ -228,9 +228,9 @@ TEST_F(VersionsTest, FieldsAreMatchedExactly) {
     ASSERT_THAT(result.hits, SizeIs(1));  // whatever ranks before it
     EXPECT_EQ(result.hits.front().document_id, "d7");
     EXPECT_TRUE(result.complete);
-    ASSERT_OK_AND_ASSIGN(
-        const DocumentPage page,
-        store_->ListDocuments("kb", Everything(), ListOptions{0, "", options.fields}));
+    ASSERT_OK_AND_ASSIGN(const DocumentPage page,
+                         store_->ListDocuments("kb", Everything(),
+                                               ListOptions{0, "", options.fields, std::nullopt}));
     ASSERT_THAT(page.documents, SizeIs(1));
     EXPECT_EQ(page.documents.front().fields.size(), 2u);
     Reopen();

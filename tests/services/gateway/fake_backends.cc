@@ -134,6 +134,7 @@ grpc::Status FakeRetrieval::DeleteDocument(grpc::ServerContext*,
                         request->filter().clearance() >= v1::CLASSIFICATION_SECRET;
   if (!readable) return grpc::Status(grpc::StatusCode::NOT_FOUND, "no such document");
   response->set_chunks_removed(1);
+  response->mutable_receipt()->set_sequence(4711);
   return grpc::Status::OK;
 }
 
@@ -165,6 +166,40 @@ grpc::Status FakeRetrieval::Search(grpc::ServerContext*, const internal::v1::Sea
   add("open", kPublicText, v1::CLASSIFICATION_PUBLIC);
   response->set_complete(true);
   response->set_chunks_allowed(2);
+  return grpc::Status::OK;
+}
+
+grpc::Status FakeRetrieval::GetStats(grpc::ServerContext*,
+                                     const internal::v1::GetStatsRequest* request,
+                                     v1::KnowledgeBaseStats* response) {
+  absl::MutexLock lock(&mu_);
+  last_stats_ = *request;
+  response->set_documents(1);
+  response->mutable_index()->set_dead_slots(7);
+  return grpc::Status::OK;
+}
+
+grpc::Status FakeRetrieval::ListNearDuplicates(grpc::ServerContext*,
+                                               const internal::v1::ListNearDuplicatesRequest*,
+                                               v1::ListNearDuplicatesResponse* response) {
+  const auto add = [&](const char* id, v1::Classification level, const char* like,
+                       v1::Classification like_level) {
+    v1::NearDuplicate& pair = *response->add_duplicates();
+    pair.mutable_document()->set_id(id);
+    pair.mutable_document()->mutable_label()->set_classification(level);
+    pair.mutable_like()->set_id(like);
+    pair.mutable_like()->mutable_label()->set_classification(like_level);
+  };
+  add("vault", v1::CLASSIFICATION_SECRET, "open", v1::CLASSIFICATION_PUBLIC);
+  add("copy", v1::CLASSIFICATION_PUBLIC, "open", v1::CLASSIFICATION_PUBLIC);
+  add("copy", v1::CLASSIFICATION_PUBLIC, "vault", v1::CLASSIFICATION_SECRET);
+  response->set_found(3);
+  return grpc::Status::OK;
+}
+
+grpc::Status FakeRetrieval::Snapshot(grpc::ServerContext*, const v1::CreateSnapshotRequest* request,
+                                     v1::CreateSnapshotResponse* response) {
+  response->set_folder("/snapshots/" + request->name());
   return grpc::Status::OK;
 }
 

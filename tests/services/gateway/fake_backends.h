@@ -53,6 +53,10 @@ class FakeRetrieval final : public internal::v1::Retrieval::Service {
     absl::MutexLock lock(&mu_);
     return last_search_;
   }
+  internal::v1::GetStatsRequest last_stats() const {
+    absl::MutexLock lock(&mu_);
+    return last_stats_;
+  }
   std::string added_bytes() const {
     absl::MutexLock lock(&mu_);
     return added_bytes_;
@@ -76,9 +80,17 @@ class FakeRetrieval final : public internal::v1::Retrieval::Service {
                               v1::DeleteDocumentResponse* response) override;
   grpc::Status Search(grpc::ServerContext* context, const internal::v1::SearchRequest* request,
                       internal::v1::SearchResponse* response) override;
+  grpc::Status GetStats(grpc::ServerContext* context, const internal::v1::GetStatsRequest* request,
+                        v1::KnowledgeBaseStats* response) override;
+  grpc::Status ListNearDuplicates(grpc::ServerContext* context,
+                                  const internal::v1::ListNearDuplicatesRequest* request,
+                                  v1::ListNearDuplicatesResponse* response) override;
+  grpc::Status Snapshot(grpc::ServerContext* context, const v1::CreateSnapshotRequest* request,
+                        v1::CreateSnapshotResponse* response) override;
 
  private:
   mutable absl::Mutex mu_;
+  internal::v1::GetStatsRequest last_stats_ ABSL_GUARDED_BY(mu_);
   internal::v1::SearchRequest last_search_ ABSL_GUARDED_BY(mu_);
   std::string added_bytes_ ABSL_GUARDED_BY(mu_);
   int added_ ABSL_GUARDED_BY(mu_) = 0;

@@ -221,13 +221,99 @@ TEST_F(ServiceTest, ExportsImportsAndTakesSnapshots) {
 
   for (const auto& [name, code] : std::map<std::string, grpc::StatusCode>{
            {"../x", grpc::StatusCode::INVALID_ARGUMENT}, {"monday", grpc::StatusCode::OK}}) {
-    internal::v1::SnapshotRequest snapshot;
+    v1::CreateSnapshotRequest snapshot;
     snapshot.set_name(name);
-    internal::v1::SnapshotResponse made;
+    v1::CreateSnapshotResponse made;
     grpc::ClientContext context;
     EXPECT_EQ(stub_->Snapshot(&context, snapshot, &made).error_code(), code);
     EXPECT_EQ(made.folder().empty(), code != grpc::StatusCode::OK);
   }
+}
+
+TEST_F(ServiceTest, CountsForTheReaderAndForTheWholeBase) {
+  v1::AddDocumentResponse added;
+  ASSERT_TRUE(Add({Header("open"), Data("检修周期为六年")}, added).ok());
+  ASSERT_TRUE(Add({Header("closed", v1::CLASSIFICATION_SECRET), Data("密码")}, added).ok());
+  ASSERT_TRUE(Add({Header("locked"), Data("!reject")}, added).ok());
+  internal::v1::GetStatsRequest request;
+  request.mutable_request()->set_id("kb");
+  request.mutable_filter()->set_clearance(v1::CLASSIFICATION_PUBLIC);
+  const auto stats = [&] {
+    grpc::ClientContext context;
+    v1::KnowledgeBaseStats response;
+    EXPECT_TRUE(stub_->GetStats(&context, request, &response).ok());
+    return response;
+  };
+  const v1::KnowledgeBaseStats open = stats();
+  EXPECT_FALSE(open.whole_base());
+  EXPECT_EQ(open.documents(), 1);
+  EXPECT_FALSE(open.has_index());
+  ASSERT_EQ(open.by_state_size(), 2);
+  EXPECT_EQ(open.by_state(0).state(), v1::DOCUMENT_STATE_VISIBLE);
+  EXPECT_EQ(open.by_state(1).state(), v1::DOCUMENT_STATE_FAILED);
+  request.mutable_request()->set_whole_base(true);
+  const v1::KnowledgeBaseStats all = stats();
+  EXPECT_EQ(all.documents(), 2);
+  EXPECT_EQ(all.index().live_chunks(), 2);
+  ASSERT_EQ(all.by_classification_size(), 2);
+  EXPECT_EQ(all.by_classification(1).classification(), v1::CLASSIFICATION_SECRET);
+
+  internal::v1::ListDocumentsRequest list;
+  list.mutable_request()->set_knowledge_base("kb");
+  list.mutable_request()->set_state(v1::DOCUMENT_STATE_FAILED);
+  list.mutable_filter()->set_clearance(v1::CLASSIFICATION_PUBLIC);
+  v1::ListDocumentsResponse listed;
+  grpc::ClientContext context;
+  ASSERT_TRUE(stub_->ListDocuments(&context, list, &listed).ok());
+  ASSERT_EQ(listed.documents_size(), 1);
+  EXPECT_EQ(listed.documents(0).upload().reason_code(), "password_protected");
+  EXPECT_GT(listed.documents(0).upload().changed_unix_ms(), 0);
+}
+
+TEST_F(ServiceTest, NamesNearDuplicates) {
+  std::string text;
+  for (int i = 0; text.size() < 900; ++i) text += "第" + std::to_string(i) + "条。";
+  v1::AddDocumentResponse added;
+  ASSERT_TRUE(Add({Header("a"), Data(text)}, added).ok());
+  ASSERT_TRUE(Add({Header("b"), Data(text + "另有一条。")}, added).ok());
+  internal::v1::ListNearDuplicatesRequest request;
+  request.mutable_request()->set_knowledge_base("kb");
+  request.mutable_filter()->set_clearance(v1::CLASSIFICATION_PUBLIC);
+  v1::ListNearDuplicatesResponse response;
+  grpc::ClientContext context;
+  ASSERT_TRUE(stub_->ListNearDuplicates(&context, request, &response).ok());
+  ASSERT_EQ(response.duplicates_size(), 1);
+  EXPECT_EQ(response.duplicates(0).document().id(), "b");
+  EXPECT_EQ(response.duplicates(0).like().id(), "a");
+  request.mutable_request()->set_max_results(1001);
+  grpc::ClientContext bad;
+  EXPECT_EQ(stub_->ListNearDuplicates(&bad, request, &response).error_code(),
+            grpc::StatusCode::INVALID_ARGUMENT);
+}
+
+TEST_F(ServiceTest, FieldsAreGivenAsTheyAreRead) {
+  v1::AddDocumentResponse added;
+  ASSERT_TRUE(Add({Header("d"), Data("云数发〔2025〕27号\n检修周期为六年\n")}, added).ok());
+  ASSERT_TRUE(Add({Header("e"), Data("云数发〔2025〕28号\n检修周期为七年\n")}, added).ok());
+  internal::v1::SearchRequest search;
+  search.set_knowledge_base("kb");
+  search.set_query("检修周期");
+  search.mutable_filter()->set_clearance(v1::CLASSIFICATION_PUBLIC);
+  v1::FieldMatch& field = *search.add_fields();
+  field.set_name("document_number");
+  for (const char* number : {"云数发【2025】27號", "云数发[2025]27号", "云数发 〔2025〕 027 号"}) {
+    field.set_value(number);
+    grpc::ClientContext context;
+    internal::v1::SearchResponse found;
+    ASSERT_TRUE(stub_->Search(&context, search, &found).ok()) << number;
+    ASSERT_GE(found.hits_size(), 1) << number;
+    for (const internal::v1::Hit& hit : found.hits()) EXPECT_EQ(hit.chunk().document_id(), "d");
+  }
+  field.set_name("colour");
+  grpc::ClientContext context;
+  internal::v1::SearchResponse found;
+  EXPECT_EQ(stub_->Search(&context, search, &found).error_code(),
+            grpc::StatusCode::INVALID_ARGUMENT);
 }
 
 class PendingServiceTest : public ServiceTest {
