@@ -75,6 +75,12 @@ class KnowledgeStore {
   /// after them.
   virtual StatusOr<SearchResult> Search(const std::string& base, const std::string& query,
                                         int32_t top_k, const AccessFilter& filter) = 0;
+  /// Chunks by their ids, each with up to `neighbours` (at most 16) chunks of its section on each
+  /// side. What is gone, replaced, or not open to `filter` is left out; no embedder is asked.
+  virtual StatusOr<std::vector<ChunkInPlace>> GetChunks(const std::string& base,
+                                                        const std::vector<std::string>& chunk_ids,
+                                                        int32_t neighbours,
+                                                        const AccessFilter& filter) const = 0;
 };
 
 }  // namespace hadal::retrieval

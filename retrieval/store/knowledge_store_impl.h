@@ -64,6 +64,10 @@ class KnowledgeStoreImpl final : public KnowledgeStore {
                                        const std::string& page_token) const override;
   StatusOr<SearchResult> Search(const std::string& base, const std::string& query, int32_t top_k,
                                 const AccessFilter& filter) override;
+  StatusOr<std::vector<ChunkInPlace>> GetChunks(const std::string& base,
+                                                const std::vector<std::string>& chunk_ids,
+                                                int32_t neighbours,
+                                                const AccessFilter& filter) const override;
 
  private:
   struct Prepared {
@@ -109,6 +113,9 @@ class KnowledgeStoreImpl final : public KnowledgeStore {
   /// nullopt when the chunk is gone or no longer open to `filter`.
   StatusOr<std::optional<SearchHit>> LoadHit(uint32_t base, const Candidate& candidate,
                                              const AccessFilter& filter) const;
+  /// A chunk of a document that the reader may see; nullopt when it is gone.
+  StatusOr<std::optional<SearchHit>> LoadChunk(uint32_t base, const DocumentInfo& document,
+                                               uint64_t first_chunk_number, int32_t ordinal) const;
   static void PutVectors(uint32_t base, const ChunkRange& range, absl::Span<const float> vectors,
                          Database::Batch& batch);
   /// Takes the chunks, the vectors and the pending key of a live version out of the database.

@@ -42,6 +42,9 @@ class RetrievalService final : public internal::v1::Retrieval::Service {
                               v1::DeleteDocumentResponse* response) override;
   grpc::Status Search(grpc::ServerContext* context, const internal::v1::SearchRequest* request,
                       internal::v1::SearchResponse* response) override;
+  grpc::Status GetChunks(grpc::ServerContext* context,
+                         const internal::v1::GetChunksRequest* request,
+                         internal::v1::GetChunksResponse* response) override;
 
  private:
   StatusOr<std::shared_ptr<retrieval::KnowledgeStore>> Store() const ABSL_LOCKS_EXCLUDED(mu_);
