@@ -145,6 +145,13 @@ struct SearchHit {
   float lexical_coverage = 0;  ///< share of the query's idf weight standing in the chunk, 0..1
 };
 
+/// A chunk and those beside it in its section, in the document's order; without scores.
+struct ChunkInPlace {
+  SearchHit chunk;
+  std::vector<SearchHit> before;
+  std::vector<SearchHit> after;
+};
+
 struct SearchResult {
   std::vector<SearchHit> hits;  ///< best first
   /// Every allowed chunk was considered, by its words at least: these are the best of all. False

@@ -238,6 +238,13 @@ class KnowledgeStore {
     return Search(base, query, SearchOptions{top_k, {}, 0}, filter);
   }
 
+  /// Chunks by their ids, each with up to `neighbours` (at most 16) chunks of its section on each
+  /// side. What is gone, replaced, or not open to `filter` is left out; no embedder is asked.
+  virtual StatusOr<std::vector<ChunkInPlace>> GetChunks(const std::string& base,
+                                                        const std::vector<std::string>& chunk_ids,
+                                                        int32_t neighbours,
+                                                        const AccessFilter& filter) const = 0;
+
   /// Rewrites the files on the disk so that nothing is left in them of what was deleted before;
   /// their new generation.
   virtual StatusOr<uint64_t> Purge() = 0;

@@ -119,6 +119,15 @@ StatusOr<std::optional<DocumentRecord>> KnowledgeStoreImpl::FindVersion(
                                       "a version of " + document_id);
 }
 
+StatusOr<bool> KnowledgeStoreImpl::NewestAllows(uint32_t base, const DocumentRecord& version,
+                                                const AccessFilter& filter) const {
+  if (version.superseded_unix_ms() == 0) return true;
+  ASSIGN_OR_RETURN(const std::optional<DocumentRecord> newest, FindRecord(base, version.id()));
+  if (!newest || newest->removed_unix_ms() != 0) return false;
+  ASSIGN_OR_RETURN(const Label label, LabelFromProto(newest->label()));
+  return filter.Allows(label);
+}
+
 StatusOr<StoredDocument> KnowledgeStoreImpl::FindDocument(uint32_t base,
                                                           const std::string& document_id) const {
   StoredDocument stored;

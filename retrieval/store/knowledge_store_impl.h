@@ -123,6 +123,10 @@ class KnowledgeStoreImpl final : public KnowledgeStore {
       ABSL_LOCKS_EXCLUDED(duplicates_mu_);
   StatusOr<SearchResult> Search(const std::string& base, const std::string& query,
                                 const SearchOptions& options, const AccessFilter& filter) override;
+  StatusOr<std::vector<ChunkInPlace>> GetChunks(const std::string& base,
+                                                const std::vector<std::string>& chunk_ids,
+                                                int32_t neighbours,
+                                                const AccessFilter& filter) const override;
   StatusOr<uint64_t> Purge() override ABSL_LOCKS_EXCLUDED(purge_mu_, write_mu_);
   StatusOr<DeletionReceipt> FindReceipt(uint64_t sequence) const override;
   StatusOr<DeletionCheck> VerifyDeleted(uint64_t sequence, const std::string& text) const override;
@@ -171,6 +175,10 @@ class KnowledgeStoreImpl final : public KnowledgeStore {
   /// The record of one version; nullopt when it is not kept.
   StatusOr<std::optional<DocumentRecord>> FindVersion(uint32_t base, const std::string& document_id,
                                                       int32_t version) const;
+  /// What was made secret since is secret in its older versions too: whether the newest version
+  /// opens a superseded one.
+  StatusOr<bool> NewestAllows(uint32_t base, const DocumentRecord& version,
+                              const AccessFilter& filter) const;
   StatusOr<StoredDocument> FindDocument(uint32_t base, const std::string& document_id) const;
   StatusOr<std::optional<UploadRecord>> FindUpload(uint32_t base,
                                                    const std::string& document_id) const;
@@ -261,6 +269,11 @@ class KnowledgeStoreImpl final : public KnowledgeStore {
   };
   StatusOr<LoadedHit> LoadHit(uint32_t base, const Candidate& candidate,
                               const SearchOptions& options, const AccessFilter& filter) const;
+
+  // get_chunks.cc
+  /// nullopt when the chunk is gone: its version was dropped meanwhile.
+  StatusOr<std::optional<SearchHit>> LoadChunk(uint32_t base, const DocumentInfo& document,
+                                               uint64_t number) const;
 
   // import.cc
   StatusOr<uint32_t> BeginImport(const std::string& id, uint64_t& sequence)

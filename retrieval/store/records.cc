@@ -254,6 +254,17 @@ StatusOr<UploadInfo> InfoOfRecord(const store::v1::UploadRecord& record) {
   return info;
 }
 
+SearchHit HitOf(const DocumentInfo& version, store::v1::ChunkRecord record) {
+  SearchHit hit;
+  hit.chunk_id = fmt::format("{}#{}.{}", version.id, version.version, record.ordinal());
+  hit.document_id = version.id;
+  hit.document_version = version.version;
+  hit.title = version.title;
+  hit.label = version.label;
+  hit.chunk = ChunkOfRecord(std::move(record));
+  return hit;
+}
+
 Chunk ChunkOfRecord(store::v1::ChunkRecord record) {
   Chunk chunk;
   chunk.text = std::move(*record.mutable_text());

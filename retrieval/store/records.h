@@ -109,5 +109,7 @@ StatusOr<DocumentInfo> InfoOfRecord(const store::v1::DocumentRecord& record);
 StatusOr<UploadInfo> InfoOfRecord(const store::v1::UploadRecord& record);
 Chunk ChunkOfRecord(store::v1::ChunkRecord record);
 store::v1::ChunkRecord RecordOfChunk(const Chunk& chunk);
+/// A chunk of a version as a search shows it, without scores.
+SearchHit HitOf(const DocumentInfo& version, store::v1::ChunkRecord record);
 
 }  // namespace hadal::retrieval

@@ -116,24 +116,13 @@ StatusOr<KnowledgeStoreImpl::LoadedHit> KnowledgeStoreImpl::LoadHit(
   ASSIGN_OR_RETURN(const std::optional<DocumentRecord> version,
                    FindVersion(base, record.document_id(), record.document_version()));
   if (!version) return gone;
-  ASSIGN_OR_RETURN(DocumentInfo info, InfoOfRecord(*version));
+  ASSIGN_OR_RETURN(const DocumentInfo info, InfoOfRecord(*version));
   if (!filter.Allows(info.label)) return gone;
   if (!HasFields(*version, options.fields)) return LoadedHit();
-  if (info.superseded_unix_ms != 0) {
-    // What was made secret since is secret in its older versions too.
-    ASSIGN_OR_RETURN(const std::optional<DocumentRecord> newest, FindRecord(base, info.id));
-    if (!newest || newest->removed_unix_ms() != 0) return gone;
-    ASSIGN_OR_RETURN(const Label label, LabelFromProto(newest->label()));
-    if (!filter.Allows(label)) return LoadedHit();
-  }
+  ASSIGN_OR_RETURN(const bool open, NewestAllows(base, *version, filter));
+  if (!open) return LoadedHit();
 
-  SearchHit hit;
-  hit.chunk_id = fmt::format("{}#{}.{}", info.id, info.version, record.ordinal());
-  hit.document_id = std::move(info.id);
-  hit.document_version = info.version;
-  hit.title = std::move(info.title);
-  hit.label = std::move(info.label);
-  hit.chunk = ChunkOfRecord(std::move(record));
+  SearchHit hit = HitOf(info, std::move(record));
   hit.score = candidate.score;
   hit.dense_score = candidate.dense;
   hit.lexical_score = candidate.lexical;

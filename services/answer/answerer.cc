@@ -75,13 +75,21 @@ constexpr EvidenceOptions kTranslatedEvidence = {0.55, 0.55};
 struct Part {
   std::string text;
   Question question;
+  Question weighed;  ///< what the evidence is for: the question, or its translation
   Evidence evidence;
   bool translated = false;  ///< the evidence was found with the translated question
 };
 
+/// What was found, twice: whether there is evidence is decided by the chunks alone, which is what
+/// the thresholds were measured on; the model reads them in their surroundings.
+struct Sources {
+  std::vector<Source> found;
+  std::vector<Source> complete;
+};
+
 /// The outcome of one part.
 struct PartAnswer {
-  std::string text;              ///< empty: refused
+  std::string text;               ///< empty: refused
   const char* refusal = nullptr;  ///< a refusal_reason where it was
 };
 
@@ -96,7 +104,7 @@ class CheckedAnswerer : public Answerer {
     result.set_model(request.model());
     result.set_finish_reason("stop");
     AddRetrieved(hits, result);
-    const std::vector<Source> sources = PrepareSources(hits);
+    const Sources sources = {PrepareSources(hits), PrepareSources(hits, Extent::kNeighbours)};
     std::vector<v1::Citation> citations;
     std::vector<PartAnswer> answers;
     for (const std::string& text : SplitQuestion(request.question(), kMaxParts)) {
@@ -111,11 +119,13 @@ class CheckedAnswerer : public Answerer {
 
  private:
   StatusOr<PartAnswer> AnswerPart(const v1::AskRequest& request, const std::string& text,
-                                  const std::vector<Source>& sources, TextGenerator& generator,
+                                  const Sources& found, TextGenerator& generator,
                                   std::vector<v1::Citation>& citations,
                                   v1::AskResult& result) const {
-    ASSIGN_OR_RETURN(const Part part, FindEvidence(request, text, sources, generator, result));
+    ASSIGN_OR_RETURN(Part part, FindEvidence(request, text, found.found, generator, result));
     if (part.evidence.verdict == Verdict::kNone) return PartAnswer{"", kNoEvidence};
+    const std::vector<Source>& sources = found.complete;
+    part.evidence = WeighEvidence(part.weighed, sources, {});
     ASSIGN_OR_RETURN(const Prompt prompt,
                      BuildPrompt(part.text, part.question, sources, part.evidence,
                                  {request.model(), options_.max_context_tokens}, generator));
@@ -145,6 +155,7 @@ class CheckedAnswerer : public Answerer {
                               const std::vector<Source>& sources, TextGenerator& generator,
                               v1::AskResult& result) const {
     Part part{text, ParseQuestion(text)};
+    part.weighed = part.question;
     part.evidence = WeighEvidence(part.question, sources, {});
     const bool foreign = std::any_of(sources.begin(), sources.end(), [&](const Source& source) {
       return source.chinese != part.question.chinese;
@@ -164,6 +175,7 @@ class CheckedAnswerer : public Answerer {
                             part.question.identifiers.end());
     translated.terms = Distinct(std::move(translated.terms));
     part.evidence = WeighEvidence(translated, sources, kTranslatedEvidence);
+    part.weighed = std::move(translated);
     part.translated = true;
     return part;
   }

@@ -14,17 +14,16 @@ int32_t MarkPosition(const std::u32string& answer, Span span) {
 }
 
 v1::Citation MakeCitation(const Source& source, int32_t sentence) {
-  const v1::SearchHit& chunk = source.hit->chunk();
+  const v1::SearchHit& chunk = source.sentences[sentence].chunk->chunk();
   const Span span = source.sentences[sentence].span;
   v1::Citation citation;
   citation.set_document_id(chunk.document_id());
   citation.set_title(chunk.title());
   citation.set_chunk_id(chunk.chunk_id());
   citation.set_page(chunk.page());
-  citation.set_start(chunk.start() + span.begin);
-  citation.set_end(chunk.start() + span.end);
-  citation.set_quote(
-      ToUtf8(std::u32string_view(source.text).substr(span.begin, span.size())));
+  citation.set_start(source.start + span.begin);
+  citation.set_end(source.start + span.end);
+  citation.set_quote(ToUtf8(std::u32string_view(source.text).substr(span.begin, span.size())));
   return citation;
 }
 
@@ -52,8 +51,8 @@ std::string Cite(const std::u32string& answer, const std::vector<Attribution>& a
     written = end;
   };
   for (const Attribution& attribution : attributions) {
-    const int32_t n = Number(MakeCitation(sources[attribution.source], attribution.sentence),
-                             citations);
+    const int32_t n =
+        Number(MakeCitation(sources[attribution.source], attribution.sentence), citations);
     copy_to(MarkPosition(answer, attribution.answer));
     text += fmt::format("[{}]", n);
   }

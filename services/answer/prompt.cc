@@ -41,20 +41,21 @@ std::vector<SentenceScore> BestPerSource(const Evidence& evidence, int32_t max_s
   return best;
 }
 
-/// Grows from the best sentence to both sides while the tokens last.
-Excerpt Cut(const Source& source, const SentenceScore& best, const std::vector<int32_t>& tokens,
-            int32_t& budget) {
-  Excerpt excerpt{best.source, {}};
+/// Grows from the best sentence to both sides while the tokens last: over the chunk's own
+/// sentences, or over those beside it. False when the tokens did not last.
+bool Grow(const Source& source, int32_t best, const std::vector<int32_t>& tokens, bool beside,
+          int32_t& budget, Excerpt& excerpt) {
   const auto count = static_cast<int32_t>(source.sentences.size());
   for (int32_t distance = 0; distance < count; ++distance) {
-    for (const int32_t s : {best.sentence - distance, best.sentence + distance}) {
+    for (const int32_t s : {best - distance, best + distance}) {
       if (s < 0 || s >= count || excerpt.sentences.contains(s)) continue;
-      if (tokens[s] > budget) return excerpt;
+      if (s != best && source.sentences[s].beside != beside) continue;
+      if (tokens[s] > budget) return false;
       budget -= tokens[s];
       excerpt.sentences.insert(s);
     }
   }
-  return excerpt;
+  return true;
 }
 
 std::u32string Render(const Source& source, const Excerpt& excerpt) {
@@ -64,14 +65,53 @@ std::u32string Render(const Source& source, const Excerpt& excerpt) {
     const Sentence& sentence = source.sentences[s];
     if (sentence.prompt_text.empty()) continue;
     if (previous_end >= 0) {
-      const auto between = std::u32string_view(source.text)
-                               .substr(previous_end, sentence.span.begin - previous_end);
+      const auto between =
+          std::u32string_view(source.text).substr(previous_end, sentence.span.begin - previous_end);
       out += between.find(U'\n') != between.npos ? U"\n" : source.chinese ? U"" : U" ";
     }
     out += sentence.prompt_text;
     previous_end = sentence.span.end;
   }
   return out;
+}
+
+/// One source as the model reads it: data between tags that nothing in it can close.
+std::string Fenced(const Source& source, const Excerpt& excerpt, size_t id) {
+  const std::u32string title = ToCodePoints(source.hit->chunk().title());
+  return fmt::format("<source id=\"{}\">\n{}\n{}{}\n</source>\n", id,
+                     IsInstruction(Fold(title)) ? "" : ToUtf8(WithoutMarkers(title)),
+                     ToUtf8(source.lead), ToUtf8(Render(source, excerpt)));
+}
+
+/// Of the sources in the prompt, in their order.
+struct TokenCounts {
+  std::vector<std::vector<int32_t>> sentences;
+  std::vector<int32_t> leads;
+};
+
+StatusOr<TokenCounts> CountSentences(const std::vector<Source>& sources,
+                                     const std::vector<SentenceScore>& best,
+                                     const std::string& model, TextGenerator& generator) {
+  std::vector<std::string> texts;
+  for (const SentenceScore& score : best) {
+    texts.push_back(ToUtf8(sources[score.source].lead));
+    for (const Sentence& sentence : sources[score.source].sentences) {
+      texts.push_back(ToUtf8(sentence.prompt_text));
+    }
+  }
+  ASSIGN_OR_RETURN(const std::vector<int32_t> counts, generator.CountTokens(model, texts));
+  if (counts.size() != texts.size()) {
+    return Internal("CountTokens: expected {} counts, got {}", texts.size(), counts.size());
+  }
+  TokenCounts tokens;
+  auto next = counts.begin();
+  for (const SentenceScore& score : best) {
+    tokens.leads.push_back(*next++);
+    const auto count = static_cast<int64_t>(sources[score.source].sentences.size());
+    tokens.sentences.emplace_back(next, next + count);
+    next += count;
+  }
+  return tokens;
 }
 
 internal::v1::ChatMessage Message(const char* role, std::string content) {
@@ -97,31 +137,28 @@ StatusOr<Prompt> BuildPrompt(const std::string& question_text, const Question& q
                              const std::vector<Source>& sources, const Evidence& evidence,
                              const PromptOptions& options, TextGenerator& generator) {
   const std::vector<SentenceScore> best = BestPerSource(evidence, options.max_sources);
-  std::vector<std::string> texts;
-  for (const SentenceScore& score : best) {
-    for (const Sentence& sentence : sources[score.source].sentences) {
-      texts.push_back(ToUtf8(sentence.prompt_text));
-    }
-  }
-  ASSIGN_OR_RETURN(const std::vector<int32_t> counts, generator.CountTokens(options.model, texts));
-  if (counts.size() != texts.size()) {
-    return Internal("CountTokens: expected {} counts, got {}", texts.size(), counts.size());
-  }
+  ASSIGN_OR_RETURN(const TokenCounts tokens,
+                   CountSentences(sources, best, options.model, generator));
   Prompt prompt;
-  std::string body;
+  std::vector<Excerpt> excerpts;
   int32_t budget = options.max_context_tokens;
-  auto next = counts.begin();
-  for (const SentenceScore& score : best) {
-    const Source& source = sources[score.source];
-    const std::vector<int32_t> tokens(next, next + source.sentences.size());
-    next += source.sentences.size();
-    budget -= kFenceTokens;
-    const Excerpt excerpt = Cut(source, score, tokens, budget);
-    if (excerpt.sentences.empty()) break;
-    prompt.shown.push_back(score.source);
-    const std::string title = ToUtf8(WithoutMarkers(ToCodePoints(source.hit->chunk().title())));
-    body += fmt::format("<source id=\"{}\">\n{}\n{}\n</source>\n", prompt.shown.size(), title,
-                        ToUtf8(Render(source, excerpt)));
+  bool whole = true;
+  for (size_t i = 0; i < best.size() && whole; ++i) {
+    const Source& source = sources[best[i].source];
+    budget -= kFenceTokens + tokens.leads[i];
+    Excerpt excerpt{best[i].source, {}};
+    whole = Grow(source, best[i].sentence, tokens.sentences[i], false, budget, excerpt);
+    if (!excerpt.sentences.empty()) excerpts.push_back(std::move(excerpt));
+  }
+  // What is left of the budget, to complete the best source first.
+  for (size_t i = 0; i < excerpts.size() && whole; ++i) {
+    whole = Grow(sources[best[i].source], best[i].sentence, tokens.sentences[i], true, budget,
+                 excerpts[i]);
+  }
+  std::string body;
+  for (const Excerpt& excerpt : excerpts) {
+    prompt.shown.push_back(excerpt.source);
+    body += Fenced(sources[excerpt.source], excerpt, prompt.shown.size());
   }
   const std::string asked = ToUtf8(WithoutMarkers(ToCodePoints(question_text)));
   prompt.messages.push_back(Message("system", question.chinese ? kSystemZh : kSystemEn));

@@ -24,8 +24,10 @@ struct PromptOptions {
 };
 
 /// Instructions, fenced sources, question. The sources that hold the best-ranked sentences, best
-/// first, together at most max_context_tokens by the model's own count; one that does not fit whole
-/// is cut to the sentences around its best one. Fails as CountTokens does.
+/// first, each under its title and its context (a table's caption), together at most
+/// max_context_tokens by the model's own count; one that does not fit whole is cut to the sentences
+/// around its best one. Only what all of them leave goes to the sentences beside them, the best
+/// source's first. Fails as CountTokens does.
 StatusOr<Prompt> BuildPrompt(const std::string& question_text, const Question& question,
                              const std::vector<Source>& sources, const Evidence& evidence,
                              const PromptOptions& options, TextGenerator& generator);

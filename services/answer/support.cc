@@ -87,7 +87,7 @@ bool Relevant(const SentenceScore& score, const std::vector<Source>& sources,
               const Evidence& evidence, const SupportOptions& options) {
   const SentenceScore& best = evidence.ranking.front();
   const int32_t header = sources[score.source].sentences[score.sentence].header;
-  const bool same_table = header >= 0 && best.source == score.source &&
+  const bool same_table = header != kNoHeader && best.source == score.source &&
                           sources[best.source].sentences[best.sentence].header == header;
   const double least = same_table ? options.min_row_relevance : options.min_relevance;
   return score.focus + score.total >= least * (best.focus + best.total);

@@ -64,6 +64,22 @@ StatusOr<v1::ListDocumentsResponse> RunListDocuments(
   return response;
 }
 
+StatusOr<internal::v1::GetChunksResponse> RunGetChunks(
+    const KnowledgeStore& store, const internal::v1::GetChunksRequest& request) {
+  ASSIGN_OR_RETURN(const std::vector<retrieval::ChunkInPlace> chunks,
+                   store.GetChunks(request.knowledge_base(),
+                                   {request.chunk_ids().begin(), request.chunk_ids().end()},
+                                   request.neighbours(), FilterFromProto(request.filter())));
+  internal::v1::GetChunksResponse response;
+  for (const retrieval::ChunkInPlace& chunk : chunks) {
+    internal::v1::Hit& hit = *response.add_chunks();
+    hit = HitToProto(chunk.chunk);
+    for (const retrieval::SearchHit& beside : chunk.before) *hit.add_before() = HitToProto(beside);
+    for (const retrieval::SearchHit& beside : chunk.after) *hit.add_after() = HitToProto(beside);
+  }
+  return response;
+}
+
 template <typename Response>
 grpc::Status Answer(StatusOr<Response> result, Response* response) {
   if (result.ok()) *response = *std::move(result);
@@ -201,6 +217,14 @@ grpc::Status RetrievalService::Search(grpc::ServerContext*,
   const auto store = Store();
   if (!store.ok()) return rpc::ToGrpc(store.status());
   return Answer(RunSearch(**store, *request, ingest_->folder()), response);
+}
+
+grpc::Status RetrievalService::GetChunks(grpc::ServerContext*,
+                                         const internal::v1::GetChunksRequest* request,
+                                         internal::v1::GetChunksResponse* response) {
+  const auto store = Store();
+  if (!store.ok()) return rpc::ToGrpc(store.status());
+  return Answer(RunGetChunks(**store, *request), response);
 }
 
 }  // namespace hadal::retrieval_service

@@ -77,6 +77,9 @@ class RetrievalService final : public internal::v1::Retrieval::Service {
   grpc::Status ListNearDuplicates(grpc::ServerContext* context,
                                   const internal::v1::ListNearDuplicatesRequest* request,
                                   v1::ListNearDuplicatesResponse* response) override;
+  grpc::Status GetChunks(grpc::ServerContext* context,
+                         const internal::v1::GetChunksRequest* request,
+                         internal::v1::GetChunksResponse* response) override;
 
  private:
   StatusOr<std::shared_ptr<retrieval::KnowledgeStore>> Store() const ABSL_LOCKS_EXCLUDED(mu_);

@@ -128,4 +128,26 @@ StatusOr<internal::v1::SearchResponse> RetrievalClient::Search(
   return response;
 }
 
+StatusOr<internal::v1::GetChunksResponse> RetrievalClient::GetChunks(
+    CallScope& scope, const auth::Principal& principal,
+    const internal::v1::GetChunksRequest& request) const {
+  ClientCall call(scope);
+  internal::v1::GetChunksRequest filtered = request;
+  *filtered.mutable_filter() = FilterOf(principal);
+  internal::v1::GetChunksResponse response;
+  RETURN_IF_ERROR(
+      BackendStatus("retrieval", stub_->retrieval->GetChunks(call.context(), filtered, &response)));
+  const auto label_of = [](const internal::v1::Hit& hit) { return hit.label(); };
+  int dropped = KeepReadable(principal, label_of, *response.mutable_chunks());
+  for (internal::v1::Hit& chunk : *response.mutable_chunks()) {
+    dropped += KeepReadable(principal, label_of, *chunk.mutable_before());
+    dropped += KeepReadable(principal, label_of, *chunk.mutable_after());
+  }
+  if (dropped > 0) {
+    LogError("retrieval gave {} chunks that '{}' may not read; dropped", dropped,
+             principal.user_id);
+  }
+  return response;
+}
+
 }  // namespace hadal::gateway

@@ -47,6 +47,12 @@ class RetrievalClient {
   StatusOr<internal::v1::SearchResponse> Search(CallScope& scope, const auth::Principal& principal,
                                                 const v1::SearchRequest& request) const;
 
+  /// Chunks by their ids, with those beside them; `filter` of the request is set here. What the
+  /// principal may not read is dropped and logged.
+  StatusOr<internal::v1::GetChunksResponse> GetChunks(
+      CallScope& scope, const auth::Principal& principal,
+      const internal::v1::GetChunksRequest& request) const;
+
   // retrieval_operations.cc
   StatusOr<v1::KnowledgeBase> UpdateKnowledgeBase(
       CallScope& scope, const v1::UpdateKnowledgeBaseRequest& request) const;

@@ -47,6 +47,9 @@ json Extension(const v1::AskResult& result) {
                     {"refused", result.refused()},
                     {"audit", AuditJson(result.audit().index(), result.audit().leaf_hash())}};
   if (result.refused()) extension["refusal_reason"] = result.refusal_reason();
+  if (!result.standalone_question().empty()) {
+    extension["standalone_question"] = result.standalone_question();
+  }
   return extension;
 }
 

@@ -4,6 +4,7 @@
 
 #include "auth/actions.h"
 #include "base/hex.h"
+#include "services/answer/follow_up.h"
 #include "services/answer/queries.h"
 #include "services/gateway/filters/digest.h"
 #include "services/gateway/work/search.h"
@@ -12,13 +13,19 @@
 namespace hadal::gateway {
 namespace {
 
-/// Searches of one question: each costs an embedding.
+/// Searches of one question: each costs an embedding. A follow-up is searched for as asked too.
 constexpr int32_t kMaxQueries = 4;
+/// Only the last turns are read; a request with more is a mistake.
+constexpr int kMaxHistory = 1024;
 
 Status CheckAsk(const v1::AskRequest& ask, int32_t max_answer_tokens) {
   if (ask.question().empty() || ask.question().size() > kMaxQueryBytes) {
     return InvalidArgument("the question must have 1 to {} bytes, this one has {}", kMaxQueryBytes,
                            ask.question().size());
+  }
+  if (ask.history_size() > kMaxHistory) {
+    return InvalidArgument("history has {} turns, expected at most {}", ask.history_size(),
+                           kMaxHistory);
   }
   if (ask.max_tokens() < 0 || ask.max_tokens() > max_answer_tokens) {
     return InvalidArgument("max_tokens must be within 0 (default) and {}, got {}",
@@ -45,6 +52,12 @@ void RecordAnswer(const v1::AskResult& result, RequestContext& request) {
   }
 }
 
+void AddUsage(const v1::Usage& more, v1::Usage& usage) {
+  usage.set_prompt_tokens(usage.prompt_tokens() + more.prompt_tokens());
+  usage.set_cached_tokens(usage.cached_tokens() + more.cached_tokens());
+  usage.set_completion_tokens(usage.completion_tokens() + more.completion_tokens());
+}
+
 }  // namespace
 
 StatusOr<v1::AskResult> AskPipeline::Run(RequestContext& request, CallScope& scope,
@@ -59,14 +72,22 @@ StatusOr<v1::AskResult> AskPipeline::Run(RequestContext& request, CallScope& sco
 
 StatusOr<internal::v1::SearchResponse> AskPipeline::Search(RequestContext& request,
                                                            CallScope& scope,
-                                                           v1::SearchRequest search) const {
+                                                           const v1::AskRequest& ask,
+                                                           const std::string& as_asked) const {
+  std::vector<std::string> queries = answer::SearchQueries(ask.question(), kMaxQueries);
+  if (as_asked != ask.question()) queries.push_back(as_asked);
+  v1::SearchRequest search;
+  search.set_knowledge_base(ask.knowledge_base());
+  search.set_top_k(ask.top_k());
   std::vector<internal::v1::SearchResponse> found;
-  for (const std::string& query : answer::SearchQueries(search.query(), kMaxQueries)) {
+  for (const std::string& query : queries) {
     search.set_query(query);
     ASSIGN_OR_RETURN(found.emplace_back(), SearchFor(request, scope, *deps_.retrieval, search));
   }
   request.record().mutable_attributes()->insert({"searches", std::to_string(found.size())});
-  return answer::MergeHits(found, search.top_k());
+  internal::v1::SearchResponse hits = answer::MergeHits(found, search.top_k());
+  RETURN_IF_ERROR(AddNeighbours(request, scope, *deps_.retrieval, search.knowledge_base(), hits));
+  return hits;
 }
 
 StatusOr<v1::AskResult> AskPipeline::Answer(RequestContext& request, CallScope& scope,
@@ -82,20 +103,25 @@ StatusOr<v1::AskResult> AskPipeline::Answer(RequestContext& request, CallScope& 
   attributes["seed"] = std::to_string(ask.seed());
   attributes["max_tokens"] = std::to_string(ask.max_tokens());
 
-  v1::SearchRequest search;
-  search.set_knowledge_base(ask.knowledge_base());
-  search.set_query(ask.question());
-  search.set_top_k(ask.top_k() == 0 ? deps_.default_top_k : ask.top_k());
-  attributes["top_k"] = std::to_string(search.top_k());
-  ASSIGN_OR_RETURN(const internal::v1::SearchResponse hits, Search(request, scope, search));
-
   v1::AskRequest resolved = ask;
   resolved.set_model(model.id());
+  resolved.set_top_k(ask.top_k() == 0 ? deps_.default_top_k : ask.top_k());
+  attributes["top_k"] = std::to_string(resolved.top_k());
   const std::string& user_id = request.principal().user_id;
   TenantGenerator generator(*deps_.inference, scope, user_id, deps_.tenants->NamespaceOf(user_id));
+  ASSIGN_OR_RETURN(const answer::StandAloneQuestion whole, answer::StandAlone(resolved, generator));
+  resolved.set_question(whole.question);
+  ASSIGN_OR_RETURN(const internal::v1::SearchResponse hits,
+                   Search(request, scope, resolved, ask.question()));
   ASSIGN_OR_RETURN(v1::AskResult result, deps_.answerer->Answer(resolved, hits, generator));
   RETURN_IF_ERROR(scope.Check());
   result.set_model(model.id());
+  if (*whole.how != '\0') {
+    attributes["follow_up"] = whole.how;
+    attributes["standalone_question_sha256"] = Sha256Hex(whole.question);
+    result.set_standalone_question(whole.question);
+  }
+  AddUsage(whole.usage, *result.mutable_usage());
   return result;
 }
 

@@ -34,9 +34,11 @@ class AskPipeline {
  private:
   StatusOr<v1::AskResult> Answer(RequestContext& request, CallScope& scope,
                                  const v1::AskRequest& ask) const;
-  /// Searches for the question and for its parts.
+  /// Searches for the question, for its parts and for `as_asked`, what a follow-up question was
+  /// before it was completed; the hits with what stands beside them.
   StatusOr<internal::v1::SearchResponse> Search(RequestContext& request, CallScope& scope,
-                                                v1::SearchRequest search) const;
+                                                const v1::AskRequest& ask,
+                                                const std::string& as_asked) const;
   const Dependencies deps_;
 };
 

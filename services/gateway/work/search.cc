@@ -1,6 +1,6 @@
 #include "services/gateway/work/search.h"
 
-#include <set>
+#include <algorithm>
 #include <string>
 #include <utility>
 
@@ -25,6 +25,22 @@ Status CheckSearch(const v1::SearchRequest& search) {
   return OkStatus();
 }
 
+/// Once, however many searches of the request return it.
+void RecordChunk(const internal::v1::Hit& hit, store::v1::AuditRecord& record) {
+  const std::string& id = hit.chunk().chunk_id();
+  const auto same = [&](const store::v1::AuditChunk& chunk) { return chunk.chunk_id() == id; };
+  if (std::any_of(record.chunks().begin(), record.chunks().end(), same)) return;
+  store::v1::AuditChunk& chunk = *record.add_chunks();
+  chunk.set_document_id(hit.chunk().document_id());
+  chunk.set_document_version(hit.document_version());
+  chunk.set_chunk_id(id);
+  chunk.set_sha256(Sha256Hex(hit.chunk().text()));
+}
+
+/// A prompt holds fewer sources, chosen among these; each costs a few reads.
+constexpr int kCompletedHits = 8;
+constexpr int32_t kNeighbours = 1;
+
 }  // namespace
 
 StatusOr<internal::v1::SearchResponse> SearchFor(RequestContext& request, CallScope& scope,
@@ -40,20 +56,35 @@ StatusOr<internal::v1::SearchResponse> SearchFor(RequestContext& request, CallSc
                       {.param = "knowledge_base", .code = "knowledge_base_not_found"});
   }
   ASSIGN_OR_RETURN(internal::v1::SearchResponse response, std::move(found));
-  std::set<std::string> recorded;  // by an earlier search of the same request
-  for (const auto& chunk : request.record().chunks()) recorded.insert(chunk.chunk_id());
-  for (const internal::v1::Hit& hit : response.hits()) {
-    if (recorded.contains(hit.chunk().chunk_id())) continue;
-    store::v1::AuditChunk& chunk = *request.record().add_chunks();
-    chunk.set_document_id(hit.chunk().document_id());
-    chunk.set_document_version(hit.document_version());
-    chunk.set_chunk_id(hit.chunk().chunk_id());
-    chunk.set_sha256(Sha256Hex(hit.chunk().text()));
-  }
+  for (const internal::v1::Hit& hit : response.hits()) RecordChunk(hit, request.record());
   // Of several searches all must be.
   const bool complete = response.complete() && attributes["search_complete"] != "false";
   attributes["search_complete"] = complete ? "true" : "false";
   return response;
+}
+
+Status AddNeighbours(RequestContext& request, CallScope& scope, const RetrievalClient& retrieval,
+                     const std::string& knowledge_base, internal::v1::SearchResponse& found) {
+  internal::v1::GetChunksRequest wanted;
+  wanted.set_knowledge_base(knowledge_base);
+  wanted.set_neighbours(kNeighbours);
+  for (const internal::v1::Hit& hit : found.hits()) {
+    if (wanted.chunk_ids_size() < kCompletedHits) wanted.add_chunk_ids(hit.chunk().chunk_id());
+  }
+  if (wanted.chunk_ids().empty()) return OkStatus();
+  ASSIGN_OR_RETURN(internal::v1::GetChunksResponse chunks,
+                   retrieval.GetChunks(scope, request.principal(), wanted));
+  for (internal::v1::Hit& chunk : *chunks.mutable_chunks()) {
+    const auto hit = std::find_if(
+        found.mutable_hits()->begin(), found.mutable_hits()->end(),
+        [&](const auto& other) { return other.chunk().chunk_id() == chunk.chunk().chunk_id(); });
+    if (hit == found.mutable_hits()->end()) continue;  // not asked for
+    for (const internal::v1::Hit& beside : chunk.before()) RecordChunk(beside, request.record());
+    for (const internal::v1::Hit& beside : chunk.after()) RecordChunk(beside, request.record());
+    hit->mutable_before()->Swap(chunk.mutable_before());
+    hit->mutable_after()->Swap(chunk.mutable_after());
+  }
+  return OkStatus();
 }
 
 }  // namespace hadal::gateway

@@ -18,4 +18,9 @@ StatusOr<internal::v1::SearchResponse> SearchFor(RequestContext& request, CallSc
                                                  const RetrievalClient& retrieval,
                                                  const v1::SearchRequest& search);
 
+/// Gives the first hits the chunks beside them in their sections (Hit::before and after), within
+/// the same rights, and puts those into the record too. The retriever's own errors.
+Status AddNeighbours(RequestContext& request, CallScope& scope, const RetrievalClient& retrieval,
+                     const std::string& knowledge_base, internal::v1::SearchResponse& found);
+
 }  // namespace hadal::gateway

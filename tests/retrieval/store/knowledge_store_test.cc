@@ -255,6 +255,77 @@ TEST_F(KnowledgeStoreTest, ADocumentWithoutTextIsListedButNeverFound) {
   EXPECT_EQ(info.num_chunks, 0);
 }
 
+/// Five chunks of two sections: 甲 乙 | 丙 丁 戊.
+NewDocument TwoSections(Label label = {Classification::kPublic, {}, {}}) {
+  NewDocument document = MakeDocument("d1", {"甲", "乙", "丙", "丁", "戊"}, std::move(label));
+  for (int32_t i = 0; i < 5; ++i) {
+    document.chunks[static_cast<size_t>(i)].section_first = i < 2 ? 0 : 2;
+    document.chunks[static_cast<size_t>(i)].section_last = i < 2 ? 1 : 4;
+  }
+  return document;
+}
+
+std::string TextsOf(const std::vector<SearchHit>& hits) {
+  std::string texts;
+  for (const SearchHit& hit : hits) texts += hit.chunk.text;
+  return texts;
+}
+
+TEST_F(KnowledgeStoreTest, AChunkComesWithItsNeighboursOfTheSameSection) {
+  ASSERT_OK(store_->AddDocument("kb", TwoSections()));
+  ASSERT_OK_AND_ASSIGN(
+      const std::vector<ChunkInPlace> chunks,
+      store_->GetChunks("kb", {"d1#1.3", "d1#1.0", "d1#1.2", "d1#1.9"}, 1, PublicOnly()));
+  ASSERT_THAT(chunks, SizeIs(3));
+  EXPECT_EQ(chunks[0].chunk.chunk.text, "丁");
+  EXPECT_EQ(chunks[0].chunk.chunk_id, "d1#1.3");
+  EXPECT_EQ(chunks[0].chunk.title, "title of d1");
+  EXPECT_EQ(TextsOf(chunks[0].before), "丙");
+  EXPECT_EQ(TextsOf(chunks[0].after), "戊");
+  EXPECT_EQ(chunks[0].after.front().chunk_id, "d1#1.4");
+  EXPECT_EQ(TextsOf(chunks[1].before) + "|" + TextsOf(chunks[1].after), "|乙");
+  EXPECT_EQ(TextsOf(chunks[2].before) + "|" + TextsOf(chunks[2].after), "|丁");
+  ASSERT_OK_AND_ASSIGN(const std::vector<ChunkInPlace> wide,
+                       store_->GetChunks("kb", {"d1#1.4"}, 16, PublicOnly()));
+  ASSERT_THAT(wide, SizeIs(1));
+  EXPECT_EQ(TextsOf(wide[0].before), "丙丁");
+}
+
+TEST_F(KnowledgeStoreTest, ChunksByTheirIdsObeyTheFilter) {
+  ASSERT_OK(store_->AddDocument("kb", TwoSections({Classification::kInternal, {"alpha"}, {}})));
+  const auto count = [&](const AccessFilter& filter) {
+    const auto chunks = store_->GetChunks("kb", {"d1#1.3"}, 2, filter);
+    EXPECT_OK(chunks);
+    return chunks.ok() ? chunks->size() : 99;
+  };
+  EXPECT_EQ(count(Everything()), 1u);
+  EXPECT_EQ(count(PublicOnly()), 0u);
+  EXPECT_EQ(count({Classification::kSecret, {"beta"}, {}}), 0u);
+  EXPECT_EQ(count(AccessFilter()), 0u);
+}
+
+TEST_F(KnowledgeStoreTest, ChunksOfAnotherVersionOrADeletedDocumentAreGone) {
+  ASSERT_OK(store_->AddDocument("kb", TwoSections()));
+  ASSERT_OK(store_->AddDocument("kb", MakeDocument("d1", {"己", "庚"})));
+  ASSERT_OK_AND_ASSIGN(std::vector<ChunkInPlace> chunks,
+                       store_->GetChunks("kb", {"d1#1.0", "d1#2.1"}, 0, PublicOnly()));
+  ASSERT_THAT(chunks, SizeIs(1));
+  EXPECT_EQ(chunks[0].chunk.chunk.text, "庚");
+  ASSERT_OK(store_->DeleteDocument("kb", "d1", PublicOnly()));
+  ASSERT_OK_AND_ASSIGN(chunks, store_->GetChunks("kb", {"d1#2.1"}, 0, Everything()));
+  EXPECT_THAT(chunks, IsEmpty());
+}
+
+TEST_F(KnowledgeStoreTest, ChunkIdsThatAreNoneAreRefused) {
+  for (const char* id : {"", "d1", "d1#1", "d1#.0", "d1#1.", "d1.1#0", "d1#1.-1", "d1#x.0"}) {
+    EXPECT_STATUS(store_->GetChunks("kb", {id}, 0, PublicOnly()), kInvalidArgument, "no chunk id");
+  }
+  EXPECT_STATUS(store_->GetChunks("kb", {}, 17, PublicOnly()), kInvalidArgument, "0 to 16");
+  EXPECT_STATUS(store_->GetChunks("kb", std::vector<std::string>(101, "d1#1.0"), 0, PublicOnly()),
+                kInvalidArgument, "at most 100");
+  EXPECT_STATUS(store_->GetChunks("none", {"d1#1.0"}, 0, PublicOnly()), kNotFound, "none");
+}
+
 TEST_F(KnowledgeStoreTest, ReadersAndWritersSideBySide) {
   std::atomic<bool> stop = false;
   std::vector<std::thread> readers;

@@ -5,6 +5,7 @@
 
 #include <regex>
 
+#include "services/answer/text.h"
 #include "tests/services/answer/fixtures.h"
 #include "tests/support/status_matchers.h"
 
@@ -152,6 +153,35 @@ TEST_F(AnswererTest, ReasoningIsKeptApart) {
   const v1::AskResult result = Ask("光猫丢失要赔多少钱？", model);
   EXPECT_EQ(result.reasoning(), "先看第四章。");
   EXPECT_THAT(result.answer(), Not(HasSubstr("第四章")));
+}
+
+TEST_F(AnswererTest, AnAnswerFromTheNextChunkIsCitedThere) {
+  internal::v1::Hit& hit = *hits_.mutable_hits(0);
+  internal::v1::SearchResponse beside;
+  internal::v1::Hit& next =
+      AddHit(beside, "T", hit.chunk().title(), "光猫丢失后的赔偿款60元起，从下月账单扣收。",
+             300 + static_cast<int64_t>(ToCodePoints(kBroadband).size()) + 1, 2);
+  next.mutable_chunk()->set_chunk_id("T#1.1");
+  *hit.add_after() = next;
+  ScriptedGenerator model({"光猫丢失后的赔偿款60元起，从下月账单扣收。"});
+  const v1::AskResult result = Ask("光猫丢失后按每台多少赔偿，从哪里扣收？", model);
+  EXPECT_THAT(model.requests.at(0).messages(1).content(), HasSubstr("下月账单"));
+  ASSERT_EQ(result.citations_size(), 1) << result.answer();
+  EXPECT_EQ(result.citations(0).chunk_id(), "T#1.1");
+  EXPECT_EQ(result.citations(0).start(), next.chunk().start());
+  EXPECT_EQ(result.citations(0).quote(), next.chunk().text());
+}
+
+TEST_F(AnswererTest, NeighboursAreNoEvidenceByThemselves) {
+  hits_.clear_hits();
+  internal::v1::Hit& hit = AddHit(hits_, "T", "规范", "机顶盒由公司提供。", 0);
+  internal::v1::SearchResponse beside;
+  internal::v1::Hit& next = AddHit(beside, "T", "规范", "光猫丢失要赔120元。", 9);
+  next.mutable_chunk()->set_chunk_id("T#1.1");
+  *hit.add_after() = next;
+  ScriptedGenerator model({});
+  EXPECT_EQ(Ask("光猫丢失要赔多少钱？", model).refusal_reason(), "no_evidence");
+  EXPECT_TRUE(model.requests.empty());
 }
 
 TEST_F(AnswererTest, AFailingEngineIsAnError) {

@@ -138,6 +138,42 @@ grpc::Status FakeRetrieval::DeleteDocument(grpc::ServerContext*,
   return grpc::Status::OK;
 }
 
+namespace {
+
+internal::v1::Hit HitOf(const char* id, const char* text, int64_t start,
+                        v1::Classification classification) {
+  internal::v1::Hit hit;
+  hit.mutable_chunk()->set_chunk_id(std::string(id) + "#0");
+  hit.mutable_chunk()->set_document_id(id);
+  hit.mutable_chunk()->set_title("Inspection of transformers");
+  hit.mutable_chunk()->set_text(text);
+  hit.mutable_chunk()->set_start(start);
+  hit.mutable_chunk()->set_end(start + static_cast<int64_t>(std::string(text).size()));
+  hit.mutable_label()->set_classification(classification);
+  hit.set_document_version(1);
+  return hit;
+}
+
+}  // namespace
+
+grpc::Status FakeRetrieval::GetChunks(grpc::ServerContext*,
+                                      const internal::v1::GetChunksRequest* request,
+                                      internal::v1::GetChunksResponse* response) {
+  {
+    absl::MutexLock lock(&mu_);
+    last_chunks_ = *request;
+  }
+  *response->add_chunks() = HitOf("vault", kSecretText, 0, v1::CLASSIFICATION_SECRET);
+  internal::v1::Hit& open = *response->add_chunks();
+  open = HitOf("open", kPublicText, 0, v1::CLASSIFICATION_PUBLIC);
+  const auto end = static_cast<int64_t>(std::string(kPublicText).size());
+  *open.add_after() = HitOf("open", kNextText, end + 1, v1::CLASSIFICATION_PUBLIC);
+  open.mutable_after(0)->mutable_chunk()->set_chunk_id("open#1");
+  *open.add_after() = HitOf("open", kSecretText, end + 2, v1::CLASSIFICATION_SECRET);
+  open.mutable_after(1)->mutable_chunk()->set_chunk_id("open#2");
+  return grpc::Status::OK;
+}
+
 grpc::Status FakeRetrieval::Search(grpc::ServerContext*, const internal::v1::SearchRequest* request,
                                    internal::v1::SearchResponse* response) {
   if (request->knowledge_base() != "kb1") {
@@ -146,17 +182,12 @@ grpc::Status FakeRetrieval::Search(grpc::ServerContext*, const internal::v1::Sea
   {
     absl::MutexLock lock(&mu_);
     last_search_ = *request;
+    searched_.push_back(request->query());
   }
   const auto add = [&](const char* id, const char* text, v1::Classification classification) {
     internal::v1::Hit& hit = *response->add_hits();
-    hit.mutable_chunk()->set_chunk_id(std::string(id) + "#0");
-    hit.mutable_chunk()->set_document_id(id);
-    hit.mutable_chunk()->set_title("Inspection of transformers");
-    hit.mutable_chunk()->set_text(text);
-    hit.mutable_chunk()->set_end(static_cast<int64_t>(std::string(text).size()));
+    hit = HitOf(id, text, 0, classification);
     hit.mutable_chunk()->set_score(1);
-    hit.mutable_label()->set_classification(classification);
-    hit.set_document_version(1);
     hit.set_text_sha256(HexEncode(auth::Sha256(text)));
     hit.set_dense_score(0.93f);
     hit.set_lexical_score(9);

@@ -47,6 +47,7 @@ class FakeRetrieval final : public internal::v1::Retrieval::Service {
  public:
   static constexpr char kPublicText[] =
       "Transformer T7 must be inspected every 42 days by the shift engineer.";
+  static constexpr char kNextText[] = "The protocol is kept for 5 years.";
   static constexpr char kSecretText[] = "The secret vault code of transformer T7 is 9876.";
 
   internal::v1::SearchRequest last_search() const {
@@ -87,11 +88,25 @@ class FakeRetrieval final : public internal::v1::Retrieval::Service {
                                   v1::ListNearDuplicatesResponse* response) override;
   grpc::Status Snapshot(grpc::ServerContext* context, const v1::CreateSnapshotRequest* request,
                         v1::CreateSnapshotResponse* response) override;
+  /// A secret chunk for the secret one; the public one with a public and a secret neighbour.
+  grpc::Status GetChunks(grpc::ServerContext* context,
+                         const internal::v1::GetChunksRequest* request,
+                         internal::v1::GetChunksResponse* response) override;
+  std::vector<std::string> searched() const {
+    absl::MutexLock lock(&mu_);
+    return searched_;
+  }
+  internal::v1::GetChunksRequest last_chunks() const {
+    absl::MutexLock lock(&mu_);
+    return last_chunks_;
+  }
 
  private:
   mutable absl::Mutex mu_;
   internal::v1::GetStatsRequest last_stats_ ABSL_GUARDED_BY(mu_);
   internal::v1::SearchRequest last_search_ ABSL_GUARDED_BY(mu_);
+  std::vector<std::string> searched_ ABSL_GUARDED_BY(mu_);  // queries
+  internal::v1::GetChunksRequest last_chunks_ ABSL_GUARDED_BY(mu_);
   std::string added_bytes_ ABSL_GUARDED_BY(mu_);
   int added_ ABSL_GUARDED_BY(mu_) = 0;
 };

@@ -86,14 +86,48 @@ TEST_F(GrpcApiTest, AskAnswersFromWhatTheCallerMayRead) {
   EXPECT_EQ(record.principal(), "reader");
   EXPECT_EQ(record.resource(), "kb1");
   EXPECT_EQ(record.model_sha256(), std::string(64, 'a'));
-  ASSERT_EQ(record.chunks_size(), 1);
+  ASSERT_EQ(record.chunks_size(), 2);
   EXPECT_EQ(record.chunks(0).document_id(), "open");
   EXPECT_EQ(record.chunks(0).sha256().size(), 64u);
+  EXPECT_EQ(record.chunks(1).chunk_id(), "open#1");
   EXPECT_EQ(record.answer_sha256().size(), 64u);
   EXPECT_EQ(record.request_sha256().size(), 64u);
   EXPECT_EQ(record.attributes().at("search_complete"), "false");
   EXPECT_EQ(result.audit().index(), 0u);
   EXPECT_EQ(result.audit().leaf_hash().size(), 64u);
+}
+
+TEST_F(GrpcApiTest, TheModelReadsWhatStandsBesideWithinTheSameRights) {
+  inference_.deltas = {"Transformer T7 must be inspected every 42 days [1]."};
+  ASSERT_TRUE(Ask("reader", Question(kQuestion)).status.ok());
+  const auto asked_for = retrieval_.last_chunks();
+  ASSERT_EQ(asked_for.chunk_ids_size(), 1);
+  EXPECT_EQ(asked_for.chunk_ids(0), "open#0");
+  EXPECT_EQ(asked_for.filter().clearance(), v1::CLASSIFICATION_PUBLIC);
+  EXPECT_EQ(asked_for.neighbours(), 1);
+  const std::string prompt = inference_.last_request().ShortDebugString();
+  EXPECT_THAT(prompt, HasSubstr(testing::FakeRetrieval::kNextText));
+  EXPECT_THAT(prompt, Not(HasSubstr("9876")));
+}
+
+TEST_F(GrpcApiTest, AFollowUpIsCompletedAndSearchedForAsAskedToo) {
+  inference_.deltas = {"Transformer T7 must be inspected every 42 days [1]."};
+  v1::AskRequest request = Question("How often must it be inspected?");
+  v1::Turn& turn = *request.add_history();
+  turn.set_question("What is the weight of transformer T7?");
+  turn.set_answer("The weight is not known.");
+  const Asked asked = Ask("reader", request);
+  ASSERT_TRUE(asked.status.ok()) << asked.status.error_message();
+  const std::string whole = "How often must the transformer T7 be inspected?";
+  EXPECT_EQ(asked.result().standalone_question(), whole);
+  EXPECT_THAT(retrieval_.searched(), ::testing::ElementsAre(whole, request.question()));
+  EXPECT_THAT(inference_.last_request().ShortDebugString(), HasSubstr(whole));
+  EXPECT_EQ(LastRecord().attributes().at("follow_up"), "rule");
+  EXPECT_EQ(LastRecord().attributes().at("standalone_question_sha256").size(), 64u);
+
+  const Asked plain = Ask("reader", Question(kQuestion));
+  EXPECT_EQ(plain.result().standalone_question(), "");
+  EXPECT_FALSE(LastRecord().attributes().contains("follow_up"));
 }
 
 TEST_F(GrpcApiTest, NamespacesDifferBetweenUsersAndStayForOne) {

@@ -174,7 +174,7 @@ TEST_F(HttpsApiTest, KnowledgeBaseByModelNameAndByExtension) {
     EXPECT_EQ(body["hadal"]["refused"], false);
     EXPECT_EQ(body["hadal"]["citations"][0]["document"], "open");
     EXPECT_EQ(body["hadal"]["retrieved"].size(), 1u);
-    EXPECT_EQ(LastRecord().chunks_size(), 1);
+    EXPECT_EQ(LastRecord().chunks_size(), 2);  // with the one beside it
   }
   EXPECT_EQ(retrieval_.last_search().top_k(), 4);
   const auto events = EventsOf(PostChat(Chat("tiny-chat@kb1", R"(,"stream":true)")));
@@ -182,6 +182,24 @@ TEST_F(HttpsApiTest, KnowledgeBaseByModelNameAndByExtension) {
   EXPECT_EQ(events.back(), "[DONE]");
   EXPECT_EQ(json::parse(events[events.size() - 2])["hadal"]["refused"], false);
   EXPECT_EQ(records().size(), 3u);  // one each: the answer is known before it is streamed
+}
+
+TEST_F(HttpsApiTest, EarlierMessagesAreTheConversationOfAFollowUp) {
+  inference_.deltas = {"Transformer T7 must be inspected every 42 days [1]."};
+  const auto message = [](const char* role, const char* content) {
+    return json{{"role", role}, {"content", content}};
+  };
+  const char* follow_up = "How often must it be inspected?";
+  const json request = {
+      {"model", "tiny-chat@kb1"},
+      {"messages",
+       json::array({message("system", "Be brief."), message("assistant", "Hello!"),
+                    message("user", "What is the weight of transformer T7?"),
+                    message("assistant", "It is not known."), message("user", follow_up)})}};
+  const json body = BodyOf(PostChat(request.dump()));
+  const std::string whole = "How often must the transformer T7 be inspected?";
+  EXPECT_EQ(body["hadal"]["standalone_question"], whole);
+  EXPECT_THAT(retrieval_.searched(), ::testing::ElementsAre(whole, follow_up));
 }
 
 TEST_F(HttpsApiTest, ErrorsHaveOpenAiShapesAndRecords) {

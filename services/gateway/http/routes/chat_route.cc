@@ -38,6 +38,19 @@ Status NameConstraint(const Status& status, const std::string& param) {
   return is_constraint ? BadParam(param, message.substr(kConstraintError.size())) : status;
 }
 
+/// Every user message before the last one, with what the assistant said to it.
+void AddHistory(const internal::v1::GenerateRequest& generate, v1::AskRequest& ask) {
+  for (const internal::v1::ChatMessage& message : generate.messages()) {
+    if (message.role() == "user") ask.add_history()->set_question(message.content());
+    const bool answers = message.role() == "assistant" && !ask.history().empty();
+    if (answers) {
+      v1::Turn& turn = *ask.mutable_history()->rbegin();
+      turn.set_answer(turn.answer() + message.content());
+    }
+  }
+  if (!ask.history().empty()) ask.mutable_history()->RemoveLast();  // the question itself
+}
+
 StatusOr<v1::AskRequest> AskOf(const ChatRequest& chat) {
   const internal::v1::SamplingParams& sampling = chat.generate.sampling();
   const char* param = NotWithKnowledge(chat.generate);
@@ -54,6 +67,7 @@ StatusOr<v1::AskRequest> AskOf(const ChatRequest& chat) {
   ask.set_max_tokens(sampling.max_tokens());
   ask.set_temperature(sampling.temperature());
   ask.set_seed(sampling.seed());
+  AddHistory(chat.generate, ask);
   return ask;
 }
 
