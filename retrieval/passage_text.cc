@@ -23,7 +23,9 @@ std::string_view HeadingPrefix(std::string_view text) {
 std::string PassageText(const std::string& title, const Chunk& chunk) {
   std::string passage(HeadingPrefix(title));
   for (const std::string& heading : chunk.heading_path) {
-    if (heading != title) AppendLine(heading, passage);
+    // Said once: what stands twice in a passage pulls its vector away from what stands there once.
+    const bool said = title.find(heading) != std::string::npos || chunk.text.starts_with(heading);
+    if (!said) AppendLine(heading, passage);
   }
   AppendLine(chunk.context, passage);
   AppendLine(chunk.text, passage);

@@ -5,6 +5,7 @@
 #include <initializer_list>
 
 #include "base/utf8.h"
+#include "retrieval/chunk/entry_titles.h"
 #include "retrieval/parse/characters.h"
 
 namespace hadal::retrieval {
@@ -58,10 +59,6 @@ bool IsDivision(MarkKind kind) {
 /// （一） and the like, which number parts of a text where they are no headings.
 bool NumbersItems(MarkKind kind) {
   return kind != MarkKind::kNone && kind != MarkKind::kArticle && !IsDivision(kind);
-}
-
-bool EndsLikeSentence(std::string_view text) {
-  return EndsWithAny(text, {"。", "；", "，", "：", "！", "？", ".", ";", ",", ":"});
 }
 
 /// A numbered line of a file without styles.
@@ -230,11 +227,16 @@ class Grouping {
 
 }  // namespace
 
+bool EndsLikeSentence(std::string_view text) {
+  return EndsWithAny(text, {"。", "；", "，", "：", "！", "？", ".", ";", ",", ":"});
+}
+
 std::vector<BlockInfo> FindBlockRoles(const ParsedDocument& document) {
   std::vector<BlockInfo> blocks;
   blocks.reserve(static_cast<size_t>(document.blocks_size()));
   for (const Block& block : document.blocks()) blocks.push_back(RoleAlone(block));
   TakeListsForWhatTheyAre(document, blocks);
+  FindEntryTitles(document, blocks);
   return blocks;
 }
 

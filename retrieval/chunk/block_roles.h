@@ -26,6 +26,7 @@ enum class BlockRole : uint8_t {
 struct BlockInfo {
   BlockRole role = BlockRole::kText;
   int level = 0;       ///< of a heading with a style: 1 to 6; 0: known by its mark only
+  int series = 0;      ///< of the title of an entry ("T10 …"): which series; else 0
   StructureMark mark;  ///< of paragraphs, headings and list items
 };
 
@@ -37,6 +38,9 @@ struct BlockGroup {
   int end = 0;
   int head_end = 0;
 };
+
+/// Whether the text ends with a stop, a pause or a colon.
+bool EndsLikeSentence(std::string_view text);
 
 /// One for each block. A paragraph is a heading by its mark only where it reads like one: short,
 /// without the stop of a sentence, not a reference ("第三章的规定…") and not an item of a list.

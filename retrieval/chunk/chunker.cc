@@ -28,6 +28,8 @@ struct Outline {
   std::vector<int32_t> block_tokens;
   std::vector<BlockGroup> groups;
   std::vector<size_t> group_of_block;
+  std::vector<int64_t> tokens_before;  ///< of each unit, and of the end
+  std::vector<size_t> section_end;     ///< of each group: the unit behind its section
 };
 
 struct CutDocument {
@@ -100,14 +102,14 @@ class ChunkBuilder {
     } else {
       const bool together =
           end - first > 1 || outline_.groups[first].end - outline_.groups[first].begin > 1;
-      MakeRoom(rest, together, info.role == BlockRole::kText || info.role == BlockRole::kItem);
+      MakeRoom(rest, together);
     }
     if (article) path_.LeaveArticle();
     const int end_block = outline_.groups[end - 1].end;
     while (next_ < units_.size() && units_[next_].block < end_block) {
       const Unit& unit = units_[next_];
-      // Cut at about the target, but not for the sake of a short tail.
-      if (tokens_ + unit.tokens > limit_ || (tokens_ >= target_ && tokens_ + rest > limit_)) {
+      // Cut where the piece is nearest to its share, but not for the sake of a short tail.
+      if (tokens_ + unit.tokens > limit_ || (Reaches(unit.tokens) && tokens_ + rest > limit_)) {
         Close(IsRunningText(unit) ? options_.overlap_tokens : 0);
       }
       rest -= unit.tokens;
@@ -130,25 +132,48 @@ class ChunkBuilder {
     }
   }
 
+  /// Whether the open chunk is nearer to its share without `tokens` more than with them.
+  bool Reaches(int64_t tokens) const { return tokens_ + tokens / 2 > share_; }
+
   /// Closes the open chunk when it is long enough before `tokens` that follow it, or too long for
   /// them although a chunk of their own would hold them.
-  void MakeRoom(int64_t tokens, bool together, bool goes_on) {
+  void MakeRoom(int64_t tokens, bool together) {
     if (first_ == last_ || heading_only_) return;
     const bool fits = tokens_ + tokens <= limit_;
-    if (tokens_ >= target_ ||
-        (!fits && (tokens_ >= target_ / 2 || (together && tokens <= room_)))) {
-      Close(goes_on ? options_.overlap_tokens : 0);
+    if (Reaches(tokens) || (!fits && (tokens_ >= share_ / 2 || (together && tokens <= room_)))) {
+      Close();
     }
   }
 
+  /// What of the section that `unit` stands in begins with it.
+  int64_t RestOfSection(size_t unit) const {
+    const size_t group = outline_.group_of_block[static_cast<size_t>(units_[unit].block)];
+    return outline_.tokens_before[outline_.section_end[group]] - outline_.tokens_before[unit];
+  }
+
+  /// A section that one chunk holds is not cut. A longer one is cut into pieces of about one size,
+  /// so that none of them is a mere rest.
+  int64_t ShareOf(int64_t section) const {
+    const int64_t pieces =
+        std::max({int64_t{1}, (section + limit_ - 1) / limit_, (section + target_ / 2) / target_});
+    return (section + pieces - 1) / pieces;
+  }
+
   void StartSection(int b) {
-    // A heading belongs to what follows. Sections of a line or two share a chunk, but only with
-    // sections of the same part.
+    // A heading belongs to what follows. Short sections share a chunk where all of them fits, but
+    // only with sections of the same part.
     const BlockInfo& info = outline_.blocks[static_cast<size_t>(b)];
     path_.LeaveArticle();
-    const bool leaves_part = path_.Ends(info) > 1;
-    if (!heading_only_ && (tokens_ >= target_ / 3 || (leaves_part && tokens_ >= target_ / 6))) {
-      Close();
+    if (!heading_only_ && first_ != last_) {
+      const int64_t together = tokens_ + RestOfSection(next_);
+      const bool leaves_part = path_.Ends(info) > 1;
+      const bool scrap = tokens_ < target_ / 6;
+      if (together > (scrap ? limit_ : target_) || tokens_ >= target_ / 3 ||
+          (leaves_part && !scrap)) {
+        Close();
+      } else {
+        share_ = std::max(share_, together);
+      }
     }
     path_.Enter(info, std::string(HeadingPrefix(document_.blocks(b).text())),
                 outline_.block_tokens[static_cast<size_t>(b)]);
@@ -193,6 +218,7 @@ class ChunkBuilder {
       limit_ -= entry->tokens;
     }
     std::reverse(open_path_.begin(), open_path_.end());
+    share_ = ShareOf(RestOfSection(unit));
   }
 
   std::vector<int32_t> OpenSections() const {
@@ -280,6 +306,7 @@ class ChunkBuilder {
   size_t first_ = 0;
   size_t last_ = 0;
   int64_t tokens_ = 0;
+  int64_t share_ = 0;  // what it is to hold of its section
   int32_t limit_ = 0;
   bool heading_only_ = false;
   bool repeated_ = false;  // all of it stood in the chunk before
@@ -291,6 +318,26 @@ class ChunkBuilder {
   size_t next_ = 0;  // the first unit that stands in no chunk yet
   HeadingPath path_;
 };
+
+/// A section ends before the first heading behind text.
+void MeasureSections(Outline& outline) {
+  outline.tokens_before.push_back(0);
+  for (const Unit& unit : outline.units) {
+    outline.tokens_before.push_back(outline.tokens_before.back() + unit.tokens);
+  }
+  outline.section_end.resize(outline.groups.size());
+  const auto heads = [&](size_t group) {
+    const auto block = static_cast<size_t>(outline.groups[group].begin);
+    return outline.blocks[block].role == BlockRole::kHeading;
+  };
+  size_t end = outline.units.size();
+  size_t unit = end;
+  for (size_t g = outline.groups.size(); g-- > 0;) {
+    if (g + 1 < outline.groups.size() && heads(g + 1) && !heads(g)) end = unit;
+    outline.section_end[g] = end;
+    while (unit > 0 && outline.units[unit - 1].block >= outline.groups[g].begin) --unit;
+  }
+}
 
 StatusOr<Outline> MakeOutline(const ParsedDocument& document, int32_t max_unit_tokens,
                               TokenCounter& counter) {
@@ -306,6 +353,7 @@ StatusOr<Outline> MakeOutline(const ParsedDocument& document, int32_t max_unit_t
   for (size_t g = 0; g < outline.groups.size(); ++g) {
     outline.group_of_block.resize(static_cast<size_t>(outline.groups[g].end), g);
   }
+  MeasureSections(outline);
   return outline;
 }
 

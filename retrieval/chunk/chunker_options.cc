@@ -6,7 +6,7 @@ namespace hadal::retrieval {
 namespace {
 
 // Goes up with every change that cuts some document differently.
-constexpr int kChunkerVersion = 2;
+constexpr int kChunkerVersion = 3;
 
 constexpr int32_t kLeastTokens = 16;
 constexpr int32_t kMostTokens = 8192;

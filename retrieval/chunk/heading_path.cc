@@ -51,7 +51,8 @@ size_t HeadingPath::Keeps(const BlockInfo& block) const {
     const BlockInfo& outer = entries_[keeps].block;
     if (block.level > 0) {
       if (outer.level == 0 || outer.level >= block.level) break;
-    } else if (EndsSection(outer.mark, block.mark)) {
+    } else if (block.series > 0 ? outer.series == block.series
+                                : EndsSection(outer.mark, block.mark)) {
       break;
     }
   }

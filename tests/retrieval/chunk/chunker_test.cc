@@ -319,6 +319,93 @@ TEST(ChunkerTest, ArticlesAreKeptWhole) {
   }
 }
 
+TEST(ChunkerTest, ASectionIsCutIntoPiecesOfOneSize) {
+  // Tokens of the sections, from one that fits to one for several chunks.
+  for (const int sentences : {18, 24, 28, 40, 55}) {
+    SCOPED_TRACE(sentences);
+    ParsedDocument document;
+    for (int section = 1; section <= 3; ++section) {
+      AddBlock(document, Block::HEADING, std::to_string(section) + " 要求", 1);
+      for (int i = 0; i < sentences; ++i) AddBlock(document, Block::PARAGRAPH, Sentences(1));
+    }
+    const std::vector<Chunk> chunks = ChunkDocument(document, kOptions);
+    int begun = 0;
+    int32_t least = kOptions.max_tokens;
+    int32_t most = 0;
+    for (const Chunk& chunk : chunks) {
+      begun += chunk.text.find("要求") != std::string::npos;
+      EXPECT_EQ(chunk.heading_path.size(), 1u);
+      EXPECT_EQ(chunk.text.find("要求", 10), std::string::npos) << "two sections in one chunk";
+      least = std::min(least, chunk.tokens);
+      most = std::max(most, chunk.tokens);
+    }
+    EXPECT_EQ(begun, 3);
+    EXPECT_LE(most - least, 2 * EstimatedTokens::Of(Sentences(1))) << least << " to " << most;
+    if (sentences <= 24) EXPECT_EQ(chunks.size(), 3u);  // they fit
+  }
+}
+
+TEST(ChunkerTest, ShortSectionsShareAChunkWhereAllOfThemFits) {
+  ParsedDocument document;
+  AddBlock(document, Block::HEADING, "1 目的", 2);
+  AddBlock(document, Block::PARAGRAPH, Sentences(2));
+  AddBlock(document, Block::HEADING, "2 范围", 2);
+  AddBlock(document, Block::PARAGRAPH, Sentences(3));
+  AddBlock(document, Block::HEADING, "3 程序", 2);
+  AddBlock(document, Block::PARAGRAPH, Sentences(20));
+  const std::vector<Chunk> chunks = ChunkDocument(document, kOptions);
+  ASSERT_EQ(chunks.size(), 2u);
+  EXPECT_TRUE(chunks[0].text.starts_with("1 目的"));
+  EXPECT_NE(chunks[0].text.find("2 范围"), std::string::npos);
+  EXPECT_TRUE(chunks[1].text.starts_with("3 程序"));
+}
+
+/// The entries of a document whose titles have no style.
+std::vector<Chunk> ChunksOfEntries(const std::vector<std::string>& titles) {
+  ParsedDocument document;
+  AddBlock(document, Block::PARAGRAPH, "第一章 项目");
+  for (const std::string& title : titles) {
+    AddBlock(document, Block::PARAGRAPH, title);
+    for (int i = 0; i < 6; ++i) AddBlock(document, Block::PARAGRAPH, Sentences(2));
+  }
+  return ChunkDocument(document, kOptions);
+}
+
+TEST(ChunkerTest, TitlesOfASeriesAreHeadings) {
+  for (const std::vector<std::string>& titles :
+       {std::vector<std::string>{"T09 滤油", "T10 换油：油室", "T11 复测"},
+        {"条目M-001 公租房", "条目M-002 供水", "条目M-006 燃气"},
+        {"ALM-26101 温度过高", "ALM-26104 掉电", "ALM-26200 水浸"}}) {
+    SCOPED_TRACE(titles[0]);
+    const std::vector<Chunk> chunks = ChunksOfEntries(titles);
+    ASSERT_EQ(chunks.size(), 3u);
+    for (size_t i = 0; i < chunks.size(); ++i) {
+      EXPECT_THAT(chunks[i].heading_path,
+                  i == 0 ? ElementsAre("第一章 项目") : ElementsAre("第一章 项目", titles[i]));
+      EXPECT_NE(chunks[i].text.find(titles[i]), std::string::npos);
+    }
+  }
+}
+
+TEST(ChunkerTest, WhatOnlyLooksLikeASeriesHasNoHeadings) {
+  for (const std::vector<std::string>& titles :
+       {std::vector<std::string>{"T09 滤油", "T10 换油"},               // two are no series
+        {"T10 换油", "T09 滤油", "T11 复测"},                           // not in order
+        {"T09 滤油。", "T10 换油。", "T11 复测。"},                     // sentences
+        {"图1 流程", "图2 接线", "图3 布置"},                           // captions
+        {"2024 预算", "2025 预算", "2026 预算"},                        // no letters
+        {"T09 " + Sentences(4) + "见附录", "T10 换油", "T11 复测"}}) {  // too long: two are left
+    SCOPED_TRACE(titles[0]);
+    for (const Chunk& chunk : ChunksOfEntries(titles)) EXPECT_LE(chunk.heading_path.size(), 1u);
+  }
+  ParsedDocument list;  // of lines that have no text of their own
+  for (int i = 0; i < 60; ++i) {
+    AddBlock(list, Block::PARAGRAPH, "T" + std::to_string(10 + i) + " 换油与复测");
+  }
+  const std::vector<Chunk> chunks = ChunkDocument(list, kOptions);
+  for (const Chunk& chunk : chunks) EXPECT_TRUE(chunk.heading_path.empty());
+}
+
 TEST(ChunkerTest, AParentIsTheLargestSectionThatFits) {
   ParsedDocument document;
   for (const char* chapter : {"第一章 总则", "第二章 职责", "第三章 检查"}) {
