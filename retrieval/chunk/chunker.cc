@@ -140,7 +140,8 @@ class ChunkBuilder {
   void MakeRoom(int64_t tokens, bool together) {
     if (first_ == last_ || heading_only_) return;
     const bool fits = tokens_ + tokens <= limit_;
-    if (Reaches(tokens) || (!fits && (tokens_ >= share_ / 2 || (together && tokens <= room_)))) {
+    const bool whole = tokens <= room_;
+    if ((whole && Reaches(tokens)) || (!fits && (tokens_ >= share_ / 2 || (together && whole)))) {
       Close();
     }
   }
@@ -167,12 +168,11 @@ class ChunkBuilder {
     if (!heading_only_ && first_ != last_) {
       const int64_t together = tokens_ + RestOfSection(next_);
       const bool leaves_part = path_.Ends(info) > 1;
-      const bool scrap = tokens_ < target_ / 6;
-      if (together > (scrap ? limit_ : target_) || tokens_ >= target_ / 3 ||
-          (leaves_part && !scrap)) {
+      const bool scrap = tokens_ < target_ / 6;  // a title, a line: no chunk of its own
+      if (!scrap && (together > target_ || tokens_ >= target_ / 3 || leaves_part)) {
         Close();
       } else {
-        share_ = std::max(share_, together);
+        share_ = std::max(share_, ShareOf(together));
       }
     }
     path_.Enter(info, std::string(HeadingPrefix(document_.blocks(b).text())),

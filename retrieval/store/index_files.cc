@@ -65,7 +65,7 @@ void KnowledgeStoreImpl::RemoveIndexFolder(uint32_t base) const {
   if (folder.empty()) return;
   std::error_code error;
   fs::remove_all(folder, error);
-  // A file may be under way into it: the next purge or opening takes the rest.
+  // A file may be under way into it: whoever writes it removes it, see RemoveIndexIfGone().
   if (error) LogWarning("{} is left for now: {}", folder, error.message());
 }
 
@@ -85,11 +85,19 @@ Status KnowledgeStoreImpl::RemoveStrayIndexes() const {
   return Unavailable("removing old indexes in {}: {}", options_.index_folder, error.message());
 }
 
+// A file that was under way when its base was deleted came into its folder again.
+bool KnowledgeStoreImpl::RemoveIndexIfGone(const Base& base) const {
+  const StatusOr<uint32_t> number = NumberOfBase(base.record.id());
+  if (number.ok() && *number == base.record.number()) return false;
+  RemoveIndexFolder(base.record.number());
+  return true;
+}
+
 void KnowledgeStoreImpl::MaintainIndexes() {
   while (pending_.Pause(options_.index_pause)) {
     for (const Base& base : Bases()) {
       const Status status = base.index->Maintain();
-      if (status.ok() || !FindBase(base.record.id()).ok()) continue;
+      if (RemoveIndexIfGone(base) || status.ok()) continue;
       LogWarning("the index files of '{}' wait to be written: {}", base.record.id(),
                  StatusMessage(status));
     }
@@ -99,7 +107,7 @@ void KnowledgeStoreImpl::MaintainIndexes() {
 Status KnowledgeStoreImpl::PurgeIndexes() {
   for (const Base& base : Bases()) {
     const Status purged = base.index->Purge();
-    if (!purged.ok() && FindBase(base.record.id()).ok()) return purged;
+    if (!RemoveIndexIfGone(base)) RETURN_IF_ERROR(purged);
   }
   return OkStatus();
 }

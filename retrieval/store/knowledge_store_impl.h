@@ -300,6 +300,8 @@ class KnowledgeStoreImpl final : public KnowledgeStore {
   /// Empty: this store keeps its indexes in memory.
   std::string IndexFolder(uint32_t base) const;
   void RemoveIndexFolder(uint32_t base) const;
+  /// After `base.index` wrote files: true when the base was deleted meanwhile; they are gone then.
+  bool RemoveIndexIfGone(const Base& base) const ABSL_LOCKS_EXCLUDED(mu_);
   /// Folders of bases that are not there any more.
   Status RemoveStrayIndexes() const ABSL_LOCKS_EXCLUDED(mu_);
   std::vector<Base> Bases() const ABSL_LOCKS_EXCLUDED(mu_);

@@ -341,7 +341,9 @@ TEST(ChunkerTest, ASectionIsCutIntoPiecesOfOneSize) {
     }
     EXPECT_EQ(begun, 3);
     EXPECT_LE(most - least, 2 * EstimatedTokens::Of(Sentences(1))) << least << " to " << most;
-    if (sentences <= 24) EXPECT_EQ(chunks.size(), 3u);  // they fit
+    if (sentences <= 24) {
+      EXPECT_EQ(chunks.size(), 3u);  // they fit
+    }
   }
 }
 
@@ -380,8 +382,9 @@ TEST(ChunkerTest, TitlesOfASeriesAreHeadings) {
     const std::vector<Chunk> chunks = ChunksOfEntries(titles);
     ASSERT_EQ(chunks.size(), 3u);
     for (size_t i = 0; i < chunks.size(); ++i) {
-      EXPECT_THAT(chunks[i].heading_path,
-                  i == 0 ? ElementsAre("第一章 项目") : ElementsAre("第一章 项目", titles[i]));
+      std::vector<std::string> path = {"第一章 项目"};
+      if (i > 0) path.push_back(titles[i]);
+      EXPECT_EQ(chunks[i].heading_path, path);
       EXPECT_NE(chunks[i].text.find(titles[i]), std::string::npos);
     }
   }

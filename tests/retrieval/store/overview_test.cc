@@ -125,7 +125,7 @@ TEST_F(OverviewTest, ListsByState) {
   ASSERT_OK(store_->FailAttempt("kb", "d", failed,
                                 {AttemptFailure::Kind::kRefused, "no_text", "no text"}));
   const auto ids = [this](DocumentState state, const AccessFilter& filter) {
-    std::vector<std::string> ids;
+    std::vector<std::string> found;
     ListOptions options;
     options.page_size = 1;  // every page has its rest
     options.state = state;
@@ -133,10 +133,10 @@ TEST_F(OverviewTest, ListsByState) {
       const auto page = store_->ListDocuments("kb", filter, options);
       EXPECT_OK(page);
       if (!page.ok()) break;
-      for (const DocumentInfo& document : page->documents) ids.push_back(document.id);
+      for (const DocumentInfo& document : page->documents) found.push_back(document.id);
       options.page_token = page->next_page_token;
     } while (!options.page_token.empty());
-    return ids;
+    return found;
   };
   EXPECT_THAT(ids(DocumentState::kVisible, Everything()), ElementsAre("a", "b"));
   EXPECT_THAT(ids(DocumentState::kReceived, Everything()), ElementsAre("b", "c"));
