@@ -148,6 +148,7 @@ class ChunkBuilder {
 
   /// What of the section that `unit` stands in begins with it.
   int64_t RestOfSection(size_t unit) const {
+    if (unit == units_.size()) return 0;  // behind it are blank headings only
     const size_t group = outline_.group_of_block[static_cast<size_t>(units_[unit].block)];
     return outline_.tokens_before[outline_.section_end[group]] - outline_.tokens_before[unit];
   }
