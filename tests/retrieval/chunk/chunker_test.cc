@@ -362,6 +362,17 @@ TEST(ChunkerTest, ShortSectionsShareAChunkWhereAllOfThemFits) {
   EXPECT_TRUE(chunks[1].text.starts_with("3 程序"));
 }
 
+TEST(ChunkerTest, ABlankHeadingMayBeTheLast) {
+  for (const char* blank : {"", " ", "\n"}) {
+    ParsedDocument document;
+    AddBlock(document, Block::PARAGRAPH, "管理办法");
+    AddBlock(document, Block::HEADING, blank, 1);
+    const std::vector<Chunk> chunks = ChunkDocument(document, kOptions);
+    ASSERT_EQ(chunks.size(), 1u);
+    EXPECT_TRUE(chunks[0].text.starts_with("管理办法"));
+  }
+}
+
 /// The entries of a document whose titles have no style.
 std::vector<Chunk> ChunksOfEntries(const std::vector<std::string>& titles) {
   ParsedDocument document;
