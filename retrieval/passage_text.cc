@@ -23,8 +23,8 @@ std::string_view HeadingPrefix(std::string_view text) {
 std::string PassageText(const std::string& title, const Chunk& chunk) {
   std::string passage(HeadingPrefix(title));
   for (const std::string& heading : chunk.heading_path) {
-    // Said once: what stands twice in a passage pulls its vector away from what stands there once.
-    const bool said = title.find(heading) != std::string::npos || chunk.text.starts_with(heading);
+    const bool said = HeadingPrefix(title).find(heading) != std::string_view::npos ||
+                      chunk.text.starts_with(heading);
     if (!said) AppendLine(heading, passage);
   }
   AppendLine(chunk.context, passage);

@@ -102,9 +102,10 @@ struct Digits {
 Digits DigitsOf(double value, const Places& places) {
   Digits digits;
   const int decimals = static_cast<int>(places.fraction.size());
-  std::string text = fmt::format("{:.{}f}", value * kHalfUp, decimals);
-  if (places.has_exponent && value != 0) {
-    text = fmt::format("{:.{}e}", value * kHalfUp, decimals);  // "9.99e+02"
+  const bool scientific = places.has_exponent && value != 0;
+  std::string text = scientific ? fmt::format("{:.{}e}", value * kHalfUp, decimals)  // "9.99e+02"
+                                : fmt::format("{:.{}f}", value * kHalfUp, decimals);
+  if (scientific) {
     const size_t exponent = text.find('e');
     digits.exponent = std::stoi(text.substr(exponent + 1));
     text.resize(exponent);
